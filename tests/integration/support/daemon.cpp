@@ -1,0 +1,88 @@
+#include "daemon.h"
+
+#include <gtest/gtest.h>
+
+#include <iostream>
+#include <stdexcept>
+
+#include "ports.h"
+
+namespace muster::test {
+
+Daemon::Daemon(const Epmd& epmd, DaemonOptions options)
+    : epmd_(epmd), options_(std::move(options)), http_port_(free_port()) {
+  write_file(dir_ / "cookie", options_.cookie, 0400);
+  if (!options_.config.empty()) write_file(dir_ / "muster.toml", options_.config);
+  start();
+}
+
+Daemon::~Daemon() {
+  process_.reset();
+  if (!testing::Test::HasFailure()) return;
+  const auto text = log();
+  std::cerr << "--- log of " << name() << "\n"
+            << text.substr(text.size() - std::min<std::size_t>(text.size(), 8000));
+}
+
+std::string Daemon::url(const std::string& path) const {
+  return "http://127.0.0.1:" + std::to_string(http_port_) + path;
+}
+
+std::string Daemon::token() const {
+  const auto text = read_file(data_dir() / "api.token");
+  return text.substr(0, text.find_last_not_of(" \n") + 1);
+}
+
+void Daemon::start() {
+  Command command;
+  command.argv = {MUSTER_BINARY,   "serve",
+                  "--name",        name(),
+                  "--cookie-file", dir_ / "cookie",
+                  "--data-dir",    data_dir(),
+                  "--http",        "127.0.0.1:" + std::to_string(http_port_)};
+  if (!options_.config.empty())
+    command.argv.insert(command.argv.end(), {"--config", dir_ / "muster.toml"});
+  command.argv.insert(command.argv.end(), options_.args.begin(), options_.args.end());
+  command.env = {{"ERL_EPMD_PORT", epmd_.port_text()}, {"HOME", dir_.path()}};
+  command.env.insert(options_.env.begin(), options_.env.end());
+  command.output = log_file();
+  const auto before = log().size();
+  process_ = std::make_unique<Process>(std::move(command));
+  const bool ready = eventually(
+      [&] {
+        const bool ended = !process_->is_running();
+        return log().find("muster: ready", before) != std::string::npos || ended;
+      },
+      std::chrono::seconds(30));
+  if (!ready || !process_->is_running())
+    throw std::runtime_error("the daemon does not start: " + log());
+}
+
+void Daemon::kill9() {
+  process_->signal(SIGKILL);
+  process_->wait(std::chrono::seconds(10));
+}
+
+bool Daemon::stop() {
+  process_->signal(SIGTERM);
+  return process_->wait(std::chrono::seconds(10)) == 0;
+}
+
+HttpReply Daemon::rest(const std::string& method, const std::string& path,
+                       const boost::json::value& body) const {
+  if (body.is_null()) return rest_raw(method, path, "", "");
+  return rest_raw(method, path, boost::json::serialize(body), "application/json");
+}
+
+HttpReply Daemon::rest_raw(const std::string& method, const std::string& path,
+                           const std::string& body, const std::string& content_type) const {
+  HttpRequest request;
+  request.method = method;
+  request.url = url(path);
+  request.headers = {"Authorization: Bearer " + token()};
+  if (!content_type.empty()) request.headers.push_back("Content-Type: " + content_type);
+  request.body = body;
+  return http(request);
+}
+
+}  // namespace muster::test

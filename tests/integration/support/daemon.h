@@ -1,0 +1,66 @@
+#pragma once
+
+#include <boost/json.hpp>
+#include <chrono>
+#include <cstdint>
+#include <filesystem>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "epmd.h"
+#include "http.h"
+#include "process.h"
+#include "temp_dir.h"
+
+namespace muster::test {
+
+struct DaemonOptions {
+  std::string name = "muster@127.0.0.1";
+  std::string cookie = "cookie";
+  std::vector<std::string> args;           // more arguments of `muster serve`
+  std::string config;                      // text of its --config file; none when empty
+  std::map<std::string, std::string> env;  // more environment
+};
+
+/// A real `muster serve` with a data directory, a cookie file and a REST port of its own.
+/// Ends (killed) with this object; then, when the test has failed, the end of its log is printed.
+class Daemon {
+ public:
+  /// Returns when it is ready; throws std::runtime_error with its log when it does not get there.
+  Daemon(const Epmd& epmd, DaemonOptions options = {});
+  ~Daemon();
+
+  const std::string& name() const { return options_.name; }
+  pid_t pid() const { return process_->pid(); }
+  Process& process() { return *process_; }
+  std::uint16_t http_port() const { return http_port_; }
+  std::filesystem::path data_dir() const { return dir_ / "data"; }
+  std::filesystem::path log_file() const { return dir_ / "log"; }
+  std::string log() const { return read_file(log_file()); }
+  std::string url(const std::string& path = "") const;
+  std::string token() const;
+
+  void start();  // again, with the same data; returns when it is ready
+  void kill9();  // and returns when it is gone
+  void restart() { kill9(), start(); }
+  /// SIGTERM. True when it ended with exit code 0 within ten seconds.
+  bool stop();
+
+  /// A request with the admin token; `body` is sent as JSON unless it is null.
+  HttpReply rest(const std::string& method, const std::string& path,
+                 const boost::json::value& body = nullptr) const;
+
+  /// The same with raw bytes, for releases and for broken bodies.
+  HttpReply rest_raw(const std::string& method, const std::string& path, const std::string& body,
+                     const std::string& content_type) const;
+
+ private:
+  const Epmd& epmd_;
+  DaemonOptions options_;
+  TempDir dir_;
+  std::uint16_t http_port_;
+  std::unique_ptr<Process> process_;
+};
+
+}  // namespace muster::test
