@@ -6,8 +6,9 @@
 
 namespace muster {
 
-/// Growing pauses between attempts: `first`, then `factor` times longer each time up to `most`, each varied by up to
-/// ±`jitter` of itself so that ten thousand of them do not march in step. Plain data; the caller brings the randomness.
+/// Growing pauses between attempts: `first`, then `factor` times longer each time up to `most`,
+/// each varied by up to ±`jitter` of itself so that ten thousand of them do not march in step.
+/// Plain data; the caller brings the randomness.
 class Backoff {
  public:
   using Duration = std::chrono::milliseconds;

@@ -8,7 +8,8 @@ namespace muster {
 /// Milliseconds since the Unix epoch: what rows, events and replies carry.
 using Timestamp = std::chrono::sys_time<std::chrono::milliseconds>;
 
-/// Time as the daemon sees it. Units that decide by time take one of these, so that tests turn the hands.
+/// Time as the daemon sees it. Units that decide by time take one of these, so that tests turn the
+/// hands.
 class Clock {
  public:
   virtual ~Clock() = default;

@@ -17,9 +17,9 @@ class Category final : public boost::system::error_category {
 Errc from_system(const boost::system::error_code& code) {
   namespace e = boost::asio::error;
   if (code == e::timed_out) return Errc::timeout;
-  for (auto gone : {e::connection_refused, e::connection_reset, e::connection_aborted,
-                    e::broken_pipe, e::host_unreachable, e::network_unreachable, e::not_connected,
-                    e::network_down})
+  for (auto gone :
+       {e::connection_refused, e::connection_reset, e::connection_aborted, e::broken_pipe,
+        e::host_unreachable, e::network_unreachable, e::not_connected, e::network_down})
     if (code == gone) return Errc::unavailable;
   if (code == e::eof || code == e::host_not_found || code == e::host_not_found_try_again)
     return Errc::unavailable;
@@ -39,17 +39,28 @@ boost::system::error_code make_error_code(Errc code) {
 
 std::string_view name_of(Errc code) {
   switch (code) {
-    case Errc::bad_request: return "bad_request";
-    case Errc::unauthorized: return "unauthorized";
-    case Errc::forbidden: return "forbidden";
-    case Errc::not_found: return "not_found";
-    case Errc::conflict: return "conflict";
-    case Errc::quota: return "quota";
-    case Errc::too_large: return "too_large";
-    case Errc::timeout: return "timeout";
-    case Errc::unavailable: return "unavailable";
-    case Errc::unsupported: return "unsupported";
-    case Errc::internal: return "internal";
+    case Errc::bad_request:
+      return "bad_request";
+    case Errc::unauthorized:
+      return "unauthorized";
+    case Errc::forbidden:
+      return "forbidden";
+    case Errc::not_found:
+      return "not_found";
+    case Errc::conflict:
+      return "conflict";
+    case Errc::quota:
+      return "quota";
+    case Errc::too_large:
+      return "too_large";
+    case Errc::timeout:
+      return "timeout";
+    case Errc::unavailable:
+      return "unavailable";
+    case Errc::unsupported:
+      return "unsupported";
+    case Errc::internal:
+      return "internal";
   }
   return "internal";
 }

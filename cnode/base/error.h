@@ -7,7 +7,8 @@
 
 namespace muster {
 
-/// What can go wrong, in the words that callers see (DESIGN.md section 4): the same list through every door.
+/// What can go wrong, in the words that callers see (DESIGN.md section 4): the same list through
+/// every door.
 enum class Errc {
   bad_request = 1,  ///< the caller's input; Error::field says which member
   unauthorized,     ///< no or wrong credentials
@@ -28,8 +29,9 @@ boost::system::error_code make_error_code(Errc code);
 /// The name a caller sees: "bad_request", "not_found", …
 std::string_view name_of(Errc code);
 
-/// An error on its way up: a code (ours, the system's or a protocol's) and a text that grows by context().
-/// A folder with finer kinds has its own enum and category whose default_error_condition is one of Errc.
+/// An error on its way up: a code (ours, the system's or a protocol's) and a text that grows by
+/// context(). A folder with finer kinds has its own enum and category whose default_error_condition
+/// is one of Errc.
 struct Error {
   boost::system::error_code code;
   std::string message;
@@ -49,7 +51,8 @@ struct Error {
 };
 
 /// result<T, Error>::value() on an error throws through this; reaching it is a bug.
-[[noreturn]] void throw_exception_from_error(const Error& error, const boost::source_location& where);
+[[noreturn]] void throw_exception_from_error(const Error& error,
+                                             const boost::source_location& where);
 
 }  // namespace muster
 

@@ -2,7 +2,8 @@
 
 #include <spdlog/spdlog.h>
 
-/// The daemon's log: one line an event, never a secret, to stderr, where systemd, the sidecar or a terminal reads it.
+/// The daemon's log: one line an event, never a secret, to stderr, where systemd, the sidecar or a
+/// terminal reads it.
 ///     log::info("node {} is up", name);
 namespace muster::log {
 

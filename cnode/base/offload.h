@@ -11,9 +11,10 @@
 
 namespace muster {
 
-/// Runs a blocking job (SQLite, hashing, tar) on `pool` and comes back to the caller's executor with what it returned.
-/// It is not cut short by cancellation: the caller waits for it, so what the job refers to in the caller's frame stays
-/// good. Exceptions of the job come out of the co_await. Name the job first (g++ 12.2): `auto job = [...]{…};`
+/// Runs a blocking job (SQLite, hashing, tar) on `pool` and comes back to the caller's executor
+/// with what it returned. It is not cut short by cancellation: the caller waits for it, so what the
+/// job refers to in the caller's frame stays good. Exceptions of the job come out of the co_await.
+/// Name the job first (g++ 12.2): `auto job = [...]{…};`
 template <class Job, class R = std::invoke_result_t<Job&>>
 asio::awaitable<R> offload(asio::thread_pool& pool, Job job) {
   std::optional<R> result;

@@ -20,8 +20,8 @@ using Task = asio::awaitable<Result<T>>;
 
 }  // namespace muster
 
-// TRY(auto x, expression) takes the value or returns the error from this function; CO_TRY does so in a coroutine.
-// TRYV(expression) and CO_TRYV(expression) are for Result<void>.
+// TRY(auto x, expression) takes the value or returns the error from this function; CO_TRY does so
+// in a coroutine. TRYV(expression) and CO_TRYV(expression) are for Result<void>.
 #define MUSTER_CAT_(a, b) a##b
 #define MUSTER_CAT(a, b) MUSTER_CAT_(a, b)
 #define MUSTER_TRY_(tmp, ret, decl, ...)            \

@@ -5,8 +5,9 @@
 
 namespace muster {
 
-/// A cookie, a password, a token: text that must not be shown. It has no formatter and no conversion; who needs the
-/// text says reveal(), and that word is what a reviewer greps for. The memory is wiped when it goes.
+/// A cookie, a password, a token: text that must not be shown. It has no formatter and no
+/// conversion; who needs the text says reveal(), and that word is what a reviewer greps for. The
+/// memory is wiped when it goes.
 class Secret {
  public:
   Secret() = default;

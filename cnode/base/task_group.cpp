@@ -26,7 +26,9 @@ void report(const std::string& name, std::exception_ptr thrown) {
 TaskGroup::TaskGroup(asio::any_io_executor executor)
     : executor_(std::move(executor)), state_(std::make_shared<State>(executor_)) {}
 
-TaskGroup::~TaskGroup() { cancel(); }
+TaskGroup::~TaskGroup() {
+  cancel();
+}
 
 void TaskGroup::spawn(std::string name, asio::awaitable<void> coroutine) {
   auto place = state_->running.insert(state_->running.end(), std::make_shared<Signal>());

@@ -13,9 +13,10 @@ namespace muster {
 namespace asio = boost::asio;
 
 /// Owns coroutines that run beside their maker: the only place that spawns them.
-/// Lives on the executor given; every member is called there. A coroutine that ends by an exception is logged with its
-/// name (being cancelled is a normal end). cancel() asks all to unwind; join() waits until they have. The maker keeps
-/// what its coroutines refer to alive until join() is done, or until the io_context is gone.
+/// Lives on the executor given; every member is called there. A coroutine that ends by an exception
+/// is logged with its name (being cancelled is a normal end). cancel() asks all to unwind; join()
+/// waits until they have. The maker keeps what its coroutines refer to alive until join() is done,
+/// or until the io_context is gone.
 class TaskGroup {
  public:
   explicit TaskGroup(asio::any_io_executor executor);

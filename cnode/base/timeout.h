@@ -11,8 +11,9 @@
 
 namespace muster {
 
-/// Runs `task` for at most `limit`; past that it is cancelled (its destructors run first) and the Result is a timeout
-/// that says what was being done. Being cancelled from outside unwinds as always.
+/// Runs `task` for at most `limit`; past that it is cancelled (its destructors run first) and the
+/// Result is a timeout that says what was being done. Being cancelled from outside unwinds as
+/// always.
 template <class T>
 Task<T> with_timeout(Task<T> task, std::chrono::steady_clock::duration limit, std::string doing) {
   using namespace asio::experimental::awaitable_operators;
@@ -20,7 +21,8 @@ Task<T> with_timeout(Task<T> task, std::chrono::steady_clock::duration limit, st
   auto first = co_await (std::move(task) || timer.async_wait(asio::use_awaitable));
   if (first.index() == 0) co_return std::get<0>(std::move(first));
   auto waited = std::chrono::duration_cast<std::chrono::milliseconds>(limit);
-  co_return Error(Errc::timeout, doing + ": no answer within " + std::to_string(waited.count()) + " ms");
+  co_return Error(Errc::timeout,
+                  doing + ": no answer within " + std::to_string(waited.count()) + " ms");
 }
 
 /// Pauses this coroutine. Cancelling it unwinds.
