@@ -1,0 +1,35 @@
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "base/clock.h"
+#include "base/result.h"
+#include "etf/term.h"
+
+namespace muster::mesh {
+
+/// What a node says of itself when the link comes up.
+struct NodeFacts {
+  std::string otp_release;   ///< "25"
+  std::string erts_version;  ///< "13.1.5"
+  std::string architecture;  ///< "x86_64-pc-linux-gnu"
+  std::string script_name;   ///< boot script id: name and version, init:script_id/0
+  std::string script_version;
+  Timestamp started_at;  ///< by the node's own clock
+  std::uint32_t creation = 0;
+};
+
+/// One call reads them all: lists:zipwith3(fun erlang:apply/3, Modules, Functions, Arguments). Only
+/// stock modules and functions that every OTP since 21 has.
+struct FactsCall {
+  std::string module, function;
+  std::vector<etf::Term> arguments;
+};
+FactsCall facts_call();
+
+/// The answer to facts_call(). `creation` is known from the handshake. Errors: internal, naming
+/// what was odd.
+Result<NodeFacts> parse_facts(const etf::Term& answer, std::uint32_t creation);
+
+}  // namespace muster::mesh

@@ -1,0 +1,153 @@
+#include <gtest/gtest.h>
+
+#include <boost/asio/co_spawn.hpp>
+#include <boost/asio/detached.hpp>
+#include <boost/asio/io_context.hpp>
+
+#include "base/offload.h"
+#include "base/slots.h"
+#include "base/task_group.h"
+#include "base/timeout.h"
+
+namespace muster {
+namespace {
+
+asio::awaitable<void> wait_for_ever(bool& unwound) {
+  struct Guard {
+    bool& flag;
+    ~Guard() { flag = true; }
+  } guard{unwound};
+  co_await pause(std::chrono::hours(1));
+}
+
+Task<int> for_ever(bool& unwound) {
+  co_await wait_for_ever(unwound);
+  co_return 1;
+}
+
+Task<int> seven() {
+  co_return 7;
+}
+
+TEST(TaskGroup, CancelUnwindsAndJoinEnds) {
+  asio::io_context io;
+  TaskGroup group(io.get_executor());
+  bool first = false, second = false, joined = false;
+  group.spawn("first", wait_for_ever(first));
+  group.spawn("second", wait_for_ever(second));
+  auto joining = [&]() -> asio::awaitable<void> {
+    co_await group.join();
+    joined = true;
+  };
+  asio::co_spawn(io, joining, asio::detached);
+  io.poll();
+  EXPECT_EQ(group.size(), 2u);
+  EXPECT_FALSE(joined);
+  group.cancel();
+  io.poll();
+  EXPECT_TRUE(first && second && joined);
+}
+
+TEST(TaskGroup, SurvivesACoroutineThatThrows) {
+  asio::io_context io;
+  TaskGroup group(io.get_executor());
+  auto failing = []() -> asio::awaitable<void> {
+    throw std::runtime_error("as the test wants");
+    co_return;
+  };
+  group.spawn("failing", failing());
+  io.poll();
+  EXPECT_EQ(group.size(), 0u);
+}
+
+TEST(WithTimeout, GivesTheResultThatCameInTime) {
+  asio::io_context io;
+  std::optional<Result<int>> got;
+  auto run = [&]() -> asio::awaitable<void> {
+    got = co_await with_timeout(seven(), std::chrono::hours(1), "count");
+  };
+  asio::co_spawn(io, run, asio::detached);
+  io.poll();
+  ASSERT_TRUE(got);
+  EXPECT_EQ(got->value(), 7);
+}
+
+TEST(WithTimeout, CancelsAndSaysWhatTookTooLong) {
+  asio::io_context io;
+  bool unwound = false;
+  std::optional<Result<int>> got;
+  auto run = [&]() -> asio::awaitable<void> {
+    got = co_await with_timeout(for_ever(unwound), std::chrono::milliseconds(0), "count");
+  };
+  asio::co_spawn(io, run, asio::detached);
+  io.run();
+  ASSERT_TRUE(got && got->has_error());
+  EXPECT_TRUE(unwound);
+  EXPECT_EQ(got->error().errc(), Errc::timeout);
+  EXPECT_EQ(got->error().message, "count: no answer within 0 ms");
+}
+
+TEST(Offload, RunsOnThePoolAndComesBack) {
+  asio::io_context io;
+  asio::thread_pool pool(1);
+  auto loop = std::this_thread::get_id();
+  std::thread::id job_thread, after;
+  int got = 0;
+  auto run = [&]() -> asio::awaitable<void> {
+    auto job = [&] {
+      job_thread = std::this_thread::get_id();
+      return 5;
+    };
+    got = co_await offload(pool, job);
+    after = std::this_thread::get_id();
+  };
+  asio::co_spawn(io, run, asio::detached);
+  io.run();
+  EXPECT_EQ(got, 5);
+  EXPECT_EQ(after, loop);
+  EXPECT_NE(job_thread, loop);
+}
+
+TEST(Offload, ThrowsWhatTheJobThrew) {
+  asio::io_context io;
+  asio::thread_pool pool(1);
+  bool caught = false;
+  auto run = [&]() -> asio::awaitable<void> {
+    auto job = []() -> int { throw std::runtime_error("job"); };
+    try {
+      co_await offload(pool, job);
+    } catch (const std::runtime_error&) {
+      caught = true;
+    }
+  };
+  asio::co_spawn(io, run, asio::detached);
+  io.run();
+  EXPECT_TRUE(caught);
+}
+
+TEST(Slots, HandsThemOutInOrderAndForgetsTheCancelled) {
+  asio::io_context io;
+  Slots slots(1);
+  std::vector<int> order;
+  TaskGroup first(io.get_executor()), second(io.get_executor()), third(io.get_executor());
+  auto hold = [&](int who) -> asio::awaitable<void> {
+    auto held = co_await slots.take();
+    order.push_back(who);
+    co_await pause(std::chrono::hours(1));
+  };
+  first.spawn("1", hold(1));
+  second.spawn("2", hold(2));
+  third.spawn("3", hold(3));
+  io.poll();
+  EXPECT_EQ(order, (std::vector<int>{1}));
+  second.cancel();
+  io.poll();
+  first.cancel();
+  io.poll();
+  EXPECT_EQ(order, (std::vector<int>{1, 3}));
+  third.cancel();
+  io.poll();
+}
+
+}  // namespace
+}  // namespace muster

@@ -1,0 +1,51 @@
+#include "mesh/dial_policy.h"
+
+#include <gtest/gtest.h>
+
+namespace muster::mesh {
+namespace {
+
+using namespace std::chrono_literals;
+constexpr std::uint32_t middle = 0x80000000;  // no jitter
+
+TEST(DialPolicy, GrowsFromTwoSecondsToThirty) {
+  DialPolicy policy;
+  DialPolicy::Clock::time_point now{};
+  now += 1h;
+  std::vector<long> seconds;
+  for (int i = 0; i < 7; ++i) {
+    auto pause = policy.after_failure(now, middle);
+    seconds.push_back(std::chrono::round<std::chrono::seconds>(pause).count());
+    now += pause;
+  }
+  EXPECT_EQ(seconds, (std::vector<long>{2, 4, 8, 16, 30, 30, 30}));
+}
+
+TEST(DialPolicy, IsQuickForThirtySecondsAfterAStart) {
+  DialPolicy policy;
+  DialPolicy::Clock::time_point now{};
+  now += 1h;
+  policy.expect_start(now);
+  EXPECT_NEAR(policy.after_failure(now, middle).count(), 50, 1);
+  auto end = now + 30s;
+  int attempts = 0;
+  for (; now < end; ++attempts) {
+    auto pause = policy.after_failure(now, middle);
+    EXPECT_LE(pause, 1001ms);
+    now += pause;
+  }
+  EXPECT_GT(attempts, 28);
+  EXPECT_NEAR(policy.after_failure(now, middle).count(), 2000, 1);
+}
+
+TEST(DialPolicy, StartsOverOnceALinkWasUp) {
+  DialPolicy policy;
+  DialPolicy::Clock::time_point now{};
+  now += 1h;
+  for (int i = 0; i < 5; ++i) policy.after_failure(now, middle);
+  policy.reset();
+  EXPECT_NEAR(policy.after_failure(now, middle).count(), 2000, 1);
+}
+
+}  // namespace
+}  // namespace muster::mesh

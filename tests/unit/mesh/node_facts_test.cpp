@@ -1,0 +1,58 @@
+#include "mesh/node_facts.h"
+
+#include <gtest/gtest.h>
+
+#include "etf/encode.h"
+
+namespace muster::mesh {
+namespace {
+
+using etf::binary;
+using etf::CharList;
+using etf::list;
+using etf::Term;
+using etf::tuple;
+
+Term chars(std::string text) {
+  return CharList{std::move(text)};
+}
+
+Term answer() {
+  return list(chars("25"), chars("13.1.5"), chars("x86_64-pc-linux-gnu"), Term(-576460752000000000),
+              Term(2371688105929340150), 1000000000, tuple(chars("riak"), chars("1.4.0")));
+}
+
+TEST(NodeFacts, AreReadFromOneAnswer) {
+  auto facts = parse_facts(answer(), 77);
+  ASSERT_TRUE(facts) << facts.error().text();
+  EXPECT_EQ(facts->otp_release, "25");
+  EXPECT_EQ(facts->erts_version, "13.1.5");
+  EXPECT_EQ(facts->architecture, "x86_64-pc-linux-gnu");
+  EXPECT_EQ(facts->script_name, "riak");
+  EXPECT_EQ(facts->script_version, "1.4.0");
+  EXPECT_EQ(facts->creation, 77u);
+  EXPECT_EQ(facts->started_at.time_since_epoch().count(), 1795227353929);
+}
+
+TEST(NodeFacts, RefuseAnAnswerThatIsNotOne) {
+  for (auto& odd :
+       {Term(), Term(1), list(1, 2, 3, 4, 5, 6, 7),
+        list(chars("25"), chars("13"), chars("x"), 1, 1, 0, tuple(chars("a"), chars("b")))}) {
+    auto facts = parse_facts(odd, 1);
+    ASSERT_FALSE(facts);
+    EXPECT_EQ(facts.error().errc(), Errc::internal);
+  }
+}
+
+TEST(NodeFacts, AreAskedForWithOneCallOfStockFunctions) {
+  auto call = facts_call();
+  EXPECT_EQ(call.module, "lists");
+  EXPECT_EQ(call.function, "zipwith3");
+  ASSERT_EQ(call.arguments.size(), 4u);
+  std::string bytes;
+  etf::encode(call.arguments[0], bytes);
+  EXPECT_EQ(static_cast<unsigned char>(bytes[0]), 113u);
+}
+
+}  // namespace
+}  // namespace muster::mesh
