@@ -15,13 +15,15 @@ class Category final : public boost::system::error_category {
 };
 
 Errc from_system(const boost::system::error_code& code) {
-  namespace e = boost::asio::error;
-  if (code == e::timed_out) return Errc::timeout;
-  for (auto gone :
-       {e::connection_refused, e::connection_reset, e::connection_aborted, e::broken_pipe,
-        e::host_unreachable, e::network_unreachable, e::not_connected, e::network_down})
+  namespace condition = boost::system::errc;
+  if (code == condition::timed_out) return Errc::timeout;
+  for (auto gone : {condition::connection_refused, condition::connection_reset,
+                    condition::connection_aborted, condition::broken_pipe,
+                    condition::host_unreachable, condition::network_unreachable,
+                    condition::not_connected, condition::network_down})
     if (code == gone) return Errc::unavailable;
-  if (code == e::eof || code == e::host_not_found || code == e::host_not_found_try_again)
+  namespace net = boost::asio::error;
+  if (code == net::eof || code == net::host_not_found || code == net::host_not_found_try_again)
     return Errc::unavailable;
   return Errc::internal;
 }
