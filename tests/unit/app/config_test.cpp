@@ -1,0 +1,84 @@
+#include "app/config.h"
+
+#include <gtest/gtest.h>
+#include <sys/stat.h>
+
+#include <fstream>
+
+namespace muster::app {
+namespace {
+
+class ConfigFile : public testing::Test {
+ protected:
+  ConfigFile() {
+    auto name = testing::UnitTest::GetInstance()->current_test_info()->name();
+    file =
+        std::filesystem::temp_directory_path() / ("muster_config_" + std::string(name) + ".toml");
+  }
+  ~ConfigFile() override { std::filesystem::remove(file); }
+  Result<> read(const std::string& text) {
+    std::ofstream(file) << text;
+    return read_config(file, config);
+  }
+  std::string problem(const std::string& text) {
+    auto result = read(text);
+    return result ? "none" : result.error().message.substr(file.string().size() + 2);
+  }
+  std::filesystem::path file;
+  Config config;
+};
+
+TEST_F(ConfigFile, SetsWhatItNamesAndKeepsTheRest) {
+  auto result = read(R"(
+name = "muster@10.0.0.7"
+[http]
+listen = "[::1]:9000"
+[distribution]
+port_min = 9100
+down_after = 120
+)");
+  ASSERT_TRUE(result) << result.error().text();
+  EXPECT_EQ(config.name, "muster@10.0.0.7");
+  EXPECT_EQ(config.http.listen.address, "::1");
+  EXPECT_EQ(config.http.listen.port, 9000);
+  EXPECT_EQ(config.distribution.port_min, 9100);
+  EXPECT_EQ(config.distribution.down_after, std::chrono::seconds(120));
+  EXPECT_EQ(config.distribution.probe_after, std::chrono::seconds(30));
+}
+
+TEST_F(ConfigFile, NamesTheKeyThatIsWrong) {
+  EXPECT_EQ(problem("nmae = 'x'"), "unknown key 'nmae'");
+  EXPECT_EQ(problem("[http]\nlisten = 8080"), "http.listen wants HOST:PORT");
+  EXPECT_EQ(problem("[http]\nport = 8080"), "unknown key 'http.port'");
+  EXPECT_EQ(problem("http = 1"), "http wants to be a table");
+  EXPECT_EQ(problem("[distribution]\nport_min = 70000"),
+            "distribution.port_min wants a number from 0 to 65535");
+  EXPECT_EQ(problem("[ssh]\nhost_keys = 'no'"), "ssh.host_keys wants one of accept-new, strict");
+}
+
+TEST_F(ConfigFile, SaysTheLineOfASyntaxError) {
+  auto result = read("name = 'x'\nlog_level = \n");
+  ASSERT_FALSE(result);
+  EXPECT_NE(result.error().message.find(file.string() + ":2"), std::string::npos);
+}
+
+TEST_F(ConfigFile, RefusesACookieThatOthersCanRead) {
+  std::ofstream(file) << "secret\n";
+  ::chmod(file.c_str(), 0644);
+  EXPECT_FALSE(read_cookie(file));
+  ::chmod(file.c_str(), 0400);
+  auto cookie = read_cookie(file);
+  ASSERT_TRUE(cookie);
+  EXPECT_EQ(cookie->reveal(), "secret");
+}
+
+TEST(Endpoint, IsHostAndPort) {
+  EXPECT_EQ(parse_endpoint(":0")->address, "0.0.0.0");
+  EXPECT_FALSE(parse_endpoint("8080"));
+  EXPECT_FALSE(parse_endpoint("host:"));
+  EXPECT_FALSE(parse_endpoint("host:99999"));
+  EXPECT_FALSE(parse_endpoint("::1:80"));
+}
+
+}  // namespace
+}  // namespace muster::app
