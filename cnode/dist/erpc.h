@@ -1,0 +1,31 @@
+#pragma once
+
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "dist/spawn.h"
+
+namespace muster::dist {
+
+/// erpc:execute_call(Result, M, F, A), which rpc:call, erpc:call and their kin spawn, taken apart,
+/// and the exit reasons that carry its outcome. https://www.erlang.org/doc/apps/kernel/erpc.html
+struct ErpcCall {
+  std::string result;  ///< the encoded Result reference
+  std::string module, function;
+  std::vector<etf::Term> arguments;
+
+  /// For a request whose M:F/Arity is erpc:execute_call/4 or erpc:execute_cast/3 (then `result` is
+  /// empty). Nothing when the arguments are no such list.
+  static std::optional<ErpcCall> read(const SpawnRequest& request);
+
+  /// Exit reasons, encoded, for Job::finish_encoded.
+  std::string returned(const etf::Term& value) const;
+  std::string threw(const etf::Term& value) const;
+  std::string exited(const etf::Term& reason) const;
+  std::string failed(const etf::Term& reason, const etf::Term& stack) const;
+  /// error:undef with the stack a BEAM node shows: [{M,F,Args,[]}].
+  std::string undefined() const;
+};
+
+}  // namespace muster::dist

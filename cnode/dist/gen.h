@@ -1,0 +1,43 @@
+#pragma once
+
+#include <memory>
+#include <string>
+
+#include "dist/process.h"
+#include "etf/term.h"
+
+namespace muster::dist {
+
+/// Who waits for the answer to a gen_server call; may be kept as long as the work takes. Answering
+/// twice, or after the link is lost, does nothing.
+class Caller {
+ public:
+  /// Sends {Tag, value}: to the alias in the tag where there is one, so that late answers are
+  /// dropped by the peer's VM; else to the pid. A seq_trace token is passed on.
+  void reply(const etf::Term& value);
+  /// The same for a value that is already encoded (without version byte).
+  void reply_encoded(std::string_view value);
+
+  Link& link() const { return *link_; }
+  etf::Pid pid() const;  ///< the waiting process
+
+ private:
+  friend struct GenMessage;
+  std::shared_ptr<Link> link_;
+  LocalPid self_;
+  PeerPid pid_;
+  std::string tag_, token_;  ///< encoded
+};
+
+/// A message seen as gen_server sees it.
+struct GenMessage {
+  enum class Kind { call, cast, info };
+  Kind kind = Kind::info;
+  Caller caller;   ///< of a call
+  etf::Term body;  ///< the request of a call or cast, else the whole message
+
+  /// Nothing when the peer sent rubbish; its link is then closed.
+  static std::optional<GenMessage> read(const Message& message);
+};
+
+}  // namespace muster::dist
