@@ -15,6 +15,9 @@ class Epmd {
  public:
   Epmd();
 
+  /// One that somebody else runs on this port: nothing is started or ended.
+  explicit Epmd(std::uint16_t port) : port_(port) {}
+
   std::uint16_t port() const { return port_; }
   std::string port_text() const { return std::to_string(port_); }
   void stop();   // forgets every name, as a crashed epmd does
