@@ -101,6 +101,20 @@ TEST_P(SupportErl, EvaluatesExpressions) {
   EXPECT_EQ(a.eval("os:cmd(\"echo hi\")"), "\"hi\\n\"");
 }
 
+TEST_P(SupportErl, ConnectsOverTls) {
+  const auto erlang = otp(GetParam());
+  if (!erlang.unavailable.empty()) GTEST_SKIP() << erlang.unavailable;
+  Epmd epmd;
+  Authority authority;
+  ErlOptions options;
+  options.otp = erlang;
+  options.tls = &authority;
+  ErlNode a(epmd, options);
+  options.name = "b@127.0.0.1";
+  ErlNode b(epmd, options);
+  EXPECT_EQ(a.eval("net_adm:ping('b@127.0.0.1')"), "pong");
+}
+
 INSTANTIATE_TEST_SUITE_P(Otp, SupportErl, testing::Values(23, 25, 27, 29),
                          testing::PrintToStringParamName());
 

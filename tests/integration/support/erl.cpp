@@ -119,6 +119,10 @@ ErlNode::ErlNode(const Epmd& epmd, ErlOptions options)
     command.argv.insert(command.argv.end(),
                         {is_long ? "-name" : "-sname", options_.name, "-start_epmd", "false"});
   }
+  if (options_.tls != nullptr) {
+    const auto tls = tls_arguments();
+    command.argv.insert(command.argv.end(), tls.begin(), tls.end());
+  }
   if (options_.hidden) command.argv.push_back("-hidden");
   command.argv.insert(command.argv.end(), options_.args.begin(), options_.args.end());
   command.argv.insert(command.argv.end(), {"-eval", code});
@@ -143,6 +147,21 @@ std::filesystem::path ErlNode::home() const {
 std::filesystem::path ErlNode::home_inside() const {
   return options_.otp.root.empty() ? dir_.path()
                                    : "/" / dir_.path().lexically_relative(options_.otp.root);
+}
+
+std::vector<std::string> ErlNode::tls_arguments() const {
+  const auto identity = options_.tls->issue(options_.name.substr(options_.name.find('@') + 1));
+  write_file(dir_ / "ca.pem", read_file(options_.tls->certificate()));
+  write_file(dir_ / "cert.pem", read_file(identity.certificate));
+  write_file(dir_ / "key.pem", read_file(identity.key), 0400);
+  const auto file = [this](const std::string& name) {
+    return "\"" + (home_inside() / name).string() + "\"";
+  };
+  const auto common = "{certfile," + file("cert.pem") + "},{keyfile," + file("key.pem") +
+                      "},{cacertfile," + file("ca.pem") + "},{verify,verify_peer}";
+  write_file(dir_ / "tls.conf", "[{server,[" + common + ",{fail_if_no_peer_cert,true}]},{client,[" +
+                                    common + "]}].\n");
+  return {"-proto_dist", "inet_tls", "-ssl_dist_optfile", home_inside() / "tls.conf"};
 }
 
 std::string ErlNode::eval(const std::string& expressions, Limit limit) {

@@ -10,6 +10,7 @@
 #include "epmd.h"
 #include "process.h"
 #include "temp_dir.h"
+#include "tls.h"
 
 namespace muster::test {
 
@@ -32,6 +33,7 @@ struct ErlOptions {
       "a@127.0.0.1";  // a dot in the host part: -name, else -sname; empty: no distribution
   std::string cookie = "cookie";
   bool hidden = false;
+  const Authority* tls = nullptr;  // distribution over TLS, both sides verified; nullptr: plain
   std::vector<std::string> args;
 };
 
@@ -65,6 +67,8 @@ class ErlNode {
   std::filesystem::path home_inside() const;
 
  private:
+  std::vector<std::string> tls_arguments() const;
+
   ErlOptions options_;
   TempDir dir_;
   std::unique_ptr<Process> process_;
