@@ -1,0 +1,135 @@
+#include "ops/events.h"
+
+#include <stdexcept>
+
+namespace muster::ops {
+
+const std::string& Event::frame() const {
+  if (frame_.empty())
+    frame_ = json::serialize(json::object{
+        {"topic", topic}, {"seq", seq}, {"at", to_rfc3339(at)}, {"data", data_json()}});
+  return frame_;
+}
+
+const etf::Term& Event::term() const {
+  if (!term_) {
+    etf::Map map;
+    map.pairs.emplace_back(etf::atom("seq"), static_cast<std::int64_t>(seq));
+    map.pairs.emplace_back(etf::atom("at"), std::int64_t{at.time_since_epoch().count()});
+    map.pairs.emplace_back(etf::atom("data"), type_->to_term(data_.get()));
+    term_ = std::move(map);
+  }
+  return *term_;
+}
+
+Subscription::Subscription(EventBus& bus, std::vector<std::string> topics, std::size_t bound)
+    : bus_(&bus),
+      topics_(std::move(topics)),
+      bound_(bound),
+      ready_(bus.executor_, asio::steady_timer::time_point::max()) {}
+
+Subscription::~Subscription() {
+  if (bus_) bus_->subscribers_.remove(this);
+}
+
+bool Subscription::wants(std::string_view topic) const {
+  if (topics_.empty()) return true;
+  for (std::string_view wanted : topics_)
+    if (topic.starts_with(wanted) && (topic.size() == wanted.size() || topic[wanted.size()] == '.'))
+      return true;
+  return false;
+}
+
+void Subscription::offer(Delivery delivery) {
+  bool was_empty = queue_.empty();
+  if (queue_.size() < bound_) {
+    queue_.push_back(std::move(delivery));
+  } else if (auto* gap = std::get_if<Gap>(&queue_.back())) {
+    ++gap->lost;
+  } else {
+    queue_.push_back(Gap{1});
+  }
+  if (!was_empty) return;
+  ready_.cancel();
+  if (wake_) wake_();
+}
+
+std::optional<Delivery> Subscription::try_next() {
+  if (queue_.empty()) return std::nullopt;
+  auto delivery = std::move(queue_.front());
+  queue_.pop_front();
+  return delivery;
+}
+
+Task<Delivery> Subscription::next() {
+  for (;;) {
+    if (auto delivery = try_next()) co_return *std::move(delivery);
+    if (!bus_) co_return Error(Errc::unavailable, "the daemon is stopping");
+    auto [ec] = co_await ready_.async_wait(asio::as_tuple(asio::use_awaitable));
+    // The timer is cancelled by offer(), or this coroutine by its owner.
+    auto cancelled = (co_await asio::this_coro::cancellation_state).cancelled();
+    if (cancelled != asio::cancellation_type::none) throw boost::system::system_error(ec);
+  }
+}
+
+EventBus::EventBus(asio::any_io_executor executor, const Clock& clock, std::size_t kept)
+    : executor_(std::move(executor)), clock_(clock), kept_(kept) {}
+
+EventBus::~EventBus() {
+  close();
+}
+
+void EventBus::declare(std::vector<Topic> topics) {
+  topics_.insert(topics_.end(), topics.begin(), topics.end());
+}
+
+bool EventBus::is_topic(std::string_view name) const {
+  return std::any_of(topics_.begin(), topics_.end(), [&](auto& topic) {
+    return topic.name.starts_with(name) &&
+           (topic.name.size() == name.size() || topic.name[name.size()] == '.');
+  });
+}
+
+void EventBus::publish(std::string_view name, std::shared_ptr<const void> data, const Type& type) {
+  auto topic =
+      std::find_if(topics_.begin(), topics_.end(), [&](auto& t) { return t.name == name; });
+  if (topic == topics_.end() || topic->data != &type)
+    throw std::logic_error("an event that is not declared: " + std::string(name));
+  auto event =
+      std::make_shared<const Event>(topic->name, ++seq_, clock_.now(), std::move(data), type);
+  recent_.push_back(event);
+  if (recent_.size() > kept_) recent_.pop_front();
+  for (auto* subscriber : subscribers_)
+    if (subscriber->wants(event->topic)) subscriber->offer(event);
+}
+
+Result<std::unique_ptr<Subscription>> EventBus::subscribe(std::vector<std::string> topics,
+                                                          std::optional<std::uint64_t> since,
+                                                          std::size_t bound) {
+  for (std::size_t i = 0; i < topics.size(); ++i)
+    if (!is_topic(topics[i]))
+      return Error(Errc::bad_request, fmt::format("no topic '{}'", topics[i]),
+                   fmt::format("/topics/{}", i));
+  std::unique_ptr<Subscription> subscription(new Subscription(*this, std::move(topics), bound));
+  subscribers_.push_back(subscription.get());
+  if (!since) return subscription;
+  std::uint64_t oldest = seq_ + 1 - recent_.size();
+  if (*since > seq_)
+    subscription->offer(Gap{0});
+  else if (*since + 1 < oldest)
+    subscription->offer(Gap{oldest - *since - 1});
+  for (auto& event : recent_)
+    if ((*since > seq_ || event->seq > *since) && subscription->wants(event->topic))
+      subscription->offer(event);
+  return subscription;
+}
+
+void EventBus::close() {
+  for (auto* subscriber : subscribers_) {
+    subscriber->bus_ = nullptr;
+    subscriber->ready_.cancel();
+  }
+  subscribers_.clear();
+}
+
+}  // namespace muster::ops

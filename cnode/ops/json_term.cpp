@@ -1,0 +1,127 @@
+#include "ops/json_term.h"
+
+#include "etf/print.h"
+#include "ops/base64.h"
+
+namespace muster::ops {
+namespace {
+
+etf::Term unsigned_big(std::uint64_t value) {
+  if (value <= INT64_MAX) return static_cast<std::int64_t>(value);
+  etf::BigInteger big{false, {}};
+  for (; value; value >>= 8) big.magnitude += static_cast<char>(value & 0xff);
+  return big;
+}
+
+bool is_printable(const std::string& utf8) {
+  for (unsigned char c : utf8)
+    if ((c < 0x20 && c != '\n' && c != '\t' && c != '\r') || c == 0x7f) return false;
+  return true;
+}
+
+json::value text_or_bytes(const std::string& bytes) {
+  if (is_utf8(bytes)) return json::value(bytes);
+  return json::object{{"base64", base64_encode(bytes)}};
+}
+
+json::value list_json(const etf::Term& term, const etf::List& list) {
+  if (list.tail) return json::value(etf::to_string(term));
+  std::string text;
+  if (!list.elements.empty() && term.text(text) && is_printable(text)) return json::value(text);
+  json::array array;
+  array.reserve(list.elements.size());
+  for (auto& element : list.elements) array.push_back(json_of(element));
+  return array;
+}
+
+}  // namespace
+
+bool is_utf8(std::string_view bytes) {
+  for (std::size_t i = 0; i < bytes.size();) {
+    unsigned char c = bytes[i];
+    if (c < 0x80) {
+      ++i;
+      continue;
+    }
+    int more = c >= 0xf0 ? 3 : c >= 0xe0 ? 2 : 1;
+    if (c < 0xc2 || c > 0xf4 || i + more >= bytes.size()) return false;
+    std::uint32_t point = c & (0x3f >> more);
+    for (int k = 1; k <= more; ++k) {
+      unsigned char next = bytes[i + k];
+      if ((next & 0xc0) != 0x80) return false;
+      point = point << 6 | (next & 0x3f);
+    }
+    if ((more == 2 && point < 0x800) || (more == 3 && (point < 0x10000 || point > 0x10ffff)) ||
+        (point >= 0xd800 && point < 0xe000))
+      return false;
+    i += more + 1;
+  }
+  return true;
+}
+
+etf::Term term_of(const json::value& value) {
+  switch (value.kind()) {
+    case json::kind::null:
+      return etf::atom("null");
+    case json::kind::bool_:
+      return value.get_bool();
+    case json::kind::int64:
+      return value.get_int64();
+    case json::kind::uint64:
+      return unsigned_big(value.get_uint64());
+    case json::kind::double_:
+      return value.get_double();
+    case json::kind::string:
+      return etf::binary(value.get_string());
+    case json::kind::array: {
+      etf::List list;
+      for (auto& element : value.get_array()) list.elements.push_back(term_of(element));
+      return list;
+    }
+    case json::kind::object: {
+      etf::Map map;
+      for (auto& pair : value.get_object())
+        map.pairs.emplace_back(etf::binary(pair.key()), term_of(pair.value()));
+      return map;
+    }
+  }
+  return etf::Term();
+}
+
+json::value json_of(const etf::Term& term) {
+  if (auto* i = term.get_if<std::int64_t>()) return *i;
+  if (auto* d = term.get_if<double>()) return *d;
+  if (auto* atom = term.get_if<etf::Atom>()) {
+    if (atom->name == "true") return true;
+    if (atom->name == "false") return false;
+    if (atom->name == "null" || atom->name == "undefined") return nullptr;
+    return text_or_bytes(atom->name);
+  }
+  if (auto* binary = term.get_if<etf::Binary>()) return text_or_bytes(binary->bytes);
+  if (auto* chars = term.get_if<etf::CharList>()) {
+    std::string text;
+    if (term.text(text) && is_printable(text)) return json::value(text);
+    json::array array;
+    for (unsigned char c : chars->bytes) array.push_back(std::int64_t{c});
+    return array;
+  }
+  if (auto* list = term.get_if<etf::List>()) return list_json(term, *list);
+  if (auto* tuple = term.get_if<etf::Tuple>()) {
+    json::array array;
+    array.reserve(tuple->elements.size());
+    for (auto& element : tuple->elements) array.push_back(json_of(element));
+    return array;
+  }
+  if (auto* map = term.get_if<etf::Map>()) {
+    json::object object;
+    for (auto& [key, value] : map->pairs) {
+      std::string name;
+      if (!key.text(name) || !is_utf8(name)) name = etf::to_string(key);
+      object[name] = json_of(value);
+    }
+    return object;
+  }
+  return json::value(etf::to_string(term));
+}
+
+}  // namespace muster::ops

@@ -1,0 +1,25 @@
+#pragma once
+
+#include <boost/json.hpp>
+
+#include "etf/term.h"
+
+namespace muster::ops {
+
+namespace json = boost::json;
+
+/// The generic mapping for free-form values, whose shape no struct describes.
+///
+/// JSON to Erlang: text is a binary, an object a map with binary keys, null the atom null.
+etf::Term term_of(const json::value& value);
+
+/// Erlang to JSON: true, false, null and undefined are what they say, other atoms text; a binary
+/// is text where it is UTF-8, else {"base64": …}; a list of printable characters is text, another
+/// list an array; a tuple is an array; pids, references, funs, long integers and improper lists are
+/// text as a shell prints them; a map's keys become text.
+json::value json_of(const etf::Term& term);
+
+/// Valid UTF-8?
+bool is_utf8(std::string_view bytes);
+
+}  // namespace muster::ops

@@ -1,0 +1,144 @@
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "base/result.h"
+#include "ops/body.h"
+#include "ops/caller.h"
+#include "ops/convert.h"
+
+namespace muster::ops {
+
+/// How REST reaches an operation.
+struct Http {
+  std::string verb;  ///< "POST"
+  std::string path;  ///< "/api/orch/node_families/:family/nodes": `:family` fills that member
+  std::vector<std::string> alias_paths = {};
+  int status = 200;              ///< of success
+  std::string wrapper = {};      ///< a body of just {"provider": {…}} means what is inside
+  std::string body_member = {};  ///< a body that is an array fills this member
+};
+
+/// What is declared about an operation. Requests in REST: path, query and body fill the members of
+/// the same name.
+struct Row {
+  std::string service, name;
+  Http http;
+  Role role = Role::admin;    ///< the least that may call it
+  std::string doc;            ///< one line
+  bool is_anonymous = false;  ///< REST answers it without a token
+  std::uint64_t body_limit = 1 << 20;
+};
+
+/// A reply on its way to a door.
+struct Reply {
+  std::shared_ptr<const void> value;
+  const Type* type = nullptr;
+
+  json::value json() const { return type->to_json(value.get()); }
+  etf::Term term() const { return type->to_term(value.get()); }
+};
+
+/// A request that passed permission and conversion.
+using Prepared = std::shared_ptr<void>;
+
+/// One row of the operation table with its handler: what all doors serve.
+/// Owned by the Table; lives on the loop. prepare() decides without I/O; run() is the handler, and
+/// cancelling it cancels the handler. The handler's service must outlive the Table.
+class Operation {
+ public:
+  using Handler = std::function<Task<std::shared_ptr<const void>>(Prepared, Caller, BodySource*)>;
+
+  const Row& row() const { return row_; }
+  std::string full_name() const { return row_.service + '.' + row_.name; }
+  const Type& request() const { return *request_; }
+  const Type& reply() const { return *reply_; }
+  /// Wants a BodySource beside its request.
+  bool is_upload() const { return is_upload_; }
+
+  /// forbidden, where the role does not suffice.
+  Result<void> permit(const Caller& caller) const;
+  /// Permission, then conversion: forbidden or bad_request with its field.
+  Result<Prepared> prepare(const Input& from, const Caller& caller) const;
+  /// The same for a struct whose fields were gathered from several places.
+  Result<Prepared> prepare(const Fields& fields, const Caller& caller) const;
+  Task<Reply> run(Prepared request, Caller caller, BodySource* body = nullptr) const;
+
+  /// All of it for the Erlang door. An upload's bytes are under the key `body`.
+  Task<etf::Term> call(etf::Term args, Caller caller) const;
+  Task<json::value> call(json::value args, Caller caller) const;
+
+  Operation(Row row, const Type& request, const Type& reply, bool is_upload,
+            Prepared (*make_request)(), Handler handler);
+
+ private:
+  Task<Reply> call_input(Input from, Caller caller) const;
+
+  Row row_;
+  const Type* request_;
+  const Type* reply_;
+  bool is_upload_;
+  Prepared (*make_request_)();
+  Handler handler_;
+};
+
+namespace detail {
+
+template <class Request>
+Prepared make_request() {
+  return std::make_shared<Request>();
+}
+
+template <class Rp>
+Task<std::shared_ptr<const void>> keep_reply(Task<Rp> task) {
+  CO_TRY(auto reply, co_await std::move(task));
+  co_return std::make_shared<Rp>(std::move(reply));
+}
+
+}  // namespace detail
+
+/// One row, for any callable: operation<AddNode, NodeView>(row, [&](AddNode r, Caller c) { … }).
+template <class Rq, class Rp>
+Operation operation(Row row, std::function<Task<Rp>(Rq, Caller)> handler) {
+  static_assert(!detail::holds_secret<Rp>(), "a reply never carries a secret");
+  auto erased = [handler = std::move(handler)](Prepared request, Caller caller, BodySource*) {
+    return detail::keep_reply<Rp>(
+        handler(std::move(*static_cast<Rq*>(request.get())), std::move(caller)));
+  };
+  return Operation(std::move(row), type_of<Rq>(), type_of<Rp>(), false, &detail::make_request<Rq>,
+                   std::move(erased));
+}
+
+/// One row for a member function: operation(row, *this, &Topology::add_node).
+template <class S, class Rq, class Rp>
+Operation operation(Row row, S& service, Task<Rp> (S::*handler)(Rq, Caller)) {
+  return operation<Rq, Rp>(std::move(row), [&service, handler](Rq request, Caller caller) {
+    return (service.*handler)(std::move(request), std::move(caller));
+  });
+}
+
+/// A row whose handler takes a stream of bytes beside its request: PUT …/tarball.
+template <class Rq, class Rp>
+Operation upload(Row row, std::function<Task<Rp>(Rq, Caller, BodySource&)> handler) {
+  static_assert(!detail::holds_secret<Rp>(), "a reply never carries a secret");
+  auto erased = [handler = std::move(handler)](Prepared request, Caller caller, BodySource* body) {
+    return detail::keep_reply<Rp>(
+        handler(std::move(*static_cast<Rq*>(request.get())), std::move(caller), *body));
+  };
+  return Operation(std::move(row), type_of<Rq>(), type_of<Rp>(), true, &detail::make_request<Rq>,
+                   std::move(erased));
+}
+
+template <class S, class Rq, class Rp>
+Operation upload(Row row, S& service, Task<Rp> (S::*handler)(Rq, Caller, BodySource&)) {
+  return upload<Rq, Rp>(std::move(row),
+                        [&service, handler](Rq request, Caller caller, BodySource& body) {
+                          return (service.*handler)(std::move(request), std::move(caller), body);
+                        });
+}
+
+}  // namespace muster::ops
