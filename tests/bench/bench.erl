@@ -1,0 +1,123 @@
+%% The calling side. Every round measures the daemon and a BEAM node one after the other; a row shows the medians
+%% of all rounds and of their ratios.
+-module(bench).
+
+-export([rpc_latency/2, rpc_throughput/2, one_way/2]).
+
+-define(MUSTER, 'muster@127.0.0.1').
+-define(PEER, 'beam@127.0.0.1').
+
+rpc_latency(_, _) ->
+    Calls = 10000,
+    Loop = median([loopback(Calls div 5) || _ <- lists:seq(1, 5)]),
+    Measure = fun(Node, _) -> #{p50 => p50_of_calls(Node, Calls)} end,
+    Rounds = rounds(Measure, "", ""),
+    io:format("rpc:call of echo, 1 caller, ~b calls, p50 of ~b rounds~n", [Calls, length(Rounds)]),
+    header(),
+    row("us per call", p50, Rounds, 1000, {at_most, 1.0}),
+    io:format("~-28s~12.2f  (gen_tcp ping-pong of 100 bytes)~n", ["raw loopback, us", Loop / 1000]).
+
+rpc_throughput(MusterPid, BeamPid) ->
+    Callers = 100,
+    Each = 500,
+    Measure = fun(Node, Pid) ->
+        Before = cpu(Pid),
+        Took = timed(fun() -> callers(Node, Callers, Each) end),
+        #{rate => Callers * Each * 1.0e9 / Took, cpu => (cpu(Pid) - Before) / (Callers * Each)}
+    end,
+    Rounds = rounds(Measure, MusterPid, BeamPid),
+    io:format("rpc:call of echo, ~b callers, ~b calls each, median of ~b rounds~n",
+              [Callers, Each, length(Rounds)]),
+    header(),
+    row("calls per second", rate, Rounds, 1, {at_least, 1.4}),
+    row("CPU per call, us", cpu, Rounds, 1000, {at_most, 0.4}).
+
+one_way(MusterPid, BeamPid) ->
+    Messages = 300000,
+    Payload = binary:copy(<<"0123456789abcdef">>, 2),
+    Measure = fun(Node, Pid) ->
+        Before = cpu(Pid),
+        Took = timed(fun() ->
+            push(Node, Messages, Payload),
+            %% Signals between two processes keep their order: the answer says that all have arrived.
+            {ok, 1} = gen_server:call({muster, Node}, {echo, 1}, infinity)
+        end),
+        #{rate => Messages * 1.0e9 / Took, cpu => (cpu(Pid) - Before) / Messages}
+    end,
+    Rounds = rounds(Measure, MusterPid, BeamPid),
+    io:format("{muster, Node} ! {push, I, 32 bytes}, ~b messages, median of ~b rounds~n",
+              [Messages, length(Rounds)]),
+    header(),
+    row("messages per second", rate, Rounds, 1, {at_least, 0.95}),
+    row("CPU per message, us", cpu, Rounds, 1000, {at_most, 0.6}).
+
+rounds(Measure, MusterPid, BeamPid) ->
+    pong = net_adm:ping(?MUSTER),
+    pong = net_adm:ping(?PEER),
+    Round = fun() -> {Measure(?MUSTER, MusterPid), Measure(?PEER, BeamPid)} end,
+    Round(),  % warms both up
+    [Round() || _ <- lists:seq(1, list_to_integer(os:getenv("ROUNDS", "5")))].
+
+p50_of_calls(Node, Calls) ->
+    median([timed(fun() -> {ok, 1} = rpc:call(Node, muster, echo, [1]) end) || _ <- lists:seq(1, Calls)]).
+
+callers(Node, Callers, Each) ->
+    Call = fun() -> [{ok, 1} = rpc:call(Node, muster, echo, [1]) || _ <- lists:seq(1, Each)] end,
+    Running = [spawn_monitor(Call) || _ <- lists:seq(1, Callers)],
+    [receive {'DOWN', Ref, process, Pid, Reason} -> normal = Reason end || {Pid, Ref} <- Running].
+
+push(_, 0, _) -> ok;
+push(Node, I, Payload) ->
+    {muster, Node} ! {push, I, Payload},
+    push(Node, I - 1, Payload).
+
+%% The least a request and a reply cost here: two processes of this node over a socket.
+loopback(Calls) ->
+    {ok, Listener} = gen_tcp:listen(0, [binary, {ip, {127, 0, 0, 1}}, {active, false}]),
+    {ok, Port} = inet:port(Listener),
+    spawn_link(fun() ->
+        {ok, Accepted} = gen_tcp:accept(Listener),
+        inet:setopts(Accepted, [{nodelay, true}]),
+        echo(Accepted)
+    end),
+    {ok, Socket} = gen_tcp:connect({127, 0, 0, 1}, Port, [binary, {active, false}, {nodelay, true}]),
+    Bytes = binary:copy(<<"x">>, 100),
+    Once = fun() -> ok = gen_tcp:send(Socket, Bytes), {ok, Bytes} = gen_tcp:recv(Socket, 100) end,
+    median([timed(Once) || _ <- lists:seq(1, Calls)]).
+
+echo(Socket) ->
+    case gen_tcp:recv(Socket, 100) of
+        {ok, Bytes} -> ok = gen_tcp:send(Socket, Bytes), echo(Socket);
+        {error, closed} -> ok
+    end.
+
+%% Nanoseconds of CPU that all threads of a process have used.
+cpu(Pid) ->
+    lists:sum([nanoseconds(File) || File <- filelib:wildcard("/proc/" ++ Pid ++ "/task/*/schedstat")]).
+
+nanoseconds(File) ->
+    case file:read_file(File) of
+        {ok, Text} -> binary_to_integer(hd(binary:split(Text, <<" ">>)));
+        {error, _} -> 0
+    end.
+
+timed(Fun) ->
+    Began = erlang:monotonic_time(nanosecond),
+    Fun(),
+    erlang:monotonic_time(nanosecond) - Began.
+
+median(Values) -> lists:nth((length(Values) + 1) div 2, lists:sort(Values)).
+
+header() -> io:format("~-28s~12s~12s~12s  ~s~n", ["", "muster", "BEAM", "ratio", "bar"]).
+
+row(Title, Key, Rounds, Unit, {Sense, Bar}) ->
+    Muster = median([map_get(Key, M) || {M, _} <- Rounds]) / Unit,
+    Beam = median([map_get(Key, B) || {_, B} <- Rounds]) / Unit,
+    Ratio = median([map_get(Key, M) / map_get(Key, B) || {M, B} <- Rounds]),
+    {Sign, Met} =
+        case Sense of
+            at_most -> {"<=", Ratio =< Bar};
+            at_least -> {">=", Ratio >= Bar}
+        end,
+    Verdict = case Met of true -> "met"; false -> "MISSED" end,
+    io:format("~-28s~12.2f~12.2f~12.2f  ~s ~.2f ~s~n", [Title, Muster, Beam, Ratio, Sign, Bar, Verdict]).
