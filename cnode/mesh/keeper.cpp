@@ -1,0 +1,111 @@
+#include "mesh/keeper.h"
+
+#include "base/log.h"
+#include "base/random.h"
+#include "mesh/agents.h"
+
+namespace muster::mesh {
+
+using namespace std::chrono_literals;
+using SteadyClock = std::chrono::steady_clock;
+
+namespace {
+constexpr auto facts_limit = 10s;
+}  // namespace
+
+Keeper::Keeper(KeeperTools& tools, NodeSpec spec)
+    : tools_(tools), spec_(std::move(spec)), wake_(tools.executor) {}
+
+asio::awaitable<void> Keeper::run() {
+  for (;;) {
+    auto link = co_await dial();
+    if (!link) {
+      down(reason_of(link.error()));
+      co_await wait(SteadyClock::now() + policy_.after_failure(SteadyClock::now(), random_u32()));
+      continue;
+    }
+    if (auto up = co_await bring_up(**link); !up) {
+      log::warn("{}: {}", spec_.name, up.error().text());
+      down((*link)->is_up() ? DownReason::timeout : DownReason::closed);
+      (*link)->close(dist::LinkError::dropped);
+      co_await wait(SteadyClock::now() + policy_.after_failure(SteadyClock::now(), random_u32()));
+      continue;
+    }
+    is_up_ = true;
+    policy_.reset();
+    tools_.agents.node_up(*link, spec_);
+    while ((*link)->is_up()) co_await wait(SteadyClock::time_point::max());
+    is_up_ = false;
+  }
+}
+
+Task<std::shared_ptr<dist::Link>> Keeper::dial() {
+  if (auto link = tools_.node.find(spec_.name)) co_return link;
+  auto slot = co_await tools_.dials.take();
+  co_return co_await tools_.node.connect(spec_.name);
+}
+
+Task<> Keeper::bring_up(dist::Link& link) {
+  auto slot = co_await tools_.descriptions.take();
+  auto ask = facts_call();
+  CO_TRY(auto answer, co_await link.call(std::move(ask.module), std::move(ask.function),
+                                         std::move(ask.arguments), facts_limit));
+  CO_TRY(auto facts, parse_facts(answer, link.creation()));
+  bool was_restarted = spec_.creation && *spec_.creation != facts.creation;
+  CO_TRYV(co_await tools_.watcher.node_up(spec_, facts, was_restarted));
+  spec_.creation = facts.creation;
+  co_return Result<>();
+}
+
+asio::awaitable<void> Keeper::wait(SteadyClock::time_point until) {
+  wake_.expires_at(until);
+  auto [ec] = co_await wake_.async_wait(asio::as_tuple(asio::use_awaitable));
+  auto state = co_await asio::this_coro::cancellation_state;
+  if (ec && state.cancelled() != asio::cancellation_type::none) throw boost::system::system_error(ec);
+}
+
+void Keeper::expect_start() {
+  policy_.expect_start(SteadyClock::now());
+  if (!is_up_) wake_.cancel();
+}
+
+void Keeper::link_up() { wake_.cancel(); }
+
+void Keeper::link_down(dist::LinkError why) {
+  down(reason_of(why));
+  wake_.cancel();
+}
+
+void Keeper::down(DownReason reason) {
+  bool is_news = is_up_ || reason != reason_;
+  is_up_ = false;
+  reason_ = reason;
+  if (is_news) tools_.watcher.node_down(spec_, reason);
+}
+
+DownReason reason_of(dist::LinkError error) {
+  using dist::LinkError;
+  switch (error) {
+    case LinkError::not_registered: return DownReason::not_registered;
+    case LinkError::refused: return DownReason::refused;
+    case LinkError::timeout: return DownReason::timeout;
+    case LinkError::cookie: return DownReason::cookie;
+    case LinkError::not_allowed: return DownReason::not_allowed;
+    case LinkError::tls: return DownReason::tls;
+    case LinkError::wrong_name: return DownReason::wrong_name;
+    case LinkError::silent: return DownReason::silent;
+    case LinkError::closed:
+    case LinkError::overloaded:
+    case LinkError::protocol:
+    case LinkError::dropped: return DownReason::closed;
+  }
+  return DownReason::closed;
+}
+
+DownReason reason_of(const Error& error) {
+  if (error.code.category() == dist::link_category())
+    return reason_of(static_cast<dist::LinkError>(error.code.value()));
+  return error.errc() == Errc::timeout ? DownReason::timeout : DownReason::refused;
+}
+
+}  // namespace muster::mesh

@@ -1,0 +1,66 @@
+#pragma once
+
+#include <chrono>
+#include <memory>
+#include <string>
+#include <unordered_map>
+
+#include "base/task_group.h"
+#include "dist/node.h"
+#include "mesh/keeper.h"
+
+namespace muster::mesh {
+
+/// All managed nodes and the links with them. It tells the dist::Node how each is reached (PeerDirectory) and each
+/// Keeper what became of its link. Made by app; lives on the loop. stop() ends every keeper; links stay until the
+/// dist::Node itself stops.
+class NodeManager final : public dist::PeerDirectory, public dist::LinkListener {
+ public:
+  explicit NodeManager(asio::any_io_executor executor);
+  NodeManager(const NodeManager&) = delete;
+  ~NodeManager() override;
+
+  /// Before anything else: what the keepers work with. (The dist::Node is made with this as its directory, so it comes
+  /// later than this.) All outlive the manager.
+  void attach(dist::Node& node, Agents& agents, Watcher& watcher);
+  asio::awaitable<void> stop();
+
+  /// Begins to keep a node; one of the same id is replaced, its link is kept if the way to reach it is the same.
+  void keep(NodeSpec spec);
+  /// Stops keeping it and closes its link.
+  void forget(const std::string& id);
+  /// Somebody has just started it.
+  void expect_start(const std::string& id);
+
+  /// Null when no such node is kept.
+  const Keeper* find(const std::string& id) const;
+  std::size_t size() const { return by_id_.size(); }
+
+  /// The link of a kept node. Error: unavailable, with the reason, when it is not UP.
+  Result<std::shared_ptr<dist::Link>> link(const std::string& id) const;
+
+  /// Dials quickly until the node has answered a handshake, whether it is kept or not; the link stays. The last reason
+  /// is in the error when `limit` has passed.
+  Task<std::shared_ptr<dist::Link>> reach(NodeSpec spec, std::chrono::steady_clock::duration limit);
+
+  std::optional<dist::PeerSettings> settings(const std::string& node) const override;
+  bool accepts(const std::string& node) const override;
+  void link_up(const std::shared_ptr<dist::Link>& link) override;
+  void link_down(const std::shared_ptr<dist::Link>& link, dist::LinkError why) override;
+
+ private:
+  struct Kept {
+    std::unique_ptr<Keeper> keeper;
+    std::unique_ptr<TaskGroup> task;
+  };
+  Task<std::shared_ptr<dist::Link>> dial_until_up(std::string name);
+
+  asio::any_io_executor executor_;
+  std::unique_ptr<KeeperTools> tools_;
+  std::unordered_map<std::string, std::shared_ptr<Kept>> by_id_;
+  std::unordered_map<std::string, std::string> id_of_name_;
+  std::unordered_map<std::string, NodeSpec> being_reached_;  ///< by name
+  TaskGroup ending_;
+};
+
+}  // namespace muster::mesh

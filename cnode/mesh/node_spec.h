@@ -1,0 +1,40 @@
+#pragma once
+
+#include <boost/describe/enum.hpp>
+#include <cstdint>
+#include <optional>
+#include <string>
+
+#include "base/secret.h"
+
+namespace muster::mesh {
+
+/// A node that is to be linked: what is known before it answers.
+struct NodeSpec {
+  std::string id;    ///< of its row
+  std::string name;  ///< "riak1@10.0.0.7"
+  Secret cookie;     ///< empty: the daemon's own
+  std::optional<std::uint16_t> port;  ///< fixed distribution port: epmd is not asked
+  bool tls = false;
+  bool agents = true;  ///< false: nothing of ours is loaded into it
+  std::optional<std::uint32_t> creation;  ///< when last UP: another one means that it was restarted
+};
+
+/// Why a node that should run has no link.
+enum class DownReason {
+  starting,        ///< just added or started, not dialled to an end yet
+  not_registered,  ///< its epmd does not know the name
+  refused,         ///< nothing listens: host up, epmd or node down
+  timeout,         ///< host or node does not answer
+  cookie,          ///< it closed the handshake at our digest: another cookie
+  not_allowed,     ///< net_kernel:allow/1 leaves us out
+  tls,             ///< no TLS session: certificate, version
+  wrong_name,      ///< another node answers there
+  closed,          ///< the link was up and the node closed it: stopped, crashed
+  silent,          ///< the link was up and no byte came for too long
+};
+
+BOOST_DESCRIBE_ENUM(DownReason, starting, not_registered, refused, timeout, cookie, not_allowed, tls,
+                    wrong_name, closed, silent)
+
+}  // namespace muster::mesh
