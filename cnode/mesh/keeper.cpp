@@ -1,5 +1,8 @@
 #include "mesh/keeper.h"
 
+#include <boost/asio/as_tuple.hpp>
+#include <boost/describe/enum_to_string.hpp>
+
 #include "base/log.h"
 #include "base/random.h"
 #include "mesh/agents.h"
@@ -61,7 +64,8 @@ asio::awaitable<void> Keeper::wait(SteadyClock::time_point until) {
   wake_.expires_at(until);
   auto [ec] = co_await wake_.async_wait(asio::as_tuple(asio::use_awaitable));
   auto state = co_await asio::this_coro::cancellation_state;
-  if (ec && state.cancelled() != asio::cancellation_type::none) throw boost::system::system_error(ec);
+  if (ec && state.cancelled() != asio::cancellation_type::none)
+    throw boost::system::system_error(ec);
 }
 
 void Keeper::expect_start() {
@@ -69,7 +73,9 @@ void Keeper::expect_start() {
   if (!is_up_) wake_.cancel();
 }
 
-void Keeper::link_up() { wake_.cancel(); }
+void Keeper::link_up() {
+  wake_.cancel();
+}
 
 void Keeper::link_down(dist::LinkError why) {
   down(reason_of(why));
@@ -83,21 +89,34 @@ void Keeper::down(DownReason reason) {
   if (is_news) tools_.watcher.node_down(spec_, reason);
 }
 
+std::string_view name_of(DownReason reason) {
+  return boost::describe::enum_to_string(reason, "down");
+}
+
 DownReason reason_of(dist::LinkError error) {
   using dist::LinkError;
   switch (error) {
-    case LinkError::not_registered: return DownReason::not_registered;
-    case LinkError::refused: return DownReason::refused;
-    case LinkError::timeout: return DownReason::timeout;
-    case LinkError::cookie: return DownReason::cookie;
-    case LinkError::not_allowed: return DownReason::not_allowed;
-    case LinkError::tls: return DownReason::tls;
-    case LinkError::wrong_name: return DownReason::wrong_name;
-    case LinkError::silent: return DownReason::silent;
+    case LinkError::not_registered:
+      return DownReason::not_registered;
+    case LinkError::refused:
+      return DownReason::refused;
+    case LinkError::timeout:
+      return DownReason::timeout;
+    case LinkError::cookie:
+      return DownReason::cookie;
+    case LinkError::not_allowed:
+      return DownReason::not_allowed;
+    case LinkError::tls:
+      return DownReason::tls;
+    case LinkError::wrong_name:
+      return DownReason::wrong_name;
+    case LinkError::silent:
+      return DownReason::silent;
     case LinkError::closed:
     case LinkError::overloaded:
     case LinkError::protocol:
-    case LinkError::dropped: return DownReason::closed;
+    case LinkError::dropped:
+      return DownReason::closed;
   }
   return DownReason::closed;
 }

@@ -25,6 +25,7 @@ class Watcher {
 
 /// What all keepers share.
 struct KeeperTools {
+  asio::any_io_executor executor;
   dist::Node& node;
   Agents& agents;
   Watcher& watcher;
@@ -32,9 +33,10 @@ struct KeeperTools {
   Slots descriptions{128};  ///< nodes being asked for their facts at once
 };
 
-/// Keeps one node linked for as long as it is wanted: dials at once and then as DialPolicy says (a link that the node
-/// made itself serves as well), reads its facts, reports it up, starts its agents, waits until the link is lost, and
-/// begins again. Owned by NodeManager, which runs run() in a TaskGroup and ends it by cancelling.
+/// Keeps one node linked for as long as it is wanted: dials at once and then as DialPolicy says (a
+/// link that the node made itself serves as well), reads its facts, reports it up, starts its
+/// agents, waits until the link is lost, and begins again. Owned by NodeManager, which runs run()
+/// in a TaskGroup and ends it by cancelling.
 class Keeper {
  public:
   Keeper(KeeperTools& tools, NodeSpec spec);

@@ -11,21 +11,22 @@
 
 namespace muster::mesh {
 
-/// All managed nodes and the links with them. It tells the dist::Node how each is reached (PeerDirectory) and each
-/// Keeper what became of its link. Made by app; lives on the loop. stop() ends every keeper; links stay until the
-/// dist::Node itself stops.
+/// All managed nodes and the links with them. It tells the dist::Node how each is reached
+/// (PeerDirectory) and each Keeper what became of its link. Made by app; lives on the loop. stop()
+/// ends every keeper; links stay until the dist::Node itself stops.
 class NodeManager final : public dist::PeerDirectory, public dist::LinkListener {
  public:
   explicit NodeManager(asio::any_io_executor executor);
   NodeManager(const NodeManager&) = delete;
   ~NodeManager() override;
 
-  /// Before anything else: what the keepers work with. (The dist::Node is made with this as its directory, so it comes
-  /// later than this.) All outlive the manager.
+  /// Before anything else: what the keepers work with. (The dist::Node is made with this as its
+  /// directory, so it comes later than this.) All outlive the manager.
   void attach(dist::Node& node, Agents& agents, Watcher& watcher);
   asio::awaitable<void> stop();
 
-  /// Begins to keep a node; one of the same id is replaced, its link is kept if the way to reach it is the same.
+  /// Begins to keep a node; one of the same id is replaced, its link is kept if the way to reach it
+  /// is the same.
   void keep(NodeSpec spec);
   /// Stops keeping it and closes its link.
   void forget(const std::string& id);
@@ -39,8 +40,8 @@ class NodeManager final : public dist::PeerDirectory, public dist::LinkListener 
   /// The link of a kept node. Error: unavailable, with the reason, when it is not UP.
   Result<std::shared_ptr<dist::Link>> link(const std::string& id) const;
 
-  /// Dials quickly until the node has answered a handshake, whether it is kept or not; the link stays. The last reason
-  /// is in the error when `limit` has passed.
+  /// Dials quickly until the node has answered a handshake, whether it is kept or not; the link
+  /// stays. The last reason is in the error when `limit` has passed.
   Task<std::shared_ptr<dist::Link>> reach(NodeSpec spec, std::chrono::steady_clock::duration limit);
 
   std::optional<dist::PeerSettings> settings(const std::string& node) const override;
@@ -50,17 +51,19 @@ class NodeManager final : public dist::PeerDirectory, public dist::LinkListener 
 
  private:
   struct Kept {
-    std::unique_ptr<Keeper> keeper;
-    std::unique_ptr<TaskGroup> task;
+    Keeper keeper;
+    TaskGroup task;
+    Kept(KeeperTools& tools, NodeSpec spec)
+        : keeper(tools, std::move(spec)), task(tools.executor) {}
   };
-  Task<std::shared_ptr<dist::Link>> dial_until_up(std::string name);
+  static asio::awaitable<void> run(std::shared_ptr<Kept> kept);
+  Kept* kept_by_name(const std::string& name) const;
 
   asio::any_io_executor executor_;
   std::unique_ptr<KeeperTools> tools_;
   std::unordered_map<std::string, std::shared_ptr<Kept>> by_id_;
   std::unordered_map<std::string, std::string> id_of_name_;
   std::unordered_map<std::string, NodeSpec> being_reached_;  ///< by name
-  TaskGroup ending_;
 };
 
 }  // namespace muster::mesh

@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <optional>
 #include <string>
+#include <string_view>
 
 #include "base/secret.h"
 
@@ -11,12 +12,12 @@ namespace muster::mesh {
 
 /// A node that is to be linked: what is known before it answers.
 struct NodeSpec {
-  std::string id;    ///< of its row
-  std::string name;  ///< "riak1@10.0.0.7"
-  Secret cookie;     ///< empty: the daemon's own
+  std::string id;                     ///< of its row
+  std::string name;                   ///< "riak1@10.0.0.7"
+  Secret cookie;                      ///< empty: the daemon's own
   std::optional<std::uint16_t> port;  ///< fixed distribution port: epmd is not asked
   bool tls = false;
-  bool agents = true;  ///< false: nothing of ours is loaded into it
+  bool agents = true;                     ///< false: nothing of ours is loaded into it
   std::optional<std::uint32_t> creation;  ///< when last UP: another one means that it was restarted
 };
 
@@ -34,7 +35,9 @@ enum class DownReason {
   silent,          ///< the link was up and no byte came for too long
 };
 
-BOOST_DESCRIBE_ENUM(DownReason, starting, not_registered, refused, timeout, cookie, not_allowed, tls,
-                    wrong_name, closed, silent)
+BOOST_DESCRIBE_ENUM(DownReason, starting, not_registered, refused, timeout, cookie, not_allowed,
+                    tls, wrong_name, closed, silent)
+
+std::string_view name_of(DownReason reason);
 
 }  // namespace muster::mesh

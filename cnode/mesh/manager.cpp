@@ -1,0 +1,146 @@
+#include "mesh/manager.h"
+
+#include <fmt/format.h>
+
+#include "base/random.h"
+#include "base/timeout.h"
+#include "mesh/agents.h"
+
+namespace muster::mesh {
+
+namespace {
+
+using SteadyClock = std::chrono::steady_clock;
+
+dist::PeerSettings settings_of(const NodeSpec& spec) {
+  dist::PeerSettings settings;
+  if (!spec.cookie.empty()) settings.cookie = spec.cookie;
+  settings.port = spec.port;
+  settings.tls = spec.tls;
+  return settings;
+}
+
+bool is_reached_alike(const NodeSpec& a, const NodeSpec& b) {
+  return a.name == b.name && a.cookie == b.cookie && a.port == b.port && a.tls == b.tls;
+}
+
+}  // namespace
+
+NodeManager::NodeManager(asio::any_io_executor executor) : executor_(std::move(executor)) {}
+NodeManager::~NodeManager() = default;
+
+void NodeManager::attach(dist::Node& node, Agents& agents, Watcher& watcher) {
+  tools_.reset(new KeeperTools{executor_, node, agents, watcher});
+  node.add_listener(*this);
+}
+
+asio::awaitable<void> NodeManager::stop() {
+  if (!tools_) co_return;
+  tools_->node.remove_listener(*this);
+  auto ending = std::move(by_id_);
+  by_id_.clear();
+  id_of_name_.clear();
+  for (auto& [id, kept] : ending) kept->task.cancel();
+  for (auto& [id, kept] : ending) co_await kept->task.join();
+}
+
+asio::awaitable<void> NodeManager::run(std::shared_ptr<Kept> kept) {
+  co_await kept->keeper.run();
+}
+
+void NodeManager::keep(NodeSpec spec) {
+  auto id = spec.id;
+  if (auto old = by_id_.find(id); old != by_id_.end()) {
+    auto& before = old->second->keeper.spec();
+    if (!is_reached_alike(before, spec)) tools_->node.close(before.name);
+    id_of_name_.erase(before.name);
+    old->second->task.cancel();
+  }
+  id_of_name_[spec.name] = id;
+  auto name = "keeper of " + spec.name;
+  auto kept = std::make_shared<Kept>(*tools_, std::move(spec));
+  by_id_[id] = kept;
+  kept->task.spawn(std::move(name), run(kept));
+}
+
+void NodeManager::forget(const std::string& id) {
+  auto at = by_id_.find(id);
+  if (at == by_id_.end()) return;
+  auto kept = std::move(at->second);
+  by_id_.erase(at);
+  id_of_name_.erase(kept->keeper.spec().name);
+  kept->task.cancel();
+  tools_->node.close(kept->keeper.spec().name);
+}
+
+void NodeManager::expect_start(const std::string& id) {
+  if (auto at = by_id_.find(id); at != by_id_.end()) at->second->keeper.expect_start();
+}
+
+const Keeper* NodeManager::find(const std::string& id) const {
+  auto at = by_id_.find(id);
+  return at == by_id_.end() ? nullptr : &at->second->keeper;
+}
+
+NodeManager::Kept* NodeManager::kept_by_name(const std::string& name) const {
+  auto id = id_of_name_.find(name);
+  if (id == id_of_name_.end()) return nullptr;
+  auto at = by_id_.find(id->second);
+  return at == by_id_.end() ? nullptr : at->second.get();
+}
+
+Result<std::shared_ptr<dist::Link>> NodeManager::link(const std::string& id) const {
+  auto* keeper = find(id);
+  if (!keeper) return Error(Errc::not_found, "this node is not watched");
+  auto link = keeper->link();
+  if (keeper->is_up() && link) return link;
+  return Error(Errc::unavailable,
+               fmt::format("{} is DOWN ({})", keeper->spec().name, name_of(keeper->reason())));
+}
+
+Task<std::shared_ptr<dist::Link>> NodeManager::reach(NodeSpec spec, SteadyClock::duration limit) {
+  auto name = spec.name;
+  struct Entry {
+    std::unordered_map<std::string, NodeSpec>& map;
+    std::string key;
+    ~Entry() { map.erase(key); }
+  } entry{being_reached_, name};
+  being_reached_.insert_or_assign(name, std::move(spec));
+
+  DialPolicy policy;
+  auto until = SteadyClock::now() + limit;
+  policy.expect_start(SteadyClock::now());
+  for (;;) {
+    auto link = co_await tools_->node.connect(name);
+    if (link) co_return link;
+    auto next = SteadyClock::now() + policy.after_failure(SteadyClock::now(), random_u32());
+    if (next >= until) {
+      auto reason = name_of(reason_of(link.error()));
+      auto waited = std::chrono::duration_cast<std::chrono::seconds>(limit).count();
+      co_return Error(Errc::timeout,
+                      fmt::format("{} did not answer within {} s: {}", name, waited, reason));
+    }
+    co_await pause(next - SteadyClock::now());
+  }
+}
+
+std::optional<dist::PeerSettings> NodeManager::settings(const std::string& node) const {
+  if (auto at = being_reached_.find(node); at != being_reached_.end())
+    return settings_of(at->second);
+  if (auto* kept = kept_by_name(node)) return settings_of(kept->keeper.spec());
+  return std::nullopt;
+}
+
+bool NodeManager::accepts(const std::string&) const {
+  return true;
+}
+
+void NodeManager::link_up(const std::shared_ptr<dist::Link>& link) {
+  if (auto* kept = kept_by_name(link->peer())) kept->keeper.link_up();
+}
+
+void NodeManager::link_down(const std::shared_ptr<dist::Link>& link, dist::LinkError why) {
+  if (auto* kept = kept_by_name(link->peer())) kept->keeper.link_down(why);
+}
+
+}  // namespace muster::mesh
