@@ -30,16 +30,19 @@ TaskGroup::~TaskGroup() {
   cancel();
 }
 
-void TaskGroup::spawn(std::string name, asio::awaitable<void> coroutine) {
-  auto place = state_->running.insert(state_->running.end(), std::make_shared<Signal>());
-  auto slot = (*place)->slot();
+TaskGroup::Cancel TaskGroup::spawn(std::string name, asio::awaitable<void> coroutine) {
+  auto signal = std::make_shared<Signal>();
+  auto place = state_->running.insert(state_->running.end(), signal);
   auto ended = [state = state_, place, name = std::move(name)](std::exception_ptr thrown) {
     report(name, thrown);
     state->running.erase(place);
     if (state->running.empty()) state->drained.cancel();
   };
   asio::co_spawn(executor_, std::move(coroutine),
-                 asio::bind_cancellation_slot(slot, std::move(ended)));
+                 asio::bind_cancellation_slot(signal->slot(), std::move(ended)));
+  return [weak = std::weak_ptr<Signal>(signal)] {
+    if (auto running = weak.lock()) running->emit(asio::cancellation_type::all);
+  };
 }
 
 void TaskGroup::cancel() {

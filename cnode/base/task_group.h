@@ -4,6 +4,7 @@
 #include <boost/asio/awaitable.hpp>
 #include <boost/asio/cancellation_signal.hpp>
 #include <boost/asio/steady_timer.hpp>
+#include <functional>
 #include <list>
 #include <memory>
 #include <string>
@@ -24,7 +25,9 @@ class TaskGroup {
   TaskGroup& operator=(const TaskGroup&) = delete;
   ~TaskGroup();
 
-  void spawn(std::string name, asio::awaitable<void> coroutine);
+  /// Cancels one coroutine; does nothing once it has ended.
+  using Cancel = std::function<void()>;
+  Cancel spawn(std::string name, asio::awaitable<void> coroutine);
   void cancel();
   /// Ends when no coroutine is left.
   asio::awaitable<void> join();

@@ -1,0 +1,93 @@
+#include "doors/dist/applier.h"
+
+#include "dist/erpc.h"
+#include "etf/decode.h"
+#include "ops/replies.h"
+
+namespace muster::doors::dist {
+
+using etf::atom;
+using etf::Term;
+using muster::dist::ErpcCall;
+using muster::dist::Job;
+
+namespace {
+
+/// How the outcome of a call becomes the exit reason of the process that made it: erpc's own form
+/// for rpc and erpc, the bare reason for a plain spawn.
+class Outcome {
+ public:
+  Outcome(std::shared_ptr<Job> job, std::optional<ErpcCall> erpc)
+      : job_(std::move(job)), erpc_(std::move(erpc)) {}
+
+  void returned(const Term& value) const {
+    if (erpc_ && !erpc_->result.empty()) return job_->finish_encoded(erpc_->returned(value));
+    job_->finish(atom("normal"));
+  }
+  void undefined(const Term& stack) const {
+    if (erpc_ && !erpc_->result.empty()) return job_->finish_encoded(erpc_->undefined());
+    job_->finish(etf::tuple(atom("undef"), stack));
+  }
+  Job& job() const { return *job_; }
+
+ private:
+  std::shared_ptr<Job> job_;
+  std::optional<ErpcCall> erpc_;
+};
+
+asio::awaitable<void> run(const ops::Operation* operation, Term arguments, Outcome outcome) {
+  auto caller = caller_on(outcome.job().link(), outcome.job().caller());
+  auto result = co_await operation->call(std::move(arguments), std::move(caller));
+  outcome.returned(ops::reply_term(std::move(result)));
+}
+
+void print(const std::string& text, Outcome outcome) {
+  auto& job = outcome.job();
+  auto* leader = job.group_leader().get_if<etf::Pid>();
+  if (!leader) return outcome.returned(atom("ok"));
+  job.on_message([outcome](const muster::dist::Message&) { outcome.returned(atom("ok")); });
+  job.link().send(*leader, put_chars(job.link().pid(job.pid()), text), job.pid());
+}
+
+/// [{M,F,Args,[]}], as a stack trace shows an undefined function.
+Term undefined_stack(const Call& call) {
+  etf::List arguments{call.arguments, nullptr};
+  return etf::list(
+      etf::tuple(atom(call.module), atom(call.function), std::move(arguments), Term()));
+}
+
+}  // namespace
+
+void Applier::spawn(std::shared_ptr<Job> job, const muster::dist::SpawnRequest& request) {
+  auto erpc = ErpcCall::read(request);
+  Call call;
+  if (erpc) {
+    call = {erpc->module, erpc->function, erpc->arguments};
+  } else {
+    auto arguments = etf::decode(request.arguments);
+    if (!arguments || !arguments->proper_list(call.arguments)) return job->finish(atom("badarg"));
+    call.module = request.module;
+    call.function = request.function;
+  }
+  auto stack = undefined_stack(call);
+  auto function = functions_.find(std::move(call), job->link());
+  Outcome outcome(job, std::move(erpc));
+  if (std::holds_alternative<Undefined>(function)) return outcome.undefined(stack);
+  if (auto* value = std::get_if<Value>(&function)) return outcome.returned(value->term);
+  if (auto* text = std::get_if<Print>(&function)) return print(text->text, std::move(outcome));
+  auto& [operation, arguments] = std::get<OperationCall>(function);
+  auto cancel =
+      running_.spawn(operation->full_name(), run(operation, std::move(arguments), outcome));
+  job->on_cancel(std::move(cancel));
+}
+
+ops::Caller caller_on(const muster::dist::Link& link, const etf::Pid& pid) {
+  return {"node:" + link.peer(), ops::Role::admin, pid, link.peer()};
+}
+
+Term put_chars(const etf::Pid& from, const std::string& text) {
+  return etf::tuple(atom("io_request"), from, atom("muster"),
+                    etf::tuple(atom("put_chars"), atom("unicode"), etf::binary(text)));
+}
+
+}  // namespace muster::doors::dist

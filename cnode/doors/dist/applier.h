@@ -1,0 +1,33 @@
+#pragma once
+
+#include "base/task_group.h"
+#include "dist/node.h"
+#include "doors/dist/functions.h"
+
+namespace muster::doors::dist {
+
+/// Runs what peers spawn here: rpc:call, erpc:call, their casts, spawn and spawn_monitor of M:F(A).
+/// Owned by Door; lives on the loop. A job that its caller gives up (timeout, death, lost link) is
+/// cancelled: the operation unwinds at its next wait.
+class Applier final : public muster::dist::SpawnHandler {
+ public:
+  Applier(asio::any_io_executor executor, const Functions& functions)
+      : functions_(functions), running_(std::move(executor)) {}
+
+  void spawn(std::shared_ptr<muster::dist::Job> job,
+             const muster::dist::SpawnRequest& request) override;
+  TaskGroup& running() { return running_; }
+
+ private:
+  const Functions& functions_;
+  TaskGroup running_;
+};
+
+/// Who calls through this door: whoever holds the cookie is admin.
+ops::Caller caller_on(const muster::dist::Link& link, const etf::Pid& pid);
+
+/// {io_request, From, ReplyAs, {put_chars, unicode, Text}} for a group leader.
+/// https://www.erlang.org/doc/apps/stdlib/io_protocol.html
+etf::Term put_chars(const etf::Pid& from, const std::string& text);
+
+}  // namespace muster::doors::dist

@@ -1,0 +1,26 @@
+#pragma once
+
+#include "doors/dist/applier.h"
+#include "doors/dist/functions.h"
+#include "doors/dist/subscriber.h"
+
+namespace muster::doors::dist {
+
+/// The Erlang door: registers a process per service, rex and net_kernel at the node, and answers
+/// what peers spawn. Made by app once the table is full; lives on the loop. stop() ends what runs.
+class Door {
+ public:
+  Door(asio::any_io_executor executor, muster::dist::Node& node, const ops::Table& table);
+  ~Door();
+
+  void open();
+  asio::awaitable<void> stop();
+
+ private:
+  muster::dist::Node& node_;
+  const ops::Table& table_;
+  Functions functions_;
+  Applier applier_;
+};
+
+}  // namespace muster::doors::dist

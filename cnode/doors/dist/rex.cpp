@@ -1,0 +1,95 @@
+#include "doors/dist/rex.h"
+
+#include <functional>
+#include <optional>
+
+#include "doors/dist/applier.h"
+#include "ops/replies.h"
+
+namespace muster::doors::dist {
+
+using etf::atom;
+using etf::Term;
+using etf::tuple;
+using muster::dist::GenMessage;
+using muster::dist::Link;
+
+namespace {
+
+using Answer = std::function<void(const Term&)>;
+
+/// {call | block_call | cast, M, F, Args, GroupLeader}
+std::optional<Call> parse(const Term& request) {
+  auto* parts = request.tuple(5);
+  if (!parts) return std::nullopt;
+  auto* module = (*parts)[1].get_if<etf::Atom>();
+  auto* function = (*parts)[2].get_if<etf::Atom>();
+  Call call;
+  if (!module || !function || !(*parts)[3].proper_list(call.arguments)) return std::nullopt;
+  call.module = module->name;
+  call.function = function->name;
+  return call;
+}
+
+Term undefined(const Call& call) {
+  etf::List arguments{call.arguments, nullptr};
+  auto frame = tuple(atom(call.module), atom(call.function), std::move(arguments), Term());
+  return tuple(atom("badrpc"), tuple(atom("EXIT"), tuple(atom("undef"), etf::list(frame))));
+}
+
+asio::awaitable<void> run(const ops::Operation* operation, Term arguments, ops::Caller caller,
+                          Answer answer) {
+  auto result = co_await operation->call(std::move(arguments), std::move(caller));
+  answer(ops::reply_term(std::move(result)));
+}
+
+struct Applied {
+  const Functions& functions;
+  TaskGroup& running;
+  Link& link;
+
+  void operator()(Call call, const etf::Pid& caller, Answer answer) const {
+    auto missing = undefined(call);
+    auto function = functions.find(std::move(call), link);
+    if (auto* value = std::get_if<Value>(&function)) return answer(value->term);
+    if (auto* text = std::get_if<Print>(&function)) return answer(etf::binary(text->text));
+    auto* operation = std::get_if<OperationCall>(&function);
+    if (!operation) return answer(missing);
+    running.spawn(operation->operation->full_name(),
+                  run(operation->operation, std::move(operation->arguments),
+                      caller_on(link, caller), std::move(answer)));
+  }
+};
+
+}  // namespace
+
+void Rex::on_message(const muster::dist::Message& message) {
+  auto request = GenMessage::read(message);
+  if (!request) return;
+  Applied apply{functions_, running_, message.link};
+  auto link = message.link.shared_from_this();
+
+  if (request->kind != GenMessage::Kind::info) {
+    bool is_call = request->kind == GenMessage::Kind::call;
+    auto waiting = request->caller;
+    Answer answer = [waiting, is_call](const Term& value) mutable {
+      if (is_call) waiting.reply(value);
+    };
+    auto call = parse(request->body);
+    auto pid = is_call ? waiting.pid() : etf::Pid{};
+    if (call) return apply(std::move(*call), pid, std::move(answer));
+    return answer(tuple(atom("badrpc"), atom("badarg")));
+  }
+  auto* parts = request->body.tuple(2);
+  auto* pid = parts ? (*parts)[0].get_if<etf::Pid>() : nullptr;
+  if (!pid) return;
+  if ((*parts)[1].is_atom("features_request"))
+    return link->send(*pid,
+                      tuple(atom("features_reply"), atom(link->self()), etf::list(atom("erpc"))));
+  Answer answer = [link, to = *pid](const Term& value) {
+    link->send(to, tuple(atom("rex"), value));
+  };
+  if (auto call = parse((*parts)[1])) apply(std::move(*call), *pid, std::move(answer));
+}
+
+}  // namespace muster::doors::dist

@@ -1,0 +1,25 @@
+#pragma once
+
+#include "base/task_group.h"
+#include "doors/dist/functions.h"
+
+namespace muster::doors::dist {
+
+/// The process that rpc used before OTP 23 and rpc:block_call, rpc:server_call and C nodes still
+/// use:
+///     gen_server:call(rex, {block_call | call, M, F, A, GroupLeader})   the plain value, or
+///     {badrpc, {'EXIT', Why}} gen_server:cast(rex, {cast, M, F, A, GroupLeader}) rex ! {Pid,
+///     {call, M, F, A, user}}                                {rex, Value} back rex ! {Pid,
+///     features_request}                                     {features_reply, Node, [erpc]} back
+class Rex final : public muster::dist::Process {
+ public:
+  Rex(const Functions& functions, TaskGroup& running) : functions_(functions), running_(running) {}
+
+  void on_message(const muster::dist::Message& message) override;
+
+ private:
+  const Functions& functions_;
+  TaskGroup& running_;
+};
+
+}  // namespace muster::doors::dist

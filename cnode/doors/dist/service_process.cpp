@@ -1,0 +1,42 @@
+#include "doors/dist/service_process.h"
+
+#include "doors/dist/applier.h"
+#include "ops/replies.h"
+
+namespace muster::doors::dist {
+
+using etf::Term;
+using muster::dist::GenMessage;
+
+namespace {
+
+asio::awaitable<void> answer(const ops::Operation* operation, Term arguments, ops::Caller caller,
+                             muster::dist::Caller waiting, bool is_call) {
+  auto result = co_await operation->call(std::move(arguments), std::move(caller));
+  if (is_call) waiting.reply(ops::reply_term(std::move(result)));
+}
+
+}  // namespace
+
+void ServiceProcess::on_message(const muster::dist::Message& message) {
+  auto request = GenMessage::read(message);
+  if (!request || request->kind == GenMessage::Kind::info) return;
+  bool is_call = request->kind == GenMessage::Kind::call;
+  auto refuse = [&](const Error& error) {
+    if (is_call) request->caller.reply(ops::error_term(error));
+  };
+  auto form = ops::parse_form(std::move(request->body));
+  if (!form) return refuse(form.error());
+  auto* operation = table_.find(service_, form->operation);
+  if (!operation)
+    return refuse(Error(Errc::not_found, "no operation '" + service_ + "." + form->operation +
+                                             "': rpc:call(Node, muster, help, []) lists them"));
+  auto pid = is_call        ? request->caller.pid()
+             : message.from ? message.link.pid(*message.from)
+                            : etf::Pid{};
+  running_.spawn(operation->full_name(),
+                 answer(operation, std::move(form->args), caller_on(message.link, pid),
+                        std::move(request->caller), is_call));
+}
+
+}  // namespace muster::doors::dist

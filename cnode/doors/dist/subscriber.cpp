@@ -1,0 +1,93 @@
+#include "doors/dist/subscriber.h"
+
+#include "base/random.h"
+
+namespace muster::doors::dist {
+
+using etf::atom;
+using etf::Term;
+using etf::tuple;
+
+namespace {
+
+Term message_of(const ops::Delivery& delivery) {
+  if (auto* event = std::get_if<ops::EventPtr>(&delivery))
+    return tuple(atom("muster_event"), atom((*event)->topic), (*event)->term());
+  etf::Map gap;
+  gap.pairs.emplace_back(atom("lost"),
+                         static_cast<std::int64_t>(std::get<ops::Gap>(delivery).lost));
+  return tuple(atom("muster_event"), atom("gap"), std::move(gap));
+}
+
+}  // namespace
+
+Subscribers::Subscribers(asio::any_io_executor executor, muster::dist::Node& node,
+                         ops::EventBus& bus)
+    : node_(node), bus_(bus), running_(std::move(executor)) {}
+
+std::vector<ops::Operation> Subscribers::operations() {
+  std::vector<ops::Operation> rows;
+  rows.push_back(
+      ops::operation({.service = "muster",
+                      .name = "subscribe",
+                      .http = {},
+                      .role = ops::Role::viewer,
+                      .doc = "Send events to an Erlang process (REST: the WebSocket /api/events)"},
+                     *this, &Subscribers::subscribe));
+  rows.push_back(ops::operation({.service = "muster",
+                                 .name = "unsubscribe",
+                                 .http = {},
+                                 .role = ops::Role::viewer,
+                                 .doc = "End a subscription"},
+                                *this, &Subscribers::unsubscribe));
+  return rows;
+}
+
+Task<Subscribed> Subscribers::subscribe(Subscribe request, ops::Caller caller) {
+  auto to = caller.pid;
+  if (request.pid) {
+    auto* pid = request.pid->get_if<etf::Pid>();
+    if (!pid) co_return Error(Errc::bad_request, "a pid wanted", "/pid");
+    to = *pid;
+  }
+  auto link = to ? node_.find(to->node.name) : nullptr;
+  if (!link)
+    co_return Error(Errc::bad_request,
+                    "only a process of a connected Erlang node can subscribe here", "/pid");
+  auto seq = bus_.last_seq();
+  CO_TRY(auto events, bus_.subscribe(std::move(request.topics), request.since));
+  auto id = random_uuid();
+  auto cancel = running_.spawn("subscription", deliver(id, link, *to, std::move(events)));
+  active_.insert_or_assign(id, std::move(cancel));
+  co_return Subscribed{std::move(id), seq};
+}
+
+Task<ops::Empty> Subscribers::unsubscribe(Unsubscribe request, ops::Caller) {
+  auto at = active_.find(request.subscription);
+  if (at == active_.end()) co_return Error(Errc::not_found, "no such subscription");
+  auto cancel = at->second;
+  active_.erase(at);
+  cancel();
+  co_return ops::Empty{};
+}
+
+asio::awaitable<void> Subscribers::deliver(std::string id, std::shared_ptr<muster::dist::Link> link,
+                                           etf::Pid to, std::unique_ptr<ops::Subscription> events) {
+  struct Entry {
+    std::unordered_map<std::string, TaskGroup::Cancel>& active;
+    const std::string& id;
+    ~Entry() { active.erase(id); }
+  } entry{active_, id};
+  auto cancel_when_dead = [this, id](const Term&) {
+    if (auto at = active_.find(id); at != active_.end()) at->second();
+  };
+  auto monitor = link->monitor(to, cancel_when_dead);
+  for (;;) {
+    auto delivery = co_await events->next();
+    if (!delivery) co_return;
+    link->send(to, message_of(*delivery));
+    if (!co_await link->writable()) co_return;
+  }
+}
+
+}  // namespace muster::doors::dist
