@@ -50,9 +50,9 @@ Task<std::shared_ptr<dist::Link>> Keeper::dial() {
 
 Task<> Keeper::bring_up(dist::Link& link) {
   auto slot = co_await tools_.descriptions.take();
-  auto ask = facts_call();
-  CO_TRY(auto answer, co_await link.call(std::move(ask.module), std::move(ask.function),
-                                         std::move(ask.arguments), facts_limit));
+  auto arguments = facts_calls().arguments();
+  CO_TRY(auto answer, co_await link.call(StockCalls::module, StockCalls::function,
+                                         std::move(arguments), facts_limit));
   CO_TRY(auto facts, parse_facts(answer, link.creation()));
   bool was_restarted = spec_.creation && *spec_.creation != facts.creation;
   CO_TRYV(co_await tools_.watcher.node_up(spec_, facts, was_restarted));

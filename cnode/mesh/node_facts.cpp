@@ -1,60 +1,20 @@
 #include "mesh/node_facts.h"
 
-#include <fmt/format.h>
-
-#include <array>
-
-#include "etf/encode.h"
 #include "etf/print.h"
-#include "etf/tags.h"
 
 namespace muster::mesh {
-namespace {
 
 using etf::atom;
 using etf::Term;
 
-struct Reading {
-  std::string_view module, function;
-  Term arguments;
-};
-
-/// In the order that parse_facts() takes them back.
-std::array<Reading, 7> readings() {
-  auto info = [](std::string_view key) {
-    return Reading{"erlang", "system_info", etf::list(atom(key))};
-  };
-  return {info("otp_release"),
-          info("version"),
-          info("system_architecture"),
-          info("start_time"),
-          Reading{"erlang", "time_offset", Term()},
-          Reading{"erlang", "convert_time_unit", etf::list(1, atom("second"), atom("native"))},
-          Reading{"init", "script_id", Term()}};
-}
-
-Term external_fun(std::string_view module, std::string_view function, int arity) {
-  etf::Fun fun;
-  fun.encoded += static_cast<char>(etf::tag::export_fun);
-  etf::encode(atom(module), fun.encoded);
-  etf::encode(atom(function), fun.encoded);
-  etf::encode(arity, fun.encoded);
-  return fun;
-}
-
-}  // namespace
-
-FactsCall facts_call() {
-  etf::List modules, functions, arguments;
-  for (auto& reading : readings()) {
-    modules.elements.push_back(atom(reading.module));
-    functions.elements.push_back(atom(reading.function));
-    arguments.elements.push_back(reading.arguments);
-  }
-  return {"lists",
-          "zipwith3",
-          {external_fun("erlang", "apply", 3), std::move(modules), std::move(functions),
-           std::move(arguments)}};
+StockCalls facts_calls() {
+  StockCalls calls;
+  for (auto* key : {"otp_release", "version", "system_architecture", "start_time"})
+    calls.add("erlang", "system_info", etf::list(atom(key)));
+  calls.add("erlang", "time_offset");
+  calls.add("erlang", "convert_time_unit", etf::list(1, atom("second"), atom("native")));
+  calls.add("init", "script_id");
+  return calls;
 }
 
 Result<NodeFacts> parse_facts(const Term& answer, std::uint32_t creation) {
@@ -62,7 +22,7 @@ Result<NodeFacts> parse_facts(const Term& answer, std::uint32_t creation) {
     return Error(Errc::internal, "the node describes itself oddly: " + etf::to_string(answer, 400));
   };
   std::vector<Term> values;
-  if (!answer.proper_list(values) || values.size() != readings().size()) return odd();
+  if (!answer.proper_list(values) || values.size() != 7) return odd();
   NodeFacts facts;
   facts.creation = creation;
   auto* start = values[3].get_if<std::int64_t>();

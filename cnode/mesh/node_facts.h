@@ -1,11 +1,11 @@
 #pragma once
 
 #include <string>
-#include <vector>
 
 #include "base/clock.h"
 #include "base/result.h"
 #include "etf/term.h"
+#include "mesh/stock_calls.h"
 
 namespace muster::mesh {
 
@@ -20,15 +20,10 @@ struct NodeFacts {
   std::uint32_t creation = 0;
 };
 
-/// One call reads them all: lists:zipwith3(fun erlang:apply/3, Modules, Functions, Arguments). Only
-/// stock modules and functions that every OTP since 21 has.
-struct FactsCall {
-  std::string module, function;
-  std::vector<etf::Term> arguments;
-};
-FactsCall facts_call();
+/// Reads them all.
+StockCalls facts_calls();
 
-/// The answer to facts_call(). `creation` is known from the handshake. Errors: internal, naming
+/// The answer to facts_calls(). `creation` is known from the handshake. Errors: internal, naming
 /// what was odd.
 Result<NodeFacts> parse_facts(const etf::Term& answer, std::uint32_t creation);
 
