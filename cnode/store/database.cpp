@@ -1,0 +1,93 @@
+#include "store/database.h"
+
+#include <sys/stat.h>
+
+#include "base/log.h"
+#include "store/migrations.h"
+
+namespace muster::store {
+
+Result<std::unique_ptr<Database>> Database::open(const std::filesystem::path& file) {
+  auto before = ::umask(0077);
+  auto connection = Connection::open(file.string());
+  ::umask(before);
+  if (!connection) return std::move(connection).error().context(file.string());
+  TRYV(connection->execute("PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL"));
+  TRYV(migrate(*connection));
+  return std::unique_ptr<Database>(new Database(std::move(*connection)));
+}
+
+Result<std::unique_ptr<Database>> Database::open_in_memory() {
+  TRY(auto connection, Connection::open(":memory:"));
+  TRYV(migrate(connection));
+  return std::unique_ptr<Database>(new Database(std::move(connection)));
+}
+
+Database::Database(Connection connection) : connection_(std::move(connection)) {
+  thread_ = std::thread([this] { work(); });
+}
+
+Database::~Database() {
+  {
+    std::lock_guard lock(mutex_);
+    is_ending_ = true;
+  }
+  wake_.notify_one();
+  thread_.join();
+}
+
+void Database::enqueue(Work work) {
+  {
+    std::lock_guard lock(mutex_);
+    queue_.push_back(std::move(work));
+  }
+  wake_.notify_one();
+}
+
+void Database::work() {
+  constexpr std::size_t most = 512;
+  for (;;) {
+    std::vector<Work> batch;
+    {
+      std::unique_lock lock(mutex_);
+      wake_.wait(lock, [&] { return is_ending_ || !queue_.empty(); });
+      if (queue_.empty()) return;
+      bool is_write = queue_.front().is_write;
+      while (!queue_.empty() && batch.size() < most && queue_.front().is_write == is_write) {
+        batch.push_back(std::move(queue_.front()));
+        queue_.pop_front();
+      }
+    }
+    run_batch(batch);
+  }
+}
+
+void Database::run_batch(std::vector<Work>& batch) {
+  if (!batch.front().is_write) {
+    for (auto& work : batch) work.done(work.run(connection_));
+    return;
+  }
+  std::vector<Result<>> outcomes;
+  auto begun = connection_.execute("BEGIN IMMEDIATE");
+  for (auto& work : batch) {
+    if (!begun) {
+      outcomes.push_back(begun.error());
+      continue;
+    }
+    auto outcome = connection_.execute("SAVEPOINT job");
+    if (outcome) outcome = work.run(connection_);
+    auto closed = connection_.execute(outcome ? "RELEASE job" : "ROLLBACK TO job; RELEASE job");
+    outcomes.push_back(outcome && !closed ? closed : outcome);
+  }
+  if (begun) {
+    if (auto committed = connection_.execute("COMMIT"); !committed) {
+      log::error("{}", committed.error().text());
+      if (auto undone = connection_.execute("ROLLBACK"); !undone)
+        log::warn("{}", undone.error().text());
+      outcomes.assign(batch.size(), committed);
+    }
+  }
+  for (std::size_t i = 0; i < batch.size(); ++i) batch[i].done(std::move(outcomes[i]));
+}
+
+}  // namespace muster::store

@@ -1,0 +1,113 @@
+#include "store/database.h"
+
+#include <gtest/gtest.h>
+
+#include <boost/asio/co_spawn.hpp>
+#include <boost/asio/detached.hpp>
+#include <boost/asio/io_context.hpp>
+
+#include "store/cipher.h"
+#include "store/migrations.h"
+
+namespace muster::store {
+namespace {
+
+Result<> insert(Connection& db, const std::string& id) {
+  Statement s(db,
+              "INSERT INTO node_families (id, name, origin, created_at) VALUES (?, ?, 'added', 0)");
+  return s.bind(id).bind("family " + id).run();
+}
+
+Result<std::int64_t> count(Connection& db) {
+  Statement s(db, "SELECT count(*) FROM node_families");
+  s.step();
+  TRYV(s.result());
+  return s.integer(0);
+}
+
+class InMemory : public testing::Test {
+ protected:
+  InMemory() : database(std::move(*Database::open_in_memory())) {}
+  void run(asio::awaitable<void> body) {
+    std::exception_ptr thrown;
+    asio::co_spawn(io, std::move(body), [&](std::exception_ptr e) { thrown = e; });
+    io.restart();
+    io.run();
+    if (thrown) std::rethrow_exception(thrown);
+  }
+  asio::io_context io;
+  std::unique_ptr<Database> database;
+};
+
+TEST_F(InMemory, KeepsWhatAJobWrote) {
+  auto body = [&]() -> asio::awaitable<void> {
+    auto job = [](Connection& db) { return insert(db, "a"); };
+    EXPECT_TRUE(co_await database->write(job));
+    auto look = [](Connection& db) { return count(db); };
+    auto seen = co_await database->read(look);
+    EXPECT_EQ(seen.value(), 1);
+  };
+  run(body());
+}
+
+TEST_F(InMemory, UndoesAFailedJobAloneWithinItsBatch) {
+  int good = 0, bad = 0;
+  auto one = [&](std::string id, bool fails) -> asio::awaitable<void> {
+    auto job = [id, fails](Connection& db) -> Result<> {
+      TRYV(insert(db, id));
+      if (fails) return Error(Errc::conflict, "as the test wants");
+      return {};
+    };
+    auto result = co_await database->write(job);
+    ++(result ? good : bad);
+    EXPECT_EQ(result.has_value(), !fails);
+  };
+  for (int i = 0; i < 20; ++i)
+    asio::co_spawn(io, one(std::to_string(i), i % 4 == 0), asio::detached);
+  io.run();
+  EXPECT_EQ(good, 15);
+  EXPECT_EQ(bad, 5);
+  auto body = [&]() -> asio::awaitable<void> {
+    auto look = [](Connection& db) { return count(db); };
+    auto seen = co_await database->read(look);
+    EXPECT_EQ(seen.value(), 15);
+  };
+  run(body());
+}
+
+TEST_F(InMemory, SaysABrokenUniqueIsAConflict) {
+  auto body = [&]() -> asio::awaitable<void> {
+    auto job = [](Connection& db) { return insert(db, "a"); };
+    EXPECT_TRUE(co_await database->write(job));
+    auto again = co_await database->write(job);
+    EXPECT_EQ(again.error().errc(), Errc::conflict);
+  };
+  run(body());
+}
+
+TEST(Migrations, RefuseADatabaseOfANewerMuster) {
+  auto db = Connection::open(":memory:");
+  ASSERT_TRUE(db && migrate(*db));
+  ASSERT_TRUE(migrate(*db)) << "twice is harmless";
+  ASSERT_TRUE(db->execute("INSERT INTO migrations VALUES (9999, 'future')"));
+  auto refused = migrate(*db);
+  ASSERT_FALSE(refused);
+  EXPECT_EQ(refused.error().errc(), Errc::unsupported);
+  EXPECT_NE(refused.error().message.find("9999 future"), std::string::npos);
+}
+
+TEST(Cipher, OpensOnlyForItsRowAndItsKey) {
+  Cipher cipher(Secret(std::string(32, 'k'))), other(Secret(std::string(32, 'x')));
+  auto sealed = cipher.seal(Secret("riak"), "nodes/1/cookie");
+  EXPECT_EQ(sealed.find("riak"), std::string::npos);
+  EXPECT_NE(sealed, cipher.seal(Secret("riak"), "nodes/1/cookie"));
+  EXPECT_EQ(cipher.open(sealed, "nodes/1/cookie")->reveal(), "riak");
+  EXPECT_FALSE(cipher.open(sealed, "nodes/2/cookie"));
+  EXPECT_FALSE(other.open(sealed, "nodes/1/cookie"));
+  sealed[13] ^= 1;
+  EXPECT_FALSE(cipher.open(sealed, "nodes/1/cookie"));
+  EXPECT_FALSE(cipher.open("short", "nodes/1/cookie"));
+}
+
+}  // namespace
+}  // namespace muster::store
