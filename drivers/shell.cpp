@@ -1,0 +1,188 @@
+#include "drivers/shell.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cctype>
+#include <charconv>
+
+#include "base/random.h"
+
+namespace muster::drivers {
+namespace {
+
+bool is_variable(std::string_view name) {
+  auto is_word = [](unsigned char c) { return c == '_' || std::isalnum(c); };
+  return !name.empty() && !std::isdigit(static_cast<unsigned char>(name.front())) &&
+         std::all_of(name.begin(), name.end(), is_word);
+}
+
+/// {0} token, {1} setup, {2} seconds, {3} exports, {4} cd, {5} script, {6} bytes of output.
+/// Descriptors: 3 the command's stdin, 4 and 5 the output file for reading and for appending.
+/// The subshell with `sleep` is the limit: it wakes this shell by ALRM and takes its sleep along
+/// when it is not needed any more. KILL 0 ends whatever ignored TERM, this shell last of all.
+constexpr std::string_view kWrapper = R"sh(exec 2>/dev/null
+trap muster_l=1 ALRM
+muster_l=
+{1}
+muster_f=$(mktemp "${{TMPDIR:-/tmp}}/muster.XXXXXXXXXX" 2>&1) || muster_f=$(mktemp ./.muster.XXXXXXXXXX 2>&1) || {{
+printf '\n{0} nofile %s\n' "$muster_f"
+exit 1
+}}
+exec 4<"$muster_f" 5>>"$muster_f"
+rm -f "$muster_f"
+printf '\n{0} begin\n'
+( trap 'kill -KILL $!; exit 0' TERM; sleep {2} & wait $!; kill -ALRM $$ ) >/dev/null 3<&- 4<&- 5>&- &
+muster_w=$!
+( trap - ALRM
+{3}{4}eval {5} ) <&3 >&5 2>&5 3<&- 4<&- 5>&- &
+muster_p=$!
+exec 3<&-
+while :; do
+wait $muster_p
+muster_c=$?
+[ -n "$muster_l" ] && break
+kill -0 $muster_p || break
+done
+if [ -n "$muster_l" ]; then
+trap : TERM
+kill -TERM 0
+sleep 1
+tail -c {6} <&4
+printf '\n{0} limit 0\n'
+kill -KILL 0
+fi
+kill $muster_w
+tail -c {6} <&4
+printf '\n{0} exit %d\n' $muster_c
+)sh";
+
+std::string blank(std::string text, const std::map<std::string, Secret>& secrets) {
+  for (const auto& [name, secret] : secrets) {
+    const auto& value = secret.reveal();
+    if (value.empty()) continue;
+    for (auto at = text.find(value); at != text.npos; at = text.find(value, at + 8))
+      text.replace(at, value.size(), "********");
+  }
+  return text;
+}
+
+}  // namespace
+
+std::string quote(std::string_view text) {
+  std::string quoted = "'";
+  for (char c : text) {
+    if (c == '\'')
+      quoted += "'\\''";
+    else
+      quoted += c;
+  }
+  return quoted + "'";
+}
+
+Result<ShellRun> ShellRun::prepare(Command command, std::string setup) {
+  std::string exports;
+  auto add = [&exports](const std::string& name, const std::string& value) {
+    exports += "export " + name + "=" + quote(value) + "\n";
+    return is_variable(name);
+  };
+  for (const auto& [name, value] : command.env) {
+    if (!add(name, value))
+      return Error(Errc::bad_request, fmt::format("'{}' cannot be a variable", readable(name)));
+  }
+  for (const auto& [name, value] : command.secrets) {
+    if (!add(name, value.reveal()))
+      return Error(Errc::bad_request, fmt::format("'{}' cannot be a variable", readable(name)));
+  }
+  ShellRun run;
+  run.token_ = "muster-" + random_hex(16);
+  std::string cd;
+  if (!command.directory.empty()) cd = "cd -- " + quote(command.directory) + " || exit 1\n";
+  run.text_ = fmt::format(kWrapper, run.token_, setup, std::max<long>(1, command.limit.count()),
+                          exports, cd, quote(command.script), command.output_limit);
+  if (run.text_.find('\0') != run.text_.npos)
+    return Error(Errc::bad_request, "a script or a variable holds a NUL byte");
+  run.command_ = std::move(command);
+  return run;
+}
+
+bool ShellRun::feed(std::string_view bytes) {
+  // What a login shell's start files print comes before the first marker, and is not much.
+  const auto room = command_.output_limit + 64 * 1024;
+  received_.append(bytes.substr(0, room - std::min(room, received_.size())));
+  // The last marker is the last line.
+  if (!received_.ends_with('\n')) return false;
+  const auto line = received_.rfind('\n', received_.size() - 2);
+  if (line == received_.npos) return false;
+  const auto last = std::string_view(received_).substr(line + 1);
+  return last.starts_with(token_) && !last.starts_with(token_ + " begin");
+}
+
+Result<CommandResult> ShellRun::finish(std::chrono::milliseconds duration) const {
+  const std::string_view all = received_;
+  const std::string begin = "\n" + token_ + " begin\n";
+  const auto first = all.find(begin);
+  if (first == all.npos) {
+    const auto failed = all.find(token_ + " nofile ");
+    if (failed == all.npos)
+      return Error(Errc::unavailable, "no shell there: " + readable(all.substr(0, 500)));
+    return Error(Errc::quota, "no place for the command's output: " +
+                                  readable(all.substr(failed + token_.size() + 8, 500)));
+  }
+  const auto start = first + begin.size();
+  const std::string marker = "\n" + token_ + " ";
+  const auto last = all.rfind(marker);
+  if (last == all.npos || last + 1 < start || !all.ends_with('\n'))
+    return Error(Errc::unavailable, "the command's shell was killed before it could tell its end");
+  const auto words = all.substr(last + marker.size());
+  CommandResult result;
+  result.duration = duration;
+  result.output =
+      blank(std::string(last < start ? "" : all.substr(start, last - start)), command_.secrets);
+  if (words.starts_with("limit ")) {
+    result.end = CommandResult::End::timed_out;
+    result.code = 0;
+    return result;
+  }
+  const auto number = words.substr(words.find(' ') + 1);
+  std::from_chars(number.data(), number.data() + number.size(), result.code);
+  if (result.code > 128 && result.code < 128 + 65) {
+    result.end = CommandResult::End::signalled;
+    result.code -= 128;
+  }
+  return result;
+}
+
+std::string readable(std::string_view output) {
+  std::string text;
+  text.reserve(output.size());
+  for (std::size_t at = 0; at < output.size();) {
+    const auto c = static_cast<unsigned char>(output[at]);
+    if (c == '\n' || c == '\t' || (c >= 0x20 && c < 0x7f)) {
+      text += output[at++];
+      continue;
+    }
+    const std::size_t length = c >= 0xc2 && c < 0xe0   ? 2
+                               : c >= 0xe0 && c < 0xf0 ? 3
+                               : c >= 0xf0 && c < 0xf5 ? 4
+                                                       : 0;
+    bool is_valid = length > 0 && at + length <= output.size();
+    for (std::size_t i = 1; is_valid && i < length; ++i)
+      is_valid = (static_cast<unsigned char>(output[at + i]) & 0xc0) == 0x80;
+    if (is_valid && length > 2) {  // overlong forms, surrogates and what lies beyond Unicode
+      const auto second = static_cast<unsigned char>(output[at + 1]);
+      is_valid = !(c == 0xe0 && second < 0xa0) && !(c == 0xed && second >= 0xa0) &&
+                 !(c == 0xf0 && second < 0x90) && !(c == 0xf4 && second >= 0x90);
+    }
+    if (is_valid) {
+      text.append(output.substr(at, length));
+      at += length;
+    } else {
+      if (c != '\r') text += '?';
+      ++at;
+    }
+  }
+  return text;
+}
+
+}  // namespace muster::drivers
