@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "etf/tags.h"
+#include "etf/utf8.h"
 
 namespace muster::etf {
 namespace {
@@ -26,6 +27,11 @@ class Cursor {
   void skip(std::uint64_t count) {
     if (has(count)) at_ += count;
   }
+  std::string_view take(std::uint64_t count) {
+    if (!has(count)) return {};
+    at_ += count;
+    return bytes_.substr(at_ - count, count);
+  }
   unsigned peek() const {
     return at_ < bytes_.size() ? static_cast<unsigned char>(bytes_[at_]) : 0;
   }
@@ -43,20 +49,26 @@ class Cursor {
   bool failed_ = false;
 };
 
+bool skip_text(Cursor& in, std::size_t width) {
+  auto text = in.take(in.number(width));
+  return text.size() <= 255 * 4 && is_utf8(text);
+}
+
+bool skip_latin1(Cursor& in, std::size_t width) {
+  return in.take(in.number(width)).size() <= 255;
+}
+
 /// Skips an atom where the format demands one (node names, module names).
 bool skip_atom(Cursor& in) {
   switch (in.number(1)) {
     case tag::small_atom_utf8:
-    case tag::small_atom_latin1:
-      in.skip(in.number(1));
-      return true;
+      return skip_text(in, 1);
     case tag::atom_utf8:
-    case tag::atom_latin1: {
-      auto length = in.number(2);
-      if (length > 255 * 4) return false;
-      in.skip(length);
-      return true;
-    }
+      return skip_text(in, 2);
+    case tag::small_atom_latin1:
+      return skip_latin1(in, 1);
+    case tag::atom_latin1:
+      return skip_latin1(in, 2);
   }
   return false;
 }
@@ -84,15 +96,13 @@ bool skip_head(Cursor& in, unsigned which, std::uint64_t& children) {
       in.skip(31);
       return true;
     case tag::small_atom_utf8:
-    case tag::small_atom_latin1:
-      in.skip(in.number(1));
-      return true;
+      return skip_text(in, 1);
     case tag::atom_utf8:
-    case tag::atom_latin1: {
-      auto length = in.number(2);
-      in.skip(length);
-      return length <= 255 * 4;
-    }
+      return skip_text(in, 2);
+    case tag::small_atom_latin1:
+      return skip_latin1(in, 1);
+    case tag::atom_latin1:
+      return skip_latin1(in, 2);
     case tag::pid:
     case tag::new_pid:
       return skip_pid(in, which);

@@ -3,16 +3,20 @@
 #include <ei.h>
 #include <fmt/format.h>
 
+#include <boost/endian/conversion.hpp>
+#include <cmath>
+#include <cstdint>
+
 #include "etf/tags.h"
 
 namespace muster::etf {
 namespace {
 
-/// Reads a checked term with libei. Every member returns false where libei refuses (an infinite
-/// float, say).
+/// Reads a checked term with libei. Every member returns false where libei refuses (a broken
+/// integer, say).
 class Decoder {
  public:
-  explicit Decoder(std::string_view bytes) : data_(bytes.data()) {}
+  explicit Decoder(std::string_view bytes) : bytes_(bytes) {}
 
   bool term(Term& out) {
     switch (static_cast<unsigned char>(data_[at_])) {
@@ -47,7 +51,7 @@ class Decoder {
         return tuple(out.value().emplace<Tuple>());
       case tag::nil:
       case tag::list:
-        return list(out.value().emplace<List>());
+        return list(out.value().emplace<List>(), out);
       case tag::string:
         return characters(out.value().emplace<CharList>(), out);
       case tag::map:
@@ -78,7 +82,8 @@ class Decoder {
   }
   bool real(Term& out) {
     double value;
-    if (ei_decode_double(data_, &at_, &value) < 0) return false;
+    // No Erlang float is infinite or not a number: a node that got one back would drop the link.
+    if (ei_decode_double(data_, &at_, &value) < 0 || !std::isfinite(value)) return false;
     out = Term(value);
     return true;
   }
@@ -98,6 +103,7 @@ class Decoder {
     if (count % 8 == 0) {
       out.value().emplace<Binary>().bytes = std::move(copy);
     } else {
+      copy.back() = static_cast<char>(copy.back() & 0xff << (8 - count % 8));  // what counts of it
       out.value() = Bitstring{std::move(copy), static_cast<std::uint8_t>(count % 8)};
     }
     return true;
@@ -133,14 +139,17 @@ class Decoder {
     int arity;
     return ei_decode_tuple_header(data_, &at_, &arity) == 0 && elements(out.elements, arity);
   }
-  bool list(List& out) {
+  bool list(List& out, Term& whole) {
+    bool is_nil = static_cast<unsigned char>(data_[at_]) == tag::nil;
     int arity;
     if (ei_decode_list_header(data_, &at_, &arity) < 0) return false;
-    if (arity == 0) return true;
+    if (is_nil) return true;
+    if (arity == 0) return term(whole);  // no elements: its tail is all there is
     if (!elements(out.elements, arity)) return false;
     if (static_cast<unsigned char>(data_[at_]) == tag::nil) return ++at_, true;
     Term tail;
     if (!term(tail)) return false;
+    if (tail == Term()) return true;
     out.tail = std::make_shared<const Term>(std::move(tail));
     return true;
   }
@@ -161,13 +170,23 @@ class Decoder {
     return true;
   }
   bool fun(Fun& out) {
-    int start = at_;
-    if (ei_skip_term(data_, &at_) < 0) return false;
-    out.encoded.assign(data_ + start, static_cast<std::size_t>(at_ - start));
-    return true;
+    // Not by libei: it believes the size that is written in the fun.
+    auto start = static_cast<std::size_t>(at_);
+    auto length = check(bytes_.substr(start), Limits{SIZE_MAX, SIZE_MAX});
+    if (!length) return false;
+    out.encoded = bytes_.substr(start, *length);
+    at_ += static_cast<int>(*length);
+    return static_cast<unsigned char>(out.encoded[0]) != tag::new_fun ||
+           size_of(out) == *length - 1;
   }
 
-  const char* data_;
+  static std::uint32_t size_of(const Fun& new_fun) {
+    return boost::endian::load_big_u32(
+        reinterpret_cast<const unsigned char*>(new_fun.encoded.data() + 1));
+  }
+
+  std::string_view bytes_;
+  const char* data_ = bytes_.data();
   int at_ = 0;
 };
 

@@ -3,6 +3,7 @@
 #include <boost/json.hpp>
 
 #include "etf/term.h"
+#include "etf/utf8.h"
 
 namespace muster::ops {
 
@@ -19,7 +20,6 @@ etf::Term term_of(const json::value& value);
 /// text as a shell prints them; a map's keys become text.
 json::value json_of(const etf::Term& term);
 
-/// Valid UTF-8?
-bool is_utf8(std::string_view bytes);
+using etf::is_utf8;
 
 }  // namespace muster::ops
