@@ -1,18 +1,32 @@
 #pragma once
 
+#include <array>
+#include <boost/asio/steady_timer.hpp>
 #include <chrono>
 #include <functional>
 #include <memory>
+#include <set>
 #include <string>
 #include <string_view>
+#include <unordered_map>
 #include <vector>
 
 #include "base/result.h"
+#include "dist/channel.h"
+#include "dist/control.h"
+#include "dist/frame_writer.h"
+#include "dist/handshake.h"
 #include "dist/link_error.h"
+#include "dist/liveness.h"
+#include "dist/monitor_table.h"
 #include "dist/process.h"
 #include "etf/term.h"
 
 namespace muster::dist {
+
+class Job;
+class NodeCore;
+struct SelfName;
 
 /// How a call ended on the peer, with the class kept, so that a caller can raise the same again.
 struct CallOutcome {
@@ -49,16 +63,19 @@ class Link : public std::enable_shared_from_this<Link> {
   using Duration = std::chrono::steady_clock::duration;
   using Down = std::function<void(const etf::Term& reason)>;
 
-  ~Link();
+  /// Made by the node from a connection that has authenticated.
+  Link(std::shared_ptr<NodeCore> core, Channel channel, HandshakePeer peer, bool is_outgoing);
+  Link(const Link&) = delete;
+  Link& operator=(const Link&) = delete;
 
   const std::string& peer() const { return peer_; }     ///< its node name
-  const std::string& self() const { return *self_; }    ///< our name on this link
+  const std::string& self() const;                      ///< our name on this link
   std::uint32_t creation() const { return creation_; }  ///< the peer's; 0: it did not say
   std::uint64_t flags() const { return flags_; }        ///< the peer's, as it announced them
   bool is_hidden() const;                               ///< the peer does not publish itself
-  bool is_dynamic() const;                              ///< we gave it its name
+  bool is_dynamic() const { return is_dynamic_; }       ///< we gave it its name
   bool is_outgoing() const { return is_outgoing_; }     ///< we dialled
-  bool is_tls() const { return is_tls_; }
+  bool is_tls() const { return channel_.is_tls(); }
   bool is_up() const { return is_up_; }
 
   /// One of our processes, as this peer knows it.
@@ -104,16 +121,86 @@ class Link : public std::enable_shared_from_this<Link> {
 
   /// Ends it; listeners hear `why` from the loop.
   void close(LinkError why);
+  /// The same because the peer sent what no node sends; the log says what.
+  void fail(const Error& what);
 
  private:
   friend class MonitorHandle;
+  friend class Caller;
+  friend class Job;
+  friend class NodeCore;
+  struct Pending;
+  struct OwnMonitor {
+    Down down;
+    std::string target;  ///< encoded pid or name
+  };
+
+  // link_io.cpp: bytes in and out.
+  void start(std::string_view already_read);
+  void read_more();
+  void on_readable(boost::system::error_code ec, std::size_t count);
+  bool read_into_scratch(std::size_t& have);
+  void consume(std::string_view bytes);
+  void queue(FrameWriter& frame);
+  void flush();
+  void check_life(Liveness::Clock::time_point now);
+  void release_memory();
+  /// Everything that waits for this peer is told; from the loop, once.
+  void come_down(LinkError why);
+
+  // link_signals.cpp: what the peer says.
+  void handle(std::string_view frame);
+  void handle_spawn(const Control& control);
+  void handle_monitor(const Control& control);
+  void handle_demonitor(const Control& control);
+  void handle_monitor_exit(const Control& control);
+  void handle_link(const Control& control);
+  void handle_exit(const Control& control);
+  void handle_answer(std::string_view payload);
+  void deliver(LocalPid to, const Control& control);
+  bool is_peers(const WirePid& pid) const;
+  bool is_ours(const WirePid& pid) const;
+  bool is_ours(const WireRef& ref) const;
+
+  // link_calls.cpp: what we ask of the peer.
+  Task<CallOutcome> apply_by_rex(std::string module, std::string function,
+                                 std::vector<etf::Term> arguments, Duration limit);
+  MonitorHandle monitor_encoded(std::string target, Down down);
   void demonitor(std::uint64_t ref);
 
+  FrameWriter frame(Op op, unsigned arity);
+  bool can(std::uint64_t flag) const { return (flags_ & flag) != 0; }
+  LocalPid or_caller(LocalPid pid) const;
+  void send_monitor_exit(const PeerRef& ref, const PeerPid& watcher, LocalPid target,
+                         std::string_view name, std::string_view reason);
+  void send_exit(LocalPid from, const PeerPid& to, std::string_view reason);
+  void announce_exit(LocalPid pid, std::string_view reason);
+  void end_job(Job& job, std::string_view reason);
+
+  std::shared_ptr<NodeCore> core_;
+  Channel channel_;
   std::string peer_;
-  std::shared_ptr<const std::string> self_;
-  std::uint64_t flags_ = 0;
-  std::uint32_t creation_ = 0;
-  bool is_outgoing_ = false, is_tls_ = false, is_up_ = true;
+  std::shared_ptr<const SelfName> self_;
+  std::string peer_atom_;
+  WireNames names_;
+  std::uint64_t flags_;
+  std::uint32_t creation_;
+  bool is_outgoing_, is_dynamic_;
+  bool is_up_ = true, is_reading_ = false, is_flush_planned_ = false, waits_to_write_ = false,
+       is_read_stopped_ = false;
+
+  Liveness life_;
+  Liveness::Clock::time_point progress_;  ///< when the peer last took bytes from a full queue
+  std::array<char, 512> first_;           ///< where an idle TCP link waits for bytes
+  std::string in_, out_;
+  std::size_t written_ = 0;  ///< of out_
+
+  MonitorTable monitors_;
+  std::set<std::pair<LocalPid, PeerPid>> links_;
+  std::unordered_map<PeerRef, Job*, IdHash> jobs_;
+  std::unordered_map<std::uint64_t, OwnMonitor> own_monitors_;
+  std::unordered_map<std::uint64_t, Pending*> pending_;
+  std::vector<boost::asio::steady_timer*> writers_;
 };
 
 }  // namespace muster::dist

@@ -17,8 +17,8 @@ namespace muster::dist {
 /// `killed`.
 class Job : public std::enable_shared_from_this<Job> {
  public:
-  Job(std::shared_ptr<Link> link, LocalPid pid, PeerPid caller, PeerRef request, bool is_monitored,
-      bool is_linked);
+  Job(std::shared_ptr<Link> link, LocalPid pid, const PeerPid& caller, const PeerRef& request,
+      std::string_view group_leader, bool is_monitored, bool is_linked);
   Job(const Job&) = delete;
   Job& operator=(const Job&) = delete;
   ~Job();
@@ -38,7 +38,7 @@ class Job : public std::enable_shared_from_this<Job> {
   LocalPid pid() const { return pid_; }
   etf::Pid caller() const;
   /// The caller's group leader: send io_requests there to print in its shell.
-  const etf::Term& group_leader() const { return group_leader_; }
+  etf::Term group_leader() const;
   /// Somebody hears the exit reason: false for casts and plain spawns.
   bool is_monitored() const { return is_monitored_; }
 
@@ -50,10 +50,11 @@ class Job : public std::enable_shared_from_this<Job> {
   LocalPid pid_;
   PeerPid caller_;
   PeerRef request_;
-  bool is_monitored_, is_linked_, is_done_ = false, is_kept_ = false;
+  bool is_monitored_, is_linked_, is_done_ = false;
+  bool is_kept_ = false;  ///< the link knows it: it was not finished at once
   std::function<void()> cancelled_;
   std::function<void(const Message&)> messages_;
-  etf::Term group_leader_;
+  std::string group_leader_;  ///< encoded
 };
 
 /// What is to be run; its views end with the call of the handler.

@@ -1,0 +1,162 @@
+#include "dist/acceptor.h"
+
+#include <sys/socket.h>
+
+#include <boost/asio/as_tuple.hpp>
+#include <boost/asio/use_awaitable.hpp>
+
+#include "base/log.h"
+#include "base/random.h"
+#include "base/timeout.h"
+#include "dist/setup.h"
+
+namespace muster::dist {
+namespace {
+
+constexpr auto waits = boost::asio::as_tuple(boost::asio::use_awaitable);
+using tcp = boost::asio::ip::tcp;
+
+}  // namespace
+
+Acceptor::Acceptor(std::shared_ptr<NodeCore> core, Dialer& dialer, TaskGroup& group)
+    : core_(std::move(core)), dialer_(dialer), group_(group) {}
+
+Result<> Acceptor::listen() {
+  const auto& config = core_->config;
+  if (config.listen.empty()) return {};
+  if (config.port_min == 0) {
+    Result<> result;
+    for (int attempt = 0; attempt < 20;
+         ++attempt)  // a port free at one address may be busy at another
+      if (result = listen_on(0); result) return result;
+    return result;
+  }
+  Result<> result;
+  for (std::uint32_t port = config.port_min; port <= std::max(config.port_min, config.port_max);
+       ++port)
+    if (result = listen_on(static_cast<std::uint16_t>(port)); result) return result;
+  return result;
+}
+
+Result<> Acceptor::listen_on(std::uint16_t port) {
+  listeners_.clear();
+  for (auto& address : core_->config.listen) {
+    Listener listener(core_->context);
+    boost::system::error_code ec, ignored;
+    tcp::endpoint endpoint(address, port);
+    listener.open(endpoint.protocol(), ec);
+    if (address.is_v6()) listener.set_option(boost::asio::ip::v6_only(true), ignored);
+    listener.set_option(boost::asio::socket_base::reuse_address(true), ignored);
+    if (!ec) listener.bind(endpoint, ec);
+    if (!ec) listener.listen(1024, ec);
+    if (ec)
+      return Error(Errc::unavailable, fmt::format("cannot listen on {} port {}: {}",
+                                                  address.to_string(), port, ec.message()));
+    port = listener.local_endpoint(ignored).port();
+    listeners_.push_back(std::move(listener));
+  }
+  port_ = port;
+  return {};
+}
+
+void Acceptor::start() {
+  for (auto& listener : listeners_) group_.spawn("accept distribution", run(listener));
+}
+
+void Acceptor::close() {
+  boost::system::error_code ignored;
+  for (auto& listener : listeners_) listener.close(ignored);
+}
+
+boost::asio::awaitable<void> Acceptor::run(Listener& listener) {
+  bool is_short = false;
+  for (;;) {
+    Channel::Socket socket(core_->context);
+    auto [ec] = co_await listener.async_accept(socket, waits);
+    if (ec == boost::asio::error::operation_aborted) co_return;
+    if (ec) {  // out of descriptors, say: others must go first
+      if (!std::exchange(is_short, true)) log::error("cannot accept nodes: {}", ec.message());
+      co_await pause(std::chrono::milliseconds(200));
+      continue;
+    }
+    is_short = false;
+    if (unauthenticated_ >= core_->config.limits.incoming) continue;
+    group_.spawn("incoming node", serve(std::move(socket)));
+  }
+}
+
+boost::asio::awaitable<void> Acceptor::serve(Channel::Socket socket) {
+  struct Count {
+    std::size_t& count;
+    explicit Count(std::size_t& c) : count(c) { ++count; }
+    ~Count() { --count; }
+  } count(unauthenticated_);
+  boost::system::error_code ignored;
+  auto from = socket.remote_endpoint(ignored).address().to_string();
+  auto result = co_await let_in(Channel(std::move(socket)));
+  if (!result) log::info("a node at {} was not let in: {}", from, result.error().text());
+}
+
+Task<> Acceptor::let_in(Channel channel) {
+  Deadline deadline(core_->context, channel.socket(), core_->config.times.handshake);
+  auto ec = co_await channel.wait(Channel::Socket::wait_read);
+  unsigned char first = 0;
+  if (!ec && core_->tls_server)
+    ::recv(channel.socket().native_handle(), &first, 1, MSG_PEEK | MSG_DONTWAIT);
+  if (first == 0x16) CO_TRYV(co_await channel.start_tls_server(*core_->tls_server));
+  HandshakeFrames frames(channel);
+  ServerHandshake handshake;
+  for (;;) {
+    CO_TRY(auto frame, co_await frames.read());
+    auto step = handshake.resume(frame);
+    if (step.next == HandshakeStep::Next::identify)
+      step = handshake.decide(decide(handshake.peer(), channel.is_tls()));
+    if (step.next == HandshakeStep::Next::confirm) {
+      // An older link of this peer is gone before the acknowledgement: the peer relies on it.
+      auto old = core_->links.find(handshake.peer().name);
+      if (old != core_->links.end()) {
+        auto replaced = old->second;
+        replaced->close(LinkError::dropped);
+      }
+    }
+    CO_TRYV(co_await frames.write(std::move(step.frames)));
+    if (step.next == HandshakeStep::Next::failed)
+      co_return Error(make_error_code(step.error), std::move(step.reason));
+    if (step.next == HandshakeStep::Next::confirm) break;
+  }
+  auto link = std::make_shared<Link>(core_, std::move(channel), handshake.peer(), false);
+  core_->adopt(link, frames.rest());
+  dialer_.connected(link);
+  co_return Result<>();
+}
+
+ServerHandshake::Decision Acceptor::decide(const HandshakePeer& peer, bool is_tls) {
+  using Status = ServerHandshake::Status;
+  ServerHandshake::Decision decision;
+  auto name = peer.is_dynamic ? "x@" + peer.name : peer.name;
+  decision.self = {core_->self_for(name)->name, core_->creation, random_u32()};
+  decision.cookie = core_->config.cookie;
+  if (peer.is_dynamic) {
+    decision.given_name = "muster_" + random_hex(8) + "@" + peer.name;
+    decision.given_creation = std::max<std::uint32_t>(random_u32(), 4);
+    return decision;
+  }
+  auto settings = core_->peers.settings(name);
+  if (settings && settings->cookie) decision.cookie = *settings->cookie;
+  bool must_be_tls = settings && settings->tls;
+  if (!core_->peers.accepts(name) || name == decision.self.name || (must_be_tls && !is_tls)) {
+    decision.status = Status::not_allowed;
+  } else if (core_->links.find(name) != core_->links.end()) {
+    decision.status = Status::alive;
+  } else if (dialer_.is_dialling(name)) {
+    if (decision.self.name > name) {
+      decision.status = Status::nok;
+    } else {
+      dialer_.yield(name);
+      decision.status = Status::ok_simultaneous;
+    }
+  }
+  return decision;
+}
+
+}  // namespace muster::dist

@@ -1,0 +1,232 @@
+#include "dist/dialer.h"
+
+#include <boost/asio/as_tuple.hpp>
+#include <boost/asio/use_awaitable.hpp>
+
+#include "base/random.h"
+#include "dist/epmd_client.h"
+#include "dist/setup.h"
+
+namespace muster::dist {
+namespace {
+
+constexpr auto waits = boost::asio::as_tuple(boost::asio::use_awaitable);
+constexpr auto resolved_for = std::chrono::seconds(30);
+constexpr std::size_t resolved_hosts = 10'000;
+using tcp = boost::asio::ip::tcp;
+using LinkResult = Result<std::shared_ptr<Link>>;
+
+Error failed(LinkError error, std::string text) {
+  return Error(make_error_code(error), std::move(text));
+}
+
+bool is(const Error& error, LinkError kind) {
+  return error.code == make_error_code(kind);
+}
+
+/// Another address of the host, or another version of the handshake, may do better.
+bool is_worth_another(const Error& error) {
+  return is(error, LinkError::refused) || is(error, LinkError::timeout);
+}
+
+}  // namespace
+
+Dialer::Dialer(std::shared_ptr<NodeCore> core, TaskGroup& group)
+    : core_(std::move(core)), group_(group) {}
+
+Task<std::shared_ptr<Link>> Dialer::connect(std::string peer) {
+  if (!is_node_name(peer)) co_return Error(Errc::bad_request, "'" + peer + "' is no node name");
+  if (auto up = core_->links.find(peer); up != core_->links.end()) co_return up->second;
+  if (peer == core_->self_for(peer)->name) co_return failed(LinkError::not_allowed, "that is us");
+  auto found = dials_.find(peer);
+  auto dial = found != dials_.end() ? found->second : std::make_shared<Dial>(core_->context);
+  if (found == dials_.end()) {
+    dials_.emplace(peer, dial);
+    group_.spawn("dial " + peer, run(peer, dial));
+  }
+  auto [ec] = co_await dial->done.async_wait(waits);
+  if (!dial->result) throw boost::system::system_error(ec);
+  co_return *dial->result;
+}
+
+boost::asio::awaitable<void> Dialer::run(std::string peer, DialPtr dial) {
+  struct Unwound {  // a cancelled dial must not leave callers waiting
+    Dialer& dialer;
+    const std::string& peer;
+    DialPtr dial;
+    ~Unwound() {
+      if (!dial->result) dialer.finish(peer, failed(LinkError::dropped, "dialling was given up"));
+    }
+  } unwound{*this, peer, dial};
+  auto result = co_await this->dial(peer, dial);
+  if (dial->result) co_return;
+  if (!result && dial->is_yielding) {  // the peer's own connection is on its way
+    dial->socket = nullptr;
+    boost::asio::steady_timer limit(core_->context, core_->config.times.handshake);
+    auto give_up = [dial](boost::system::error_code ec) {
+      if (!ec) dial->done.cancel();
+    };
+    limit.async_wait(give_up);
+    while (!dial->result && limit.expiry() > std::chrono::steady_clock::now())
+      co_await dial->done.async_wait(waits);
+    if (dial->result) co_return;
+    result = failed(LinkError::timeout, "the peer's own connection did not come");
+  }
+  if (!result) result = std::move(result).error().context("connect to " + peer);
+  finish(peer, std::move(result));
+}
+
+Task<std::shared_ptr<Link>> Dialer::dial(std::string peer, DialPtr dial) {
+  auto known = core_->peers.settings(peer);
+  auto settings = known ? *std::move(known) : PeerSettings{};
+  const auto& config = core_->config;
+  if (settings.tls && !core_->tls_client)
+    co_return failed(LinkError::tls, "TLS is asked for and not configured");
+  CO_TRY(auto addresses, co_await resolve(std::string(host_of(peer))));
+  LinkResult result = failed(LinkError::refused, "no address");
+  for (auto& address : addresses) {
+    Target target{address, 0, 6};
+    if (settings.port) {
+      target.port = *settings.port;
+    } else {
+      auto entry = co_await ask_epmd(core_->context, address, config.epmd_port,
+                                     std::string(alive_of(peer)), config.times.connect);
+      if (!entry) {
+        result = entry.error();
+        if (is_worth_another(entry.error())) continue;
+        co_return result;
+      }
+      target.port = entry->port;
+      target.version = entry->highest_version >= 6 ? 6 : 5;
+    }
+    auto again = target;
+    result = co_await dial_target(peer, dial, settings, std::move(target));
+    bool may_be_old = !result && settings.port && is(result.error(), LinkError::closed);
+    if (may_be_old && !dial->is_yielding) {  // nobody told its version: a node of OTP 22 hangs up
+      again.version = 5;
+      result = co_await dial_target(peer, dial, settings, std::move(again));
+    }
+    if (result || dial->is_yielding || !is_worth_another(result.error())) co_return result;
+  }
+  co_return result;
+}
+
+Task<std::vector<boost::asio::ip::address>> Dialer::resolve(std::string host) {
+  boost::system::error_code not_an_address;
+  auto literal = boost::asio::ip::make_address(host, not_an_address);
+  if (!not_an_address) co_return std::vector<Address>{literal};
+  auto now = std::chrono::steady_clock::now();
+  if (auto known = resolved_.find(host); known != resolved_.end() && known->second.until > now)
+    co_return known->second.addresses;
+  tcp::resolver resolver(core_->context);
+  auto [ec, entries] = co_await resolver.async_resolve(host, "", waits);
+  std::vector<Address> addresses;
+  for (auto& entry : entries) addresses.push_back(entry.endpoint().address());
+  if (ec || addresses.empty())
+    co_return failed(LinkError::refused, "the host " + host + " is unknown");
+  if (resolved_.size() >= resolved_hosts) resolved_.clear();
+  resolved_[host] = Resolved{addresses, now + resolved_for};
+  co_return addresses;
+}
+
+Task<std::shared_ptr<Link>> Dialer::dial_target(std::string peer, DialPtr dial,
+                                                PeerSettings settings, Target target) {
+  Channel::Socket socket(core_->context);
+  tcp::endpoint endpoint(target.address, target.port);
+  {
+    Deadline deadline(core_->context, socket, core_->config.times.connect);
+    dial->socket = &socket;
+    auto [ec] = co_await socket.async_connect(endpoint, waits);
+    dial->socket = nullptr;
+    if (dial->is_yielding) co_return failed(LinkError::dropped, "yielded");
+    auto where = fmt::format("{}:{}", target.address.to_string(), target.port);
+    if (deadline.is_over()) co_return failed(LinkError::timeout, where + " does not answer");
+    if (ec) co_return failed(LinkError::refused, where + ": " + ec.message());
+  }
+  Channel channel(std::move(socket));
+  co_return co_await shake_hands(std::move(peer), std::move(dial), std::move(channel),
+                                 std::move(settings), target.version);
+}
+
+Task<std::shared_ptr<Link>> Dialer::shake_hands(std::string peer, DialPtr dial, Channel channel,
+                                                PeerSettings settings, int version) {
+  Deadline deadline(core_->context, channel.socket(), core_->config.times.handshake);
+  dial->socket = &channel.socket();
+  struct Forget {
+    Dial& dial;
+    ~Forget() { dial.socket = nullptr; }
+  } forget{*dial};
+  auto late = [&](Error error) {
+    return deadline.is_over() ? failed(LinkError::timeout, "no answer in the handshake")
+                              : std::move(error);
+  };
+  if (settings.tls) {
+    auto secured =
+        co_await channel.start_tls_client(*core_->tls_client, std::string(host_of(peer)));
+    if (!secured) co_return late(secured.error());
+  }
+  HandshakeSelf self{core_->self_for(peer)->name, core_->creation, random_u32()};
+  auto cookie = settings.cookie ? *settings.cookie : core_->config.cookie;
+  ClientHandshake handshake(std::move(self), peer, std::move(cookie), version);
+  HandshakeFrames frames(channel);
+  auto step = handshake.start();
+  for (;;) {
+    auto written = co_await frames.write(std::move(step.frames));
+    if (!written) co_return late(written.error());
+    switch (step.next) {
+      case HandshakeStep::Next::failed:
+        co_return failed(step.error, std::move(step.reason));
+      case HandshakeStep::Next::retry:
+        dial->is_yielding = true;
+        co_return failed(LinkError::dropped, "the peer prefers its own connection");
+      case HandshakeStep::Next::alive:
+        step = handshake.alive(core_->links.find(peer) == core_->links.end());
+        continue;
+      case HandshakeStep::Next::done: {
+        if (dial->result || dial->is_yielding) co_return failed(LinkError::dropped, "yielded");
+        auto link = std::make_shared<Link>(core_, std::move(channel), handshake.peer(), true);
+        core_->adopt(link, frames.rest());
+        co_return link;
+      }
+      default:
+        break;
+    }
+    auto frame = co_await frames.read();
+    if (!frame) {
+      auto error = frame.error();
+      if (is(error, LinkError::closed)) error.code = make_error_code(handshake.closed());
+      if (is(error, LinkError::cookie)) error.message = "the peer closed after our digest";
+      co_return late(std::move(error));
+    }
+    step = handshake.resume(*frame);
+  }
+}
+
+void Dialer::finish(std::string_view peer, LinkResult result) {
+  auto found = dials_.find(peer);
+  if (found == dials_.end()) return;
+  auto dial = found->second;
+  dials_.erase(found);
+  dial->result = std::move(result);
+  dial->done.cancel();
+}
+
+void Dialer::yield(std::string_view peer) {
+  auto found = dials_.find(peer);
+  if (found == dials_.end()) return;
+  found->second->is_yielding = true;
+  boost::system::error_code ignored;
+  if (found->second->socket) found->second->socket->close(ignored);
+}
+
+void Dialer::connected(const std::shared_ptr<Link>& link) {
+  yield(link->peer());
+  finish(link->peer(), link);
+}
+
+void Dialer::abandon(std::string_view peer) {
+  yield(peer);
+  finish(peer, failed(LinkError::dropped, "dialling was given up"));
+}
+
+}  // namespace muster::dist

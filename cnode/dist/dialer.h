@@ -1,0 +1,69 @@
+#pragma once
+
+#include <boost/asio/awaitable.hpp>
+#include <boost/asio/steady_timer.hpp>
+#include <chrono>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/result.h"
+#include "base/task_group.h"
+#include "dist/channel.h"
+#include "dist/handshake.h"
+#include "dist/node_core.h"
+
+namespace muster::dist {
+
+/// Connects to peers: one dial per peer at a time, shared by all who ask. Owned by Node. A dial
+/// ends with a link (ours, or the peer's own connection that won), an error, or by abandon().
+class Dialer {
+ public:
+  Dialer(std::shared_ptr<NodeCore> core, TaskGroup& group);
+
+  Task<std::shared_ptr<Link>> connect(std::string peer);
+  bool is_dialling(std::string_view peer) const { return dials_.find(peer) != dials_.end(); }
+  /// The peer's own connection is preferred: ours is closed, and its callers wait for the other.
+  void yield(std::string_view peer);
+  /// A connection of the peer's has become a link.
+  void connected(const std::shared_ptr<Link>& link);
+  void abandon(std::string_view peer);
+
+ private:
+  struct Dial {
+    explicit Dial(boost::asio::io_context& context)
+        : done(context, boost::asio::steady_timer::time_point::max()) {}
+    boost::asio::steady_timer done;  ///< cancelled when `result` is there
+    std::optional<Result<std::shared_ptr<Link>>> result;
+    bool is_yielding = false;
+    Channel::Socket* socket = nullptr;  ///< while one is open
+  };
+  using DialPtr = std::shared_ptr<Dial>;
+  using Address = boost::asio::ip::address;
+  struct Target {
+    Address address;
+    std::uint16_t port;
+    int version;
+  };
+
+  boost::asio::awaitable<void> run(std::string peer, DialPtr dial);
+  Task<std::shared_ptr<Link>> dial(std::string peer, DialPtr dial);
+  Task<std::shared_ptr<Link>> dial_target(std::string peer, DialPtr dial, PeerSettings settings,
+                                          Target target);
+  Task<std::shared_ptr<Link>> shake_hands(std::string peer, DialPtr dial, Channel channel,
+                                          PeerSettings settings, int version);
+  Task<std::vector<Address>> resolve(std::string host);
+  void finish(std::string_view peer, Result<std::shared_ptr<Link>> result);
+
+  std::shared_ptr<NodeCore> core_;
+  TaskGroup& group_;
+  ByName<DialPtr> dials_;
+  struct Resolved {
+    std::vector<Address> addresses;
+    std::chrono::steady_clock::time_point until;
+  };
+  ByName<Resolved> resolved_;
+};
+
+}  // namespace muster::dist

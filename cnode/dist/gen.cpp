@@ -1,0 +1,141 @@
+#include "dist/gen.h"
+
+#include "dist/control.h"
+#include "dist/flags.h"
+#include "dist/frame_writer.h"
+#include "dist/link.h"
+#include "etf/check.h"
+#include "etf/decode.h"
+#include "etf/encode.h"
+
+namespace muster::dist {
+namespace {
+
+/// The reference in [alias|Ref] or, as gen_server:multi_call of OTP 27 makes it, in
+/// [[alias|Ref]|CallRef]; empty for any other tag.
+std::string_view alias_in(std::string_view tag) {
+  for (int nesting = 0; nesting < 2; ++nesting) {
+    ByteReader in(tag);
+    if (in.u8() != etf::tag::list || in.u32() != 1) return {};
+    tag = in.rest();
+    std::string_view word;
+    auto rest = tag;
+    if (!read_atom(rest, word)) continue;
+    auto before = rest;
+    WireRef ref;
+    if (word != "alias" || !read_ref(rest, ref)) return {};
+    return before.substr(0, before.size() - rest.size());
+  }
+  return {};
+}
+
+/// The seq_trace token of the next message in a traced conversation: its serial goes on, and we are
+/// the sender. https://www.erlang.org/doc/apps/kernel/seq_trace.html
+std::string next_token(std::string_view token, const etf::Pid& self) {
+  auto term = etf::decode(token);
+  auto* tuple = term ? term->get_if<etf::Tuple>() : nullptr;
+  if (!tuple || tuple->elements.size() != 5) return std::string(token);
+  auto& e = tuple->elements;
+  auto* serial = e[2].get_if<std::int64_t>();
+  if (!serial) return std::string(token);
+  auto seen = *serial;
+  e[2] = seen + 1;
+  e[3] = self;
+  e[4] = seen;
+  std::string out;
+  etf::encode(*term, out);
+  return out;
+}
+
+bool tuple_header(std::string_view& bytes, unsigned arity) {
+  ByteReader in(bytes);
+  if (in.u8() != etf::tag::small_tuple || in.u8() != arity) return false;
+  bytes = in.rest();
+  return true;
+}
+
+std::optional<etf::Term> whole(Link& link, std::string_view bytes) {
+  auto term = etf::decode(bytes);
+  if (term) return *std::move(term);
+  link.fail(term.error());
+  return std::nullopt;
+}
+
+}  // namespace
+
+std::optional<etf::Term> Message::decode() const {
+  return whole(link, payload);
+}
+
+std::optional<GenMessage> GenMessage::read(const Message& message) {
+  GenMessage out;
+  auto rest = message.payload;
+  std::string_view word;
+  if (tuple_header(rest, 3) && read_atom(rest, word) && word == "$gen_call" &&
+      tuple_header(rest, 2)) {
+    WirePid pid;
+    if (read_pid(rest, pid)) {
+      auto size = etf::check(rest);
+      if (!size) {
+        message.link.fail(size.error());
+        return std::nullopt;
+      }
+      out.kind = Kind::call;
+      out.caller.link_ = message.link.shared_from_this();
+      out.caller.self_ = message.to;
+      out.caller.pid_ = {pid.id, pid.serial, pid.creation};
+      out.caller.tag_ = rest.substr(0, *size);
+      out.caller.token_ = message.token;
+      rest.remove_prefix(*size);
+      auto request = whole(message.link, rest);
+      if (!request) return std::nullopt;
+      out.body = *std::move(request);
+      return out;
+    }
+  }
+  rest = message.payload;
+  bool is_cast = tuple_header(rest, 2) && read_atom(rest, word) && word == "$gen_cast";
+  auto body = whole(message.link, is_cast ? rest : message.payload);
+  if (!body) return std::nullopt;
+  out.kind = is_cast ? Kind::cast : Kind::info;
+  out.body = *std::move(body);
+  return out;
+}
+
+etf::Pid Caller::pid() const {
+  return link_->pid(pid_);
+}
+
+void Caller::reply(const etf::Term& value) {
+  std::string encoded;
+  etf::encode(value, encoded);
+  reply_encoded(encoded);
+}
+
+void Caller::reply_encoded(std::string_view value) {
+  if (!link_ || !link_->is_up()) return;
+  auto& link = *link_;
+  std::string token;
+  if (!token_.empty()) token = next_token(token_, link.pid(self_));
+  auto alias = alias_in(tag_);
+  if (!alias.empty()) {
+    auto frame = token.empty() ? link.frame(Op::alias_send, 3) : link.frame(Op::alias_send_tt, 4);
+    frame.own(self_).raw(alias).raw(token).payload().tuple(2).raw(tag_).raw(value);
+    link.queue(frame);
+  } else {
+    bool says_sender = link.can(flag::send_sender);
+    auto op = says_sender ? (token.empty() ? Op::send_sender : Op::send_sender_tt)
+                          : (token.empty() ? Op::send : Op::send_tt);
+    auto frame = link.frame(op, token.empty() ? 3 : 4);
+    if (says_sender) {
+      frame.own(self_);
+    } else {
+      frame.atom("");
+    }
+    frame.peer(pid_).raw(token).payload().tuple(2).raw(tag_).raw(value);
+    link.queue(frame);
+  }
+  link_.reset();
+}
+
+}  // namespace muster::dist

@@ -1,0 +1,262 @@
+#include <boost/asio/as_tuple.hpp>
+#include <boost/asio/post.hpp>
+#include <boost/asio/use_awaitable.hpp>
+#include <cstring>
+
+#include "base/log.h"
+#include "dist/flags.h"
+#include "dist/link.h"
+#include "dist/node_core.h"
+
+namespace muster::dist {
+namespace {
+
+constexpr std::size_t turn_budget = 1u << 20;  // bytes read of one link before others have a turn
+constexpr std::size_t kept_capacity = 4096;    // of buffers of a link at rest
+
+void shrink(std::string& buffer) {
+  if (buffer.empty() && buffer.capacity() > kept_capacity) std::string().swap(buffer);
+}
+
+}  // namespace
+
+Link::Link(std::shared_ptr<NodeCore> core, Channel channel, HandshakePeer peer, bool is_outgoing)
+    : core_(std::move(core)),
+      channel_(std::move(channel)),
+      peer_(std::move(peer.name)),
+      self_(core_->self_for(peer_)),
+      peer_atom_(encoded_atom(peer_)),
+      names_{self_->atom, peer_atom_, core_->creation},
+      flags_(peer.flags),
+      creation_(peer.creation),
+      is_outgoing_(is_outgoing),
+      is_dynamic_(peer.is_dynamic),
+      life_(Liveness::Clock::now()),
+      progress_(Liveness::Clock::now()) {}
+
+const std::string& Link::self() const {
+  return self_->name;
+}
+
+void Link::start(std::string_view already_read) {
+  is_reading_ = true;
+  consume(already_read);
+  is_reading_ = false;
+  flush();
+  read_more();
+}
+
+void Link::read_more() {
+  if (!is_up_) return;
+  if (out_.size() - written_ > core_->config.limits.read_stop) {
+    is_read_stopped_ = true;
+    return;
+  }
+  auto self = shared_from_this();
+  if (channel_.is_tls()) {
+    channel_.socket().async_wait(Channel::Socket::wait_read, [self](boost::system::error_code ec) {
+      self->on_readable(ec, 0);
+    });
+  } else {
+    channel_.socket().async_read_some(
+        boost::asio::buffer(first_),
+        [self](boost::system::error_code ec, std::size_t count) { self->on_readable(ec, count); });
+  }
+}
+
+/// Adds what can be read now behind the first `have` bytes of the shared buffer. False: nothing
+/// more for now, or the link is gone once these bytes are worked off.
+bool Link::read_into_scratch(std::size_t& have) {
+  auto& scratch = core_->scratch;
+  auto room = scratch.size() - have;
+  boost::system::error_code ec;
+  auto count = channel_.read_some(scratch.data() + have, room, ec);
+  have += count;
+  if (ec && ec != boost::asio::error::would_block) {
+    consume({scratch.data(), have});
+    have = 0;
+    close(LinkError::closed);
+    return false;
+  }
+  return count > 0 && (channel_.is_tls() || count == room);
+}
+
+void Link::on_readable(boost::system::error_code ec, std::size_t count) {
+  if (!is_up_) return;
+  if (ec) return close(LinkError::closed);
+  life_.received(Liveness::Clock::now());
+  std::memcpy(core_->scratch.data(), first_.data(), count);
+  bool has_more = channel_.is_tls() || count == first_.size();
+  std::size_t done = 0, have = count;
+  is_reading_ = true;
+  while (is_up_ && (have > 0 || has_more)) {
+    if (has_more) has_more = read_into_scratch(have);
+    consume({core_->scratch.data(), have});
+    done += std::exchange(have, 0);
+    if (done >= turn_budget) break;
+  }
+  is_reading_ = false;
+  if (!is_up_) return;
+  flush();
+  if (has_more && channel_.is_tls()) {  // OpenSSL may hold bytes that the descriptor does not show
+    boost::asio::post(core_->context, [self = shared_from_this()] { self->on_readable({}, 0); });
+  } else {
+    read_more();
+  }
+}
+
+void Link::consume(std::string_view bytes) {
+  bool is_joined = !in_.empty();
+  if (is_joined) bytes = in_.append(bytes);
+  while (is_up_ && bytes.size() >= 4) {
+    auto size = ByteReader(bytes).u32();
+    if (size > core_->config.limits.frame)
+      return fail(Error(Errc::too_large, fmt::format("a message of {} bytes", size)));
+    if (bytes.size() - 4 < size) break;
+    if (size == 0) {
+      auto now = Liveness::Clock::now();
+      if (life_.answers_tick(now)) out_.append(4, '\0');
+    } else {
+      handle(bytes.substr(4, size));
+    }
+    bytes.remove_prefix(4 + size);
+  }
+  if (!is_up_) return;
+  if (is_joined) {
+    in_.erase(0, in_.size() - bytes.size());
+  } else {
+    in_.assign(bytes);
+  }
+  shrink(in_);
+}
+
+FrameWriter Link::frame(Op op, unsigned arity) {
+  return FrameWriter(out_, names_, op, arity);
+}
+
+void Link::queue(FrameWriter& frame) {
+  auto size = frame.end();
+  if (!is_up_) {
+    out_.clear();
+    return;
+  }
+  auto waiting = out_.size() - written_ - size;
+  if (waiting > core_->config.limits.queued) {
+    log::warn("{}: {} bytes wait for it, it does not read", peer_, waiting);
+    return close(LinkError::overloaded);
+  }
+  if (is_reading_ || waits_to_write_ || is_flush_planned_) return;
+  is_flush_planned_ = true;
+  core_->flush_later(shared_from_this());
+}
+
+void Link::flush() {
+  is_flush_planned_ = false;
+  if (!is_up_ || waits_to_write_ || out_.empty()) return;
+  boost::system::error_code ec;
+  auto before = written_;
+  while (written_ < out_.size() && !ec)
+    written_ += channel_.write_some(out_.data() + written_, out_.size() - written_, ec);
+  if (ec && ec != boost::asio::error::would_block) return close(LinkError::closed);
+  if (written_ > before) {
+    progress_ = Liveness::Clock::now();
+    life_.sent(progress_);
+  }
+  if (written_ == out_.size()) {
+    out_.clear();
+    written_ = 0;
+    if (out_.capacity() > turn_budget) std::string().swap(out_);
+  } else {
+    if (written_ > out_.size() / 2) out_.erase(0, std::exchange(written_, 0));
+    waits_to_write_ = true;
+    progress_ = Liveness::Clock::now();
+    channel_.socket().async_wait(Channel::Socket::wait_write,
+                                 [self = shared_from_this()](boost::system::error_code) {
+                                   self->waits_to_write_ = false;
+                                   self->flush();
+                                 });
+  }
+  auto left = out_.size() - written_;
+  if (left <= core_->config.limits.writable)
+    for (auto* writer : std::exchange(writers_, {})) writer->cancel();
+  if (is_read_stopped_ && left <= core_->config.limits.read_stop / 2) {
+    is_read_stopped_ = false;
+    life_.received(progress_);
+    read_more();
+  }
+}
+
+std::size_t Link::queued() const {
+  return out_.size() - written_;
+}
+
+Task<> Link::writable() {
+  auto self = shared_from_this();
+  while (is_up_ && queued() > core_->config.limits.writable) {
+    boost::asio::steady_timer drained(core_->context, boost::asio::steady_timer::time_point::max());
+    writers_.push_back(&drained);
+    struct Leave {
+      Link& link;
+      boost::asio::steady_timer* timer;
+      ~Leave() { std::erase(link.writers_, timer); }
+    } leave{*this, &drained};
+    auto [ec] = co_await drained.async_wait(boost::asio::as_tuple(boost::asio::use_awaitable));
+    auto is_told = std::find(writers_.begin(), writers_.end(), &drained) == writers_.end();
+    if (!is_told) throw boost::system::system_error(ec);
+  }
+  if (!is_up_) co_return Error(make_error_code(LinkError::closed), "the link with " + peer_);
+  co_return Result<>();
+}
+
+void Link::check_life(Liveness::Clock::time_point now) {
+  if (!is_up_) return;
+  const auto& times = core_->config.times;
+  if (!out_.empty() && now - progress_ >= times.silence) {
+    log::warn("{}: does not read what we send", peer_);
+    return close(LinkError::overloaded);
+  }
+  if (is_read_stopped_) return;
+  switch (life_.check(now, times)) {
+    case Liveness::Action::none:
+      return release_memory();
+    case Liveness::Action::tick:
+      if (out_.empty()) {
+        out_.append(4, '\0');
+        progress_ = now;
+        flush();
+      }
+      return release_memory();
+    case Liveness::Action::probe: {
+      // Every node answers a monitor of an unused name at once.
+      if (!can(flag::dist_monitor)) return;
+      auto probe = frame(Op::monitor_p, 4);
+      probe.own(core_->caller).atom("muster_probe").own_ref(core_->fresh_ref());
+      queue(probe);
+      return;
+    }
+    case Liveness::Action::down:
+      return close(LinkError::silent);
+  }
+}
+
+void Link::release_memory() {
+  shrink(in_);
+  shrink(out_);
+}
+
+void Link::fail(const Error& what) {
+  if (!is_up_) return;
+  log::warn("{}: closed, as it sent what no node sends: {}", peer_, what.text());
+  close(LinkError::protocol);
+}
+
+void Link::close(LinkError why) {
+  if (!is_up_) return;
+  if (why == LinkError::dropped) flush();  // the last replies, if they go without waiting
+  if (!is_up_) return;
+  is_up_ = false;
+  channel_.close();
+  core_->lost(shared_from_this(), why);
+}
+
+}  // namespace muster::dist

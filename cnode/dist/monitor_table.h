@@ -1,0 +1,43 @@
+#pragma once
+
+#include <optional>
+#include <string>
+#include <unordered_map>
+#include <vector>
+
+#include "dist/wire_ids.h"
+
+namespace muster::dist {
+
+/// The monitors that one peer holds on processes of ours, by their reference. Plain data; bounded
+/// by its owner. A monitor made by name is answered with the name, so it is kept.
+class MonitorTable {
+ public:
+  struct Entry {
+    LocalPid target;
+    PeerPid watcher;
+    std::string name;  ///< empty: made by pid
+  };
+
+  std::size_t size() const { return entries_.size(); }
+  void add(const PeerRef& ref, Entry entry) { entries_.insert_or_assign(ref, std::move(entry)); }
+  bool remove(const PeerRef& ref) { return entries_.erase(ref) > 0; }
+  /// The monitors on this process, taken out.
+  std::vector<std::pair<PeerRef, Entry>> take(LocalPid target) {
+    std::vector<std::pair<PeerRef, Entry>> taken;
+    for (auto it = entries_.begin(); it != entries_.end();) {
+      if (it->second.target == target) {
+        taken.emplace_back(it->first, std::move(it->second));
+        it = entries_.erase(it);
+      } else {
+        ++it;
+      }
+    }
+    return taken;
+  }
+
+ private:
+  std::unordered_map<PeerRef, Entry, IdHash> entries_;
+};
+
+}  // namespace muster::dist

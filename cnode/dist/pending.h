@@ -1,0 +1,42 @@
+#pragma once
+
+#include <boost/asio/awaitable.hpp>
+#include <boost/asio/steady_timer.hpp>
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include "dist/link.h"
+
+namespace muster::dist {
+
+/// A call of ours that waits for its answer; lives in the frame of the coroutine that made the
+/// call, and is known to the link by its reference.
+struct Link::Pending {
+  Pending(Link& link, std::uint64_t ref, Link::Duration limit);
+  Pending(const Pending&) = delete;
+  ~Pending();
+
+  /// True: answered, in one of the members below. False: the time is over. Cancellation unwinds.
+  boost::asio::awaitable<bool> wait();
+
+  void ended(Link& link, std::string_view encoded_reason);  ///< the monitored process is gone
+  void answered(Link& link, std::string_view encoded_reply);
+  void refused(std::string why);  ///< spawn failed
+  void lost();                    ///< the link is gone
+
+  enum class State { waiting, ended, answered, refused, lost };
+  State state = State::waiting;
+  etf::Term value;  ///< the exit reason or the reply
+  std::string refusal;
+  std::optional<PeerPid> spawned;
+
+ private:
+  void take(Link& link, State next, std::string_view encoded);
+
+  std::shared_ptr<Link> link_;
+  std::uint64_t ref_;
+  boost::asio::steady_timer wake_;
+};
+
+}  // namespace muster::dist
