@@ -94,6 +94,7 @@ boost::asio::awaitable<void> EpmdRegistration::run(std::uint16_t port) {
       char ignored[64];
       auto [ec, count] = co_await socket_.async_read_some(boost::asio::buffer(ignored), waits);
       if (!ec) continue;
+      if (ec == boost::asio::error::operation_aborted) co_return;
       leave();
       log::warn("epmd is gone; registering {} again as soon as it is back", name_);
     } else {

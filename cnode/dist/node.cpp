@@ -74,10 +74,10 @@ Task<> Node::start() {
 
 boost::asio::awaitable<void> Node::stop() {
   impl_->acceptor.close();
-  impl_->epmd.leave();
   impl_->close_links();
   impl_->group.cancel();
   co_await impl_->group.join();
+  impl_->epmd.leave();
 }
 
 std::uint16_t Node::port() const {
