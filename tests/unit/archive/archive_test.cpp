@@ -1,0 +1,175 @@
+#include "services/orchestration/archive.h"
+
+#include <archive.h>
+#include <archive_entry.h>
+#include <gtest/gtest.h>
+#include <unistd.h>
+
+#include <fstream>
+
+#include "base/sha256.h"
+
+namespace muster::orchestration {
+namespace {
+
+struct Entry {
+  std::string name;
+  unsigned type = AE_IFREG;
+  std::string text = "text";  // or the target of a link
+  bool is_hard_link = false;
+};
+
+/// A tar.gz in a file of its own.
+class Packed {
+ public:
+  explicit Packed(const std::vector<Entry>& entries, bool with_gzip = true) {
+    path_ = std::filesystem::temp_directory_path() /
+            ("muster-archive-" + std::to_string(::getpid()) + ".tar.gz");
+    auto* out = archive_write_new();
+    archive_write_set_format_pax_restricted(out);
+    if (with_gzip) archive_write_add_filter_gzip(out);
+    archive_write_open_filename(out, path_.c_str());
+    for (const auto& item : entries) {
+      auto* entry = archive_entry_new();
+      archive_entry_set_pathname(entry, item.name.c_str());
+      archive_entry_set_filetype(entry, item.type);
+      archive_entry_set_perm(entry, 0644);
+      if (item.type == AE_IFLNK) archive_entry_set_symlink(entry, item.text.c_str());
+      if (item.is_hard_link) archive_entry_set_hardlink(entry, item.text.c_str());
+      const bool has_data = item.type == AE_IFREG && !item.is_hard_link;
+      archive_entry_set_size(entry, has_data ? static_cast<la_int64_t>(item.text.size()) : 0);
+      archive_write_header(out, entry);
+      if (has_data) archive_write_data(out, item.text.data(), item.text.size());
+      archive_entry_free(entry);
+    }
+    archive_write_close(out);
+    archive_write_free(out);
+  }
+  ~Packed() { std::filesystem::remove(path_); }
+
+  const std::filesystem::path& path() const { return path_; }
+
+ private:
+  std::filesystem::path path_;
+};
+
+Result<Archive> check(const std::vector<Entry>& entries,
+                      const std::vector<std::string>& wanted = {},
+                      const ArchiveLimits& limits = {}) {
+  return check_archive(Packed(entries).path(), wanted, limits);
+}
+
+void expect_refused(const std::vector<Entry>& entries, const std::string& word) {
+  auto result = check(entries);
+  ASSERT_FALSE(result) << word;
+  EXPECT_EQ(result.error().errc(), Errc::bad_request);
+  EXPECT_NE(result.error().message.find(word), std::string::npos) << result.error().message;
+}
+
+TEST(Archive, IsTakenWithFilesAtTheRoot) {
+  auto found = check({{"bin/riak"}, {"etc/vm.args"}, {"lib/a/ebin/a.beam"}, {"releases/1/x"}},
+                     {"etc/vm.args", "etc/none"});
+  ASSERT_TRUE(found) << found.error().message;
+  EXPECT_EQ(found->root, "");
+  EXPECT_EQ(found->strip_components, 0u);
+  EXPECT_EQ(found->missing, std::vector<std::string>{"etc/none"});
+  EXPECT_EQ(found->entries, 4u);
+  EXPECT_EQ(found->unpacked, 16u);
+}
+
+TEST(Archive, FindsTheOneFolderAtTheRoot) {
+  auto found = check({{"riak-1.3/", AE_IFDIR}, {"riak-1.3/bin/riak"}, {"riak-1.3/etc/vm.args"}},
+                     {"etc/vm.args"});
+  ASSERT_TRUE(found) << found.error().message;
+  EXPECT_EQ(found->root, "riak-1.3");
+  EXPECT_EQ(found->strip_components, 1u);
+  EXPECT_TRUE(found->missing.empty());
+}
+
+TEST(Archive, CountsTheDotOfNamesThatBeginWithIt) {
+  auto found = check({{"./", AE_IFDIR}, {"./app/", AE_IFDIR}, {"./app/bin/x"}});
+  ASSERT_TRUE(found) << found.error().message;
+  EXPECT_EQ(found->strip_components, 2u);
+  auto flat = check({{"./bin/x"}, {"./lib/y"}});
+  ASSERT_TRUE(flat) << flat.error().message;
+  EXPECT_EQ(flat->strip_components, 0u);
+}
+
+TEST(Archive, TakesALoneBinFolderForTheReleaseItself) {
+  auto found = check({{"bin/start"}});
+  ASSERT_TRUE(found);
+  EXPECT_EQ(found->strip_components, 0u);
+}
+
+TEST(Archive, IsHashedAsTheFileThatItIs) {
+  Packed packed({{"bin/x"}});
+  std::ofstream(packed.path(), std::ios::app | std::ios::binary) << std::string(1000, '\0');
+  auto found = check_archive(packed.path());
+  ASSERT_TRUE(found) << found.error().message;
+  EXPECT_EQ(found->sha256, *sha256_of_file(packed.path()));
+  EXPECT_EQ(found->size, std::filesystem::file_size(packed.path()));
+}
+
+TEST(Archive, WithAPathThatEscapesIsRefused) {
+  expect_refused({{"bin/x"}, {"/etc/passwd"}}, "'/etc/passwd' would be unpacked outside");
+  expect_refused({{"bin/x"}, {"../x"}}, "outside");
+  expect_refused({{"bin/x"}, {"bin/../../x"}}, "outside");
+  expect_refused({{"bin/x"}, {"bin/.."}}, "outside");
+}
+
+TEST(Archive, WithALinkThatEscapesIsRefused) {
+  expect_refused({{"bin/x"}, {"lib/l", AE_IFLNK, "/etc"}}, "leads out");
+  expect_refused({{"bin/x"}, {"lib/l", AE_IFLNK, "../../x"}}, "leads out");
+  expect_refused({{"bin/x"}, {"lib/l", AE_IFLNK, "m/../../.."}}, "leads out");
+  expect_refused({{"bin/x"}, {"lib/l", AE_IFREG, "../../etc/passwd", true}}, "leads out");
+  expect_refused({{"bin/x"}, {"lib/l", AE_IFREG, "lib/none", true}}, "no file of the release");
+  // Out of the folder that is stripped counts as out.
+  expect_refused({{"app/bin/x"}, {"app/l", AE_IFLNK, "../other"}}, "leads out");
+}
+
+TEST(Archive, WithSomethingBelowALinkIsRefused) {
+  expect_refused({{"bin/x"}, {"lib/l", AE_IFLNK, "../bin"}, {"lib/l/y"}}, "something else too");
+  expect_refused({{"bin/x"}, {"lib/l/y"}, {"lib/l", AE_IFLNK, "../bin"}}, "something else too");
+  expect_refused({{"bin/x"}, {"lib/l"}, {"lib/l", AE_IFLNK, "../bin"}}, "something else too");
+}
+
+TEST(Archive, MayHoldLinksThatStayInside) {
+  auto found =
+      check({{"bin/x"}, {"lib/l", AE_IFLNK, "../bin/x"}, {"bin/y", AE_IFREG, "bin/x", true}});
+  EXPECT_TRUE(found) << found.error().message;
+}
+
+TEST(Archive, WithADeviceIsRefused) {
+  expect_refused({{"bin/x"}, {"dev/null", AE_IFCHR}}, "neither a file");
+  expect_refused({{"bin/x"}, {"pipe", AE_IFIFO}}, "neither a file");
+}
+
+TEST(Archive, ThatUnpacksToTooMuchIsRefused) {
+  ArchiveLimits limits;
+  limits.unpacked = 1 << 20;
+  auto result = check({{"bin/zeros", AE_IFREG, std::string(2 << 20, '\0')}}, {}, limits);
+  ASSERT_FALSE(result);
+  EXPECT_EQ(result.error().errc(), Errc::too_large);
+  limits = {};
+  limits.entries = 3;
+  result = check({{"bin/1"}, {"bin/2"}, {"bin/3"}, {"bin/4"}}, {}, limits);
+  ASSERT_FALSE(result);
+  EXPECT_EQ(result.error().errc(), Errc::too_large);
+}
+
+TEST(Archive, ThatIsNoneIsRefused) {
+  Packed packed({{"bin/x", AE_IFREG, std::string(100'000, 'x')}});
+  const auto size = std::filesystem::file_size(packed.path());
+  std::filesystem::resize_file(packed.path(), size / 2);
+  EXPECT_FALSE(check_archive(packed.path()));
+  std::ofstream(packed.path(), std::ios::trunc) << "this is no archive at all";
+  EXPECT_FALSE(check_archive(packed.path()));
+  std::filesystem::resize_file(packed.path(), 0);
+  EXPECT_FALSE(check_archive(packed.path()));
+  EXPECT_FALSE(check_archive("/nowhere/at/all"));
+  EXPECT_FALSE(check_archive(Packed({{"bin/x"}}, false).path()));
+  EXPECT_FALSE(check({}));
+}
+
+}  // namespace
+}  // namespace muster::orchestration
