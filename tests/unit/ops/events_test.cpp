@@ -1,0 +1,160 @@
+#include "ops/events.h"
+
+#include <gmock/gmock.h>
+#include <boost/asio/co_spawn.hpp>
+#include <boost/asio/detached.hpp>
+
+#include "base/task_group.h"
+#include "sample.h"
+
+namespace muster::sample {
+namespace {
+
+class FixedClock final : public Clock {
+ public:
+  Timestamp now() const override { return Timestamp(std::chrono::milliseconds(1795248930123)); }
+  std::chrono::steady_clock::time_point steady() const override { return {}; }
+};
+
+class EventsTest : public testing::Test {
+ protected:
+  EventsTest() : bus_(io_.get_executor(), clock_, kept) {
+    bus_.declare({ops::topic<Done>("topology.node_state", "a node changed"),
+                  ops::topic<Inner>("alarms.raised", "an alarm")});
+  }
+  void publish(int count) {
+    for (int i = 0; i < count; ++i) bus_.publish("topology.node_state", Done{std::to_string(i)});
+  }
+  /// "1 2 gap:3 6": what is in a subscription's queue.
+  static std::string drain(ops::Subscription& subscription) {
+    std::string all;
+    while (auto delivery = subscription.try_next()) {
+      if (!all.empty()) all += ' ';
+      if (auto* gap = std::get_if<ops::Gap>(&*delivery))
+        all += "gap:" + std::to_string(gap->lost);
+      else
+        all += std::to_string(std::get<ops::EventPtr>(*delivery)->seq);
+    }
+    return all;
+  }
+
+  static constexpr std::size_t kept = 5;
+  asio::io_context io_;
+  FixedClock clock_;
+  ops::EventBus bus_;
+};
+
+TEST_F(EventsTest, DeliverToThoseWhoWantTheTopic) {
+  auto all = *bus_.subscribe({});
+  auto group = *bus_.subscribe({"topology"});
+  auto exact = *bus_.subscribe({"alarms.raised", "topology.node_state"});
+  auto other = *bus_.subscribe({"alarms"});
+  publish(2);
+  EXPECT_EQ(drain(*all), "1 2");
+  EXPECT_EQ(drain(*group), "1 2");
+  EXPECT_EQ(drain(*exact), "1 2");
+  EXPECT_EQ(drain(*other), "");
+}
+
+TEST_F(EventsTest, RefusesUnknownTopics) {
+  auto refused = bus_.subscribe({"topology", "topolog"});
+  ASSERT_FALSE(refused);
+  EXPECT_EQ(refused.error().errc(), Errc::bad_request);
+  EXPECT_EQ(refused.error().field, "/topics/1");
+}
+
+TEST_F(EventsTest, PublishingWhatIsNotDeclaredIsABug) {
+  EXPECT_THROW(bus_.publish("topology.other", Done{}), std::logic_error);
+  EXPECT_THROW(bus_.publish("topology.node_state", Inner{}), std::logic_error);
+}
+
+TEST_F(EventsTest, AnnounceWhatDidNotFit) {
+  auto slow = *bus_.subscribe({}, {}, 2);
+  publish(5);
+  slow->try_next();
+  slow->try_next();
+  publish(1);
+  EXPECT_EQ(drain(*slow), "gap:3 6");
+}
+
+TEST_F(EventsTest, ResumeAfterASequenceNumber) {
+  publish(3);
+  EXPECT_EQ(drain(**bus_.subscribe({}, 1)), "2 3");
+  EXPECT_EQ(drain(**bus_.subscribe({}, 3)), "");
+  publish(5);
+  EXPECT_EQ(drain(**bus_.subscribe({}, 1)), "gap:2 4 5 6 7 8");
+  EXPECT_EQ(drain(**bus_.subscribe({}, 3)), "4 5 6 7 8");
+  EXPECT_EQ(drain(**bus_.subscribe({}, 900)), "gap:0 4 5 6 7 8") << "of another life of the daemon";
+}
+
+TEST_F(EventsTest, HaveOneFormPerDoor) {
+  auto subscription = *bus_.subscribe({});
+  bus_.publish("topology.node_state", Done{"x"});
+  auto event = std::get<ops::EventPtr>(*subscription->try_next());
+  EXPECT_EQ(
+      event->frame(),
+      R"({"topic":"topology.node_state","seq":1,"at":"2026-11-21T08:15:30.123Z","data":{"said":"x"}})");
+  auto* map = event->term().get_if<etf::Map>();
+  EXPECT_EQ(*map->find("at"), etf::Term(std::int64_t{1795248930123}));
+  EXPECT_EQ(event->as<Done>()->said, "x");
+  EXPECT_EQ(event->as<Inner>(), nullptr);
+}
+
+TEST_F(EventsTest, AWaiterIsWokenByTheNextEvent) {
+  auto subscription = *bus_.subscribe({});
+  std::string seen;
+  TaskGroup group(io_.get_executor());
+  auto loop = [](ops::Subscription& subscription, std::string& seen) -> asio::awaitable<void> {
+    for (;;) {
+      auto delivery = co_await subscription.next();
+      if (!delivery) {
+        seen += " end";
+        co_return;
+      }
+      seen += std::to_string(std::get<ops::EventPtr>(*delivery)->seq);
+    }
+  };
+  group.spawn("waiter", loop(*subscription, seen));
+  io_.poll();
+  publish(2);
+  io_.poll();
+  publish(1);
+  io_.poll();
+  EXPECT_EQ(seen, "123");
+  bus_.close();
+  io_.poll();
+  EXPECT_EQ(seen, "123 end");
+  EXPECT_EQ(group.size(), 0u);
+}
+
+TEST_F(EventsTest, AWaiterCanBeCancelled) {
+  auto subscription = *bus_.subscribe({});
+  TaskGroup group(io_.get_executor());
+  auto wait = [](ops::Subscription& subscription) -> asio::awaitable<void> {
+    co_await subscription.next();
+  };
+  group.spawn("waiter", wait(*subscription));
+  io_.poll();
+  group.cancel();
+  io_.poll();
+  EXPECT_EQ(group.size(), 0u);
+}
+
+TEST_F(EventsTest, ACallbackIsToldOncePerEmptyQueue) {
+  auto subscription = *bus_.subscribe({});
+  int told = 0;
+  subscription->on_ready([&] { ++told; });
+  publish(3);
+  EXPECT_EQ(told, 1);
+  drain(*subscription);
+  publish(1);
+  EXPECT_EQ(told, 2);
+}
+
+TEST_F(EventsTest, AnUnsubscribedQueueIsForgotten) {
+  { auto subscription = *bus_.subscribe({}); }
+  publish(1);
+}
+
+}  // namespace
+}  // namespace muster::sample
