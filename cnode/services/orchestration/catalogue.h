@@ -1,0 +1,78 @@
+#pragma once
+
+#include <filesystem>
+#include <functional>
+#include <map>
+#include <memory>
+#include <string>
+#include <unordered_map>
+
+#include "drivers/drivers.h"
+#include "services/orchestration/catalogue_rows.h"
+#include "services/orchestration/rows.h"
+
+namespace muster::orchestration {
+
+/// Everything that is defined for deployments: providers, releases, families with their domains.
+/// All of it is in memory; changes are written first, then seen. Owned by app; lives on the loop.
+/// The operations on it are in providers.h, releases.h and families.h; the deployment engine reads
+/// it.
+class Catalogue {
+ public:
+  /// `releases`: the folder of stored archives.
+  Catalogue(CatalogueRows rows, drivers::Hosts& hosts, std::filesystem::path releases);
+  Catalogue(const Catalogue&) = delete;
+
+  /// Reads all rows.
+  Task<> start();
+
+  // By id or unique name. Errors: not_found.
+  Result<Provider> provider(const std::string& id_or_name) const;
+  Result<Release> release(const std::string& id_or_name) const;
+  Result<Family> family(const std::string& id_or_name) const;
+
+  std::vector<Provider> providers() const;  ///< sorted by name, as the others
+  std::vector<Release> releases() const;
+  std::vector<Family> families() const;
+
+  /// The driver of a provider, made when first asked for. Errors: unsupported for a provider that
+  /// can only be stored so far.
+  Result<drivers::Driver*> driver(const std::string& provider_id);
+
+  /// Where the archive lies, for Host::put. Error: conflict when none was uploaded yet.
+  Result<drivers::LocalFile> archive(const Release& release) const;
+  std::filesystem::path archive_path(const std::string& sha256) const;
+
+  /// Written, then seen; a row of the same id is replaced. Errors: conflict for a name that is
+  /// taken.
+  Task<> put(Provider provider);
+  Task<> put(Release release);
+  Task<> put(Family family);
+  Task<> erase_provider(std::string id);
+  Task<> erase_release(std::string id);
+  Task<> erase_family(std::string id);
+
+  /// Who else uses an entry, so that deleting it is refused: set by the deployment engine. The
+  /// answer says who ("3 nodes"); empty: nobody.
+  struct Uses {
+    std::function<std::string(const std::string& provider_id)> provider;
+    std::function<std::string(const std::string& family_id)> family;
+    std::function<std::string(const std::string& domain_id)> domain;
+    std::function<std::string(const std::string& sha256)> archive;
+    std::function<std::size_t(const std::string& family_id)> node_count;
+  };
+  void set_uses(Uses uses) { uses_ = std::move(uses); }
+  const Uses& uses() const { return uses_; }
+
+ private:
+  CatalogueRows rows_;
+  drivers::Hosts& hosts_;
+  std::filesystem::path directory_;
+  Uses uses_;
+  std::unordered_map<std::string, std::shared_ptr<const Provider>> providers_;
+  std::unordered_map<std::string, std::shared_ptr<const Release>> releases_;
+  std::unordered_map<std::string, std::shared_ptr<const Family>> families_;
+  std::unordered_map<std::string, std::unique_ptr<drivers::Driver>> drivers_;
+};
+
+}  // namespace muster::orchestration
