@@ -18,7 +18,8 @@ void read_argument(const Term& argument, Neighbours& out) {
   if (!(*parts)[0].is_atom("sname") && !(*parts)[0].is_atom("name")) return;
   std::vector<Term> values;
   std::string name;
-  if ((*parts)[1].proper_list(values) && !values.empty() && values[0].text(name) && name == "undefined")
+  if ((*parts)[1].proper_list(values) && !values.empty() && values[0].text(name) &&
+      name == "undefined")
     out.is_dynamic = true;
 }
 
@@ -28,7 +29,8 @@ Result<Neighbours> parse_neighbours(const Term& answer) {
   std::vector<Term> values, nodes, arguments;
   if (!answer.proper_list(values) || values.size() != 2 || !values[0].proper_list(nodes) ||
       !values[1].proper_list(arguments))
-    return Error(Errc::internal, "the node lists its neighbours oddly: " + etf::to_string(answer, 200));
+    return Error(Errc::internal,
+                 "the node lists its neighbours oddly: " + etf::to_string(answer, 200));
   Neighbours neighbours;
   for (auto& node : nodes)
     if (auto* name = node.get_if<etf::Atom>()) neighbours.visible.push_back(name->name);
@@ -36,7 +38,9 @@ Result<Neighbours> parse_neighbours(const Term& answer) {
   return neighbours;
 }
 
-std::vector<Discovery::Found> Discovery::take_level() { return std::exchange(next_, {}); }
+std::vector<Discovery::Found> Discovery::take_level() {
+  return std::exchange(next_, {});
+}
 
 bool Discovery::answered(const std::string& name, const Neighbours& neighbours) {
   if (neighbours.is_remote_shell || neighbours.is_dynamic) return false;

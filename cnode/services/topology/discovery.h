@@ -17,11 +17,12 @@ struct Neighbours {
   bool is_dynamic = false;           ///< its name was given to it by the first node it met
 };
 
-/// lists:zipwith3(fun erlang:apply/3, …) of erlang:nodes/0 and init:get_arguments/0, and its answer. Errors: internal.
+/// lists:zipwith3(fun erlang:apply/3, …) of erlang:nodes/0 and init:get_arguments/0, and its
+/// answer. Errors: internal.
 Result<Neighbours> parse_neighbours(const etf::Term& answer);
 
-/// Walks a system of connected nodes level by level, from one seed. Plain data: the owner asks the nodes of each level
-/// and says what they answered.
+/// Walks a system of connected nodes level by level, from one seed. Plain data: the owner asks the
+/// nodes of each level and says what they answered.
 class Discovery {
  public:
   /// `limit`: a system larger than that is not walked to its end.
@@ -32,7 +33,8 @@ class Discovery {
   };
   /// The nodes to ask next; empty at the end.
   std::vector<Found> take_level();
-  /// True when the node counts: no remote shell, no dynamic name. Its own neighbours are then on the next level.
+  /// True when the node counts: no remote shell, no dynamic name. Its own neighbours are then on
+  /// the next level.
   bool answered(const std::string& name, const Neighbours& neighbours);
   /// Names seen in all.
   std::size_t size() const { return seen_.size(); }

@@ -9,19 +9,19 @@
 #include "mesh/manager.h"
 #include "ops/events.h"
 #include "ops/operation.h"
-#include "services/topology/discovery.h"
 #include "services/topology/node_rows.h"
 #include "services/topology/types.h"
 
 namespace muster::topology {
 
-/// The service `topology`: which nodes are managed, and how they are. It owns the rows of `nodes`, has the NodeManager
-/// keep their links, and says every change as an event. All rows are in memory as well: lists and states never ask
-/// the database. Made by app; lives on the loop. After kill -9 start() reads the rows and everything is dialled again.
+/// The service `topology`: which nodes are managed, and how they are. It owns the rows of `nodes`,
+/// has the NodeManager keep their links, and says every change as an event. All rows are in memory
+/// as well, so that lists and states never ask the database. Made by app; lives on the loop. After
+/// kill -9, start() reads the rows and all are dialled again.
 class Topology final : public mesh::Watcher {
  public:
-  Topology(asio::any_io_executor executor, store::Database& database, const store::Cipher& cipher,
-           mesh::NodeManager& manager, dist::Node& node, ops::EventBus& events, const Clock& clock);
+  Topology(store::Database& database, const store::Cipher& cipher, mesh::NodeManager& manager,
+           dist::Node& node, ops::EventBus& events, const Clock& clock);
 
   std::vector<ops::Operation> operations();
   static std::vector<ops::Topic> topics();
@@ -29,21 +29,23 @@ class Topology final : public mesh::Watcher {
   /// Reads the rows and begins to keep the nodes.
   Task<> start();
 
-  /// A node that was deployed here: its row is made or changed, and it is kept from now on.
+  /// Watches a node from now on: a row for it is made, or the one it has is changed.
   Task<> adopt(NodeRow row);
-  /// It was stopped on purpose: not dialled, STOPPED, until expect_start().
+  /// False: it was stopped on purpose, is not dialled and shown as STOPPED.
   Task<> set_wanted(std::string id, bool is_wanted);
   /// Its row goes, and so does its link.
   Task<> drop(std::string id);
 
-  /// By id or name. Null when there is none.
-  const NodeRow* find(const std::string& id_or_name) const;
+  /// By id or name. Error: not_found.
+  Result<NodeRow> find(const std::string& id_or_name) const;
   /// All nodes of a family (by id or name), sorted by name. Error: not_found.
-  Result<std::vector<const NodeRow*>> of_family(const std::string& family) const;
-  NodeState state_of(const NodeRow& row) const;
-  mesh::NodeManager& manager() { return manager_; }
+  Result<std::vector<NodeRow>> of_family(const std::string& family) const;
+  /// Whether a node of this name has a row.
+  bool has(const std::string& name) const { return by_name_.contains(name); }
+  NodeView view(const NodeRow& row) const;
 
-  Task<> node_up(const mesh::NodeSpec& spec, const mesh::NodeFacts& facts, bool was_restarted) override;
+  Task<> node_up(const mesh::NodeSpec& spec, const mesh::NodeFacts& facts,
+                 bool was_restarted) override;
   void node_down(const mesh::NodeSpec& spec, mesh::DownReason reason) override;
 
  private:
@@ -54,23 +56,20 @@ class Topology final : public mesh::Watcher {
   Task<ops::Page<NodeView>> list_nodes(ListNodes request, ops::Caller caller);
   Task<DiscoveryView> discover_nodes(DiscoverNodes request, ops::Caller caller);
 
-  Task<const NodeRow*> insert(NodeRow row);
-  Task<DiscoveryView> discover(NodeRow seed, bool add);
-  asio::awaitable<void> ask(NodeRow candidate, Slots& slots, std::optional<Neighbours>& answer);
-  Task<const NodeRow*> find_or_error(std::string id) const;
-  NodeView view(const NodeRow& row) const;
   void remember(NodeRow row);
+  void keep(const NodeRow& row);
   void publish_state(const NodeRow& row);
-  mesh::NodeSpec spec_of(const NodeRow& row) const;
 
-  asio::any_io_executor executor_;
   NodeRows rows_;
   mesh::NodeManager& manager_;
   dist::Node& node_;
   ops::EventBus& events_;
   const Clock& clock_;
-  std::unordered_map<std::string, std::shared_ptr<NodeRow>> by_id_;
-  std::map<std::string, std::shared_ptr<NodeRow>, std::less<>> by_name_;
+  std::unordered_map<std::string, std::shared_ptr<const NodeRow>> by_id_;
+  std::map<std::string, std::shared_ptr<const NodeRow>, std::less<>> by_name_;
 };
+
+/// What keeps the link of this node.
+mesh::NodeSpec spec_of(const NodeRow& row);
 
 }  // namespace muster::topology

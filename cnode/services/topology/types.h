@@ -110,11 +110,11 @@ struct DiscoveredNode {
 };
 BOOST_DESCRIBE_STRUCT(DiscoveredNode, (), (name, finding, id, seen_from))
 
-struct Discovery {
+struct DiscoveryView {
   std::vector<DiscoveredNode> nodes;
   std::vector<ops::NodeName> unreachable;
 };
-BOOST_DESCRIBE_STRUCT(Discovery, (), (nodes, unreachable))
+BOOST_DESCRIBE_STRUCT(DiscoveryView, (), (nodes, unreachable))
 
 /// Event topology.node_state.
 struct NodeStateEvent {

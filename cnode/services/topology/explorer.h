@@ -1,0 +1,36 @@
+#pragma once
+
+#include "base/slots.h"
+#include "services/topology/discovery.h"
+#include "services/topology/topology.h"
+
+namespace muster::topology {
+
+/// "shop1@db1.example.org": what a node may be called. Error: bad_request at /name.
+Result<> check_node_name(const std::string& name);
+
+/// Walks a connected system over our own hidden links, so that no connection between its nodes is
+/// made: asks each node for its visible neighbours, up to 32 at once and 5 s each. Lives as long as
+/// the one call it serves; links made only to look are closed again.
+class Explorer {
+ public:
+  Explorer(Topology& topology, mesh::NodeManager& manager, dist::Node& node, const Clock& clock)
+      : topology_(topology), manager_(manager), node_(node), clock_(clock) {}
+
+  /// From `seed`, which is managed. Found nodes take its cookie and transport. Errors: unavailable
+  /// where the seed itself cannot be asked.
+  Task<DiscoveryView> explore(NodeRow seed, bool add);
+
+ private:
+  Task<Neighbours> ask(NodeRow node);
+  asio::awaitable<void> ask_into(NodeRow node, Result<Neighbours>& answer);
+  NodeRow like(const NodeRow& seed, const std::string& name) const;
+
+  Topology& topology_;
+  mesh::NodeManager& manager_;
+  dist::Node& node_;
+  const Clock& clock_;
+  Slots slots_{32};
+};
+
+}  // namespace muster::topology

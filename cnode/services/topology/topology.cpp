@@ -1,0 +1,256 @@
+#include "services/topology/topology.h"
+
+#include <fmt/format.h>
+
+#include "base/log.h"
+#include "base/random.h"
+#include "services/topology/explorer.h"
+
+namespace muster::topology {
+
+using ops::Caller;
+
+Topology::Topology(store::Database& database, const store::Cipher& cipher,
+                   mesh::NodeManager& manager, dist::Node& node, ops::EventBus& events,
+                   const Clock& clock)
+    : rows_(database, cipher), manager_(manager), node_(node), events_(events), clock_(clock) {}
+
+std::vector<ops::Topic> Topology::topics() {
+  return {ops::topic<NodeStateEvent>("topology.node_state",
+                                     "A node's state or the reason of its being DOWN changed"),
+          ops::topic<NodeRestartedEvent>("topology.node_restarted",
+                                         "A node came back with another creation"),
+          ops::topic<NodeListEvent>("topology.node_added", "A node is managed from now on"),
+          ops::topic<NodeListEvent>("topology.node_removed", "A node is not managed any more")};
+}
+
+std::vector<ops::Operation> Topology::operations() {
+  using ops::Role;
+  std::vector<ops::Operation> rows;
+  auto add = [&](std::string name, ops::Http http, Role role, std::string doc, auto handler) {
+    ops::Row row{"topology", std::move(name), std::move(http), role, std::move(doc)};
+    rows.push_back(ops::operation(std::move(row), *this, handler));
+  };
+  add("add_node", {"POST", "/api/actions/add-node", {}, 201, "node"}, Role::operator_,
+      "Manage a running node; with discover also the nodes it is connected to",
+      &Topology::add_node);
+  add("list_nodes", {"GET", "/api/topo/nodes"}, Role::viewer, "The managed nodes, by name",
+      &Topology::list_nodes);
+  add("get_node", {"GET", "/api/topo/nodes/:id"}, Role::viewer, "One node, by id or name",
+      &Topology::get_node);
+  add("update_node", {"PATCH", "/api/topo/nodes/:id"}, Role::operator_,
+      "Change how a node is reached, or whether agents are loaded", &Topology::update_node);
+  add("remove_node", {"DELETE", "/api/topo/nodes/:id"}, Role::operator_,
+      "Stop watching a node that was added; the node itself runs on", &Topology::remove_node);
+  add("discover_nodes", {"POST", "/api/topo/nodes/:id/discover"}, Role::operator_,
+      "Show the nodes that a node is connected to, and theirs; with add, add them",
+      &Topology::discover_nodes);
+  return rows;
+}
+
+Task<> Topology::start() {
+  CO_TRY(auto rows, co_await rows_.all());
+  for (auto& row : rows) remember(row);
+  for (auto& row : rows) keep(row);
+  co_return Result<>();
+}
+
+void Topology::remember(NodeRow row) {
+  auto shared = std::make_shared<const NodeRow>(std::move(row));
+  by_id_[shared->id] = shared;
+  by_name_[shared->name] = shared;
+}
+
+void Topology::keep(const NodeRow& row) {
+  if (row.is_wanted) manager_.keep(spec_of(row));
+}
+
+Result<NodeRow> Topology::find(const std::string& id_or_name) const {
+  if (auto at = by_id_.find(id_or_name); at != by_id_.end()) return *at->second;
+  if (auto at = by_name_.find(id_or_name); at != by_name_.end()) return *at->second;
+  return Error(Errc::not_found, fmt::format("no node '{}'", id_or_name));
+}
+
+Result<std::vector<NodeRow>> Topology::of_family(const std::string& family) const {
+  std::vector<NodeRow> rows;
+  for (auto& [name, row] : by_name_)
+    if (row->family_id == family || row->family == family) rows.push_back(*row);
+  if (rows.empty())
+    return Error(Errc::not_found, fmt::format("no node family '{}' with nodes", family));
+  return rows;
+}
+
+NodeView Topology::view(const NodeRow& row) const {
+  NodeView view{};
+  view.id = view.uuid = row.id;
+  view.name = {row.name};
+  auto* keeper = manager_.find(row.id);
+  view.state = !row.is_wanted              ? NodeState::stopped
+               : keeper && keeper->is_up() ? NodeState::up
+                                           : NodeState::down;
+  if (view.state == NodeState::down)
+    view.reason = keeper ? keeper->reason() : mesh::DownReason::starting;
+  view.origin = row.origin;
+  view.family_id = row.family_id;
+  view.family = row.family;
+  view.agents = row.agents;
+  view.tls = row.tls;
+  view.dist_port = row.dist_port;
+  view.added_at = row.added_at;
+  if (auto& facts = row.facts) {
+    view.otp_release = facts->otp_release;
+    view.erts_version = facts->erts_version;
+    view.architecture = facts->architecture;
+    view.script_id = facts->script_name + " " + facts->script_version;
+    view.started_at = facts->started_at;
+    view.creation = facts->creation;
+  }
+  return view;
+}
+
+void Topology::publish_state(const NodeRow& row) {
+  auto now = view(row);
+  events_.publish("topology.node_state", NodeStateEvent{now.id, now.name, now.state, now.reason});
+}
+
+Task<> Topology::adopt(NodeRow row) {
+  if (by_id_.contains(row.id)) {
+    CO_TRYV(co_await rows_.update(row));
+  } else {
+    CO_TRYV(co_await rows_.insert(row));
+    events_.publish("topology.node_added", NodeListEvent{row.id, {row.name}});
+  }
+  remember(row);
+  keep(row);
+  publish_state(row);
+  co_return Result<>();
+}
+
+Task<> Topology::set_wanted(std::string id, bool is_wanted) {
+  CO_TRY(auto row, find(id));
+  row.is_wanted = is_wanted;
+  CO_TRYV(co_await rows_.update(row));
+  remember(row);
+  if (is_wanted) {
+    keep(row);
+    manager_.expect_start(row.id);
+  } else {
+    manager_.forget(row.id);
+  }
+  publish_state(row);
+  co_return Result<>();
+}
+
+Task<> Topology::drop(std::string id) {
+  CO_TRY(auto row, find(id));
+  CO_TRYV(co_await rows_.remove(row.id));
+  manager_.forget(row.id);
+  by_id_.erase(row.id);
+  by_name_.erase(row.name);
+  events_.publish("topology.node_removed", NodeListEvent{row.id, {row.name}});
+  co_return Result<>();
+}
+
+Task<NodeView> Topology::add_node(AddNode request, Caller) {
+  NodeRow row;
+  CO_TRYV(check_node_name(request.name.text));
+  if (has(request.name.text))
+    co_return Error(Errc::conflict, request.name.text + " is managed already", "/name");
+  row.id = random_uuid();
+  row.name = request.name.text;
+  if (request.cookie) row.cookie = *request.cookie;
+  row.dist_port = request.dist_port;
+  row.tls = request.tls;
+  row.agents = request.agents.value_or(Agents::all);
+  row.added_at = clock_.now();
+  CO_TRYV(co_await adopt(row));
+  if (request.discover) {
+    Explorer explorer(*this, manager_, node_, clock_);
+    CO_TRYV(co_await explorer.explore(row, true));
+  }
+  co_return view(row);
+}
+
+Task<NodeView> Topology::update_node(UpdateNode request, Caller) {
+  CO_TRY(auto row, find(request.id));
+  if (request.cookie) row.cookie = *request.cookie;
+  if (request.dist_port) row.dist_port = request.dist_port;
+  if (request.tls) row.tls = *request.tls;
+  if (request.agents) row.agents = *request.agents;
+  CO_TRYV(co_await adopt(row));
+  co_return view(row);
+}
+
+Task<NodeView> Topology::remove_node(ById request, Caller) {
+  CO_TRY(auto row, find(request.id));
+  if (row.origin == Origin::deployed)
+    co_return Error(Errc::conflict,
+                    row.name + " was deployed here: delete it with orchestration.delete_node");
+  auto last = view(row);
+  CO_TRYV(co_await drop(row.id));
+  co_return last;
+}
+
+Task<NodeView> Topology::get_node(ById request, Caller) {
+  CO_TRY(auto row, find(request.id));
+  co_return view(row);
+}
+
+Task<ops::Page<NodeView>> Topology::list_nodes(ListNodes request, Caller) {
+  ops::Page<NodeView> page;
+  auto at = request.after ? by_name_.upper_bound(*request.after) : by_name_.begin();
+  for (; at != by_name_.end(); ++at) {
+    auto& row = *at->second;
+    if (request.family && row.family_id != *request.family && row.family != *request.family)
+      continue;
+    auto shown = view(row);
+    if (request.state && shown.state != *request.state) continue;
+    if (page.items.size() == request.count()) {
+      page.next = page.items.back().name.text;
+      break;
+    }
+    page.items.push_back(std::move(shown));
+  }
+  co_return page;
+}
+
+Task<DiscoveryView> Topology::discover_nodes(DiscoverNodes request, Caller) {
+  CO_TRY(auto row, find(request.id));
+  Explorer explorer(*this, manager_, node_, clock_);
+  co_return co_await explorer.explore(row, request.add);
+}
+
+Task<> Topology::node_up(const mesh::NodeSpec& spec, const mesh::NodeFacts& facts,
+                         bool was_restarted) {
+  CO_TRY(auto row, find(spec.id));
+  CO_TRY(row, co_await rows_.record_facts(std::move(row), facts, clock_.now()));
+  if (!by_id_.contains(row.id))
+    co_return Error(Errc::not_found, row.name + " was removed meanwhile");
+  remember(row);
+  log::info("{} is UP: OTP {}, {}", row.name, facts.otp_release, facts.script_name);
+  if (was_restarted)
+    events_.publish("topology.node_restarted",
+                    NodeRestartedEvent{row.id, {row.name}, facts.creation, facts.started_at});
+  events_.publish("topology.node_state",
+                  NodeStateEvent{row.id, {row.name}, NodeState::up, std::nullopt});
+  co_return Result<>();
+}
+
+void Topology::node_down(const mesh::NodeSpec& spec, mesh::DownReason reason) {
+  log::info("{} is DOWN: {}", spec.name, name_of(reason));
+  if (auto row = find(spec.id)) publish_state(*row);
+}
+
+mesh::NodeSpec spec_of(const NodeRow& row) {
+  mesh::NodeSpec spec;
+  spec.id = row.id;
+  spec.name = row.name;
+  spec.cookie = row.cookie;
+  spec.port = row.dist_port;
+  spec.tls = row.tls;
+  spec.agents = row.agents == Agents::all;
+  if (row.facts) spec.creation = row.facts->creation;
+  return spec;
+}
+
+}  // namespace muster::topology
