@@ -4,8 +4,9 @@
 
 #include <algorithm>
 
+#include "base/all.h"
 #include "base/random.h"
-#include "base/task_group.h"
+
 #include "mesh/stock_calls.h"
 
 namespace muster::topology {
@@ -47,10 +48,6 @@ Task<Neighbours> Explorer::ask(NodeRow node) {
   co_return parse_neighbours(*answer);
 }
 
-asio::awaitable<void> Explorer::ask_into(NodeRow node, Result<Neighbours>& answer) {
-  answer = co_await ask(std::move(node));
-}
-
 NodeRow Explorer::like(const NodeRow& seed, const std::string& name) const {
   if (auto known = topology_.find(name)) return *known;
   NodeRow row;
@@ -69,12 +66,9 @@ Task<DiscoveryView> Explorer::explore(NodeRow seed, bool add) {
   for (auto level = discovery.take_level(); !level.empty(); level = discovery.take_level()) {
     std::vector<NodeRow> rows;
     for (auto& found : level) rows.push_back(like(seed, found.name));
-    std::vector<Result<Neighbours>> answers(level.size(), Error(Errc::unavailable, "not asked"));
-    TaskGroup asking(co_await asio::this_coro::executor);
-    for (std::size_t i = 0; i < level.size(); ++i)
-      asking.spawn("discover " + level[i].name, ask_into(rows[i], answers[i]));
-    co_await asking.join();
-
+    std::vector<Task<Neighbours>> questions;
+    for (auto& row : rows) questions.push_back(ask(row));
+    auto answers = co_await all(std::move(questions));
     for (std::size_t i = 0; i < level.size(); ++i) {
       auto& name = level[i].name;
       if (!answers[i] && name == seed.name)

@@ -23,7 +23,6 @@ class Explorer {
 
  private:
   Task<Neighbours> ask(NodeRow node);
-  asio::awaitable<void> ask_into(NodeRow node, Result<Neighbours>& answer);
   NodeRow like(const NodeRow& seed, const std::string& name) const;
 
   Topology& topology_;

@@ -4,6 +4,7 @@
 #include <boost/asio/detached.hpp>
 #include <boost/asio/io_context.hpp>
 
+#include "base/all.h"
 #include "base/offload.h"
 #include "base/slots.h"
 #include "base/task_group.h"
@@ -147,6 +148,45 @@ TEST(Slots, HandsThemOutInOrderAndForgetsTheCancelled) {
   EXPECT_EQ(order, (std::vector<int>{1, 3}));
   third.cancel();
   io.poll();
+}
+
+TEST(All, GivesTheResultsInOrder) {
+  asio::io_context io;
+  std::vector<int> got;
+  auto value = [](int v) -> asio::awaitable<int> { co_return v; };
+  auto run = [&]() -> asio::awaitable<void> {
+    std::vector<asio::awaitable<int>> tasks;
+    for (int i = 0; i < 5; ++i) tasks.push_back(value(i));
+    got = co_await all(std::move(tasks));
+  };
+  asio::co_spawn(io, run, asio::detached);
+  io.run();
+  EXPECT_EQ(got, (std::vector<int>{0, 1, 2, 3, 4}));
+}
+
+TEST(All, UnwindsEveryTaskBeforeItsCancelledCaller) {
+  asio::io_context io;
+  TaskGroup group(io.get_executor());
+  bool first = false, second = false, outer_was_last = false;
+  auto inner = [](bool& flag) -> asio::awaitable<int> {
+    co_await wait_for_ever(flag);
+    co_return 0;
+  };
+  auto run = [&]() -> asio::awaitable<void> {
+    struct Guard {
+      bool &first, &second, &last;
+      ~Guard() { last = first && second; }
+    } guard{first, second, outer_was_last};
+    std::vector<asio::awaitable<int>> tasks;
+    tasks.push_back(inner(first));
+    tasks.push_back(inner(second));
+    co_await all(std::move(tasks));
+  };
+  group.spawn("all", run());
+  io.poll();
+  group.cancel();
+  io.poll();
+  EXPECT_TRUE(outer_was_last);
 }
 
 }  // namespace
