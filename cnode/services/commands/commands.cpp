@@ -1,0 +1,151 @@
+#include "services/commands/commands.h"
+
+#include <fmt/format.h>
+
+#include "base/all.h"
+#include "base/random.h"
+#include "etf/encode.h"
+#include "etf/print.h"
+#include "mesh/stock_calls.h"
+#include "services/commands/arguments.h"
+
+namespace muster::commands {
+
+using mesh::StockCalls;
+using ops::Caller;
+
+namespace {
+
+constexpr auto default_limit = std::chrono::milliseconds(5000);
+constexpr std::uint32_t longest_limit = 3'600'000;
+
+std::string_view kind_name(dist::CallOutcome::Kind kind) {
+  switch (kind) {
+    case dist::CallOutcome::Kind::threw:
+      return "throw";
+    case dist::CallOutcome::Kind::exited:
+      return "exit";
+    default:
+      return "error";
+  }
+}
+
+void fill(NodeResult& result, Result<dist::CallOutcome> outcome) {
+  if (!outcome) {
+    result.outcome = outcome.error().errc() == Errc::timeout ? Outcome::timeout : Outcome::down;
+    result.message = outcome.error().text();
+  } else if (outcome->is_ok()) {
+    result.outcome = Outcome::value;
+    result.value = std::move(outcome->value);
+  } else {
+    result.outcome = Outcome::exception;
+    result.kind = kind_name(outcome->kind);
+    result.reason = std::move(outcome->value);
+    result.stack = std::move(outcome->stack);
+  }
+}
+
+}  // namespace
+
+std::vector<ops::Operation> Commands::operations() {
+  using ops::Role;
+  std::vector<ops::Operation> rows;
+  auto add = [&](std::string name, ops::Http http, Role role, std::string doc, auto handler) {
+    ops::Row row{"commands", std::move(name), std::move(http), role, std::move(doc)};
+    rows.push_back(ops::operation(std::move(row), *this, handler));
+  };
+  add("run", {"POST", "/api/commands"}, Role::admin,
+      "Apply Module:Function(Args) on nodes or a family, and say what each answered",
+      &Commands::run);
+  add("list_runs", {"GET", "/api/commands"}, Role::viewer, "The recorded runs, newest first",
+      &Commands::list_runs);
+  add("get_run", {"GET", "/api/commands/:id"}, Role::viewer,
+      "One recorded run with every node's answer", &Commands::get_run);
+  return rows;
+}
+
+Result<std::vector<topology::NodeRow>> Commands::targets(const RunCommand& request) const {
+  std::vector<topology::NodeRow> nodes;
+  if (request.nodes.empty() == !request.family)
+    return Error(Errc::bad_request, "either nodes or family wanted", "/nodes");
+  if (request.family) return topology_.of_family(*request.family);
+  std::set<std::string> seen;
+  for (std::size_t i = 0; i < request.nodes.size(); ++i) {
+    auto node = topology_.find(request.nodes[i]);
+    if (!node) return Error(Errc::not_found, node.error().message, fmt::format("/nodes/{}", i));
+    if (seen.insert(node->id).second) nodes.push_back(std::move(*node));
+  }
+  return nodes;
+}
+
+Task<RunView> Commands::run(RunCommand request, Caller caller) {
+  CO_TRY(auto nodes, targets(request));
+  if (request.timeout.value_or(1) == 0 || request.timeout.value_or(1) > longest_limit)
+    co_return Error(Errc::bad_request, fmt::format("1 to {} ms wanted", longest_limit), "/timeout");
+  Order order;
+  order.module = request.module;
+  order.function = request.function;
+  order.atoms = {request.module, request.function};
+  CO_TRY(order.arguments, read_arguments(request.args.value_or(etf::Term()), order.atoms));
+  order.limit = request.timeout ? std::chrono::milliseconds(*request.timeout) : default_limit;
+
+  RunView view{
+      random_uuid(), order.module, order.function, caller.name, clock_.now(), std::nullopt, {}};
+  auto arguments = etf::encode_external(etf::List{order.arguments, nullptr});
+  CO_TRYV(co_await runs_.begin(view, std::move(arguments)));
+  std::vector<asio::awaitable<NodeResult>> calls;
+  for (auto& node : nodes) calls.push_back(run_on(std::move(node), order));
+  view.results = co_await all(std::move(calls));
+  view.finished_at = clock_.now();
+  CO_TRYV(co_await runs_.finish(view));
+  co_return view;
+}
+
+asio::awaitable<NodeResult> Commands::run_on(topology::NodeRow node, const Order& order) {
+  auto slot = co_await slots_.take();
+  NodeResult result;
+  result.id = node.id;
+  result.node = {node.name};
+  auto start = clock_.steady();
+  if (auto link = manager_.link(node.id)) {
+    fill(result, co_await apply(**link, order));
+  } else {
+    fill(result, link.error());
+  }
+  auto took = std::chrono::duration_cast<std::chrono::milliseconds>(clock_.steady() - start);
+  result.duration_ms = static_cast<std::uint32_t>(took.count());
+  co_return result;
+}
+
+/// The names are asked for as text first: an atom that the node has never seen is not sent, so that
+/// typing errors do not fill its atom table. A module that is not loaded yet counts when its file
+/// is on the code path.
+Task<dist::CallOutcome> Commands::apply(dist::Link& link, const Order& order) {
+  StockCalls known;
+  for (auto& name : order.atoms)
+    known.add("erlang", "binary_to_existing_atom", etf::list(etf::binary(name), etf::atom("utf8")));
+  auto arguments = std::move(known).arguments();
+  CO_TRY(auto check, co_await link.apply(StockCalls::module, StockCalls::function,
+                                         std::move(arguments), order.limit));
+  if (!check.is_ok()) {
+    std::vector<etf::Term> file{etf::CharList{order.module + ".beam"}};
+    CO_TRY(auto found, co_await link.apply("code", "where_is_file", std::move(file), order.limit));
+    if (!found.is_ok() || found.value.is_atom("non_existing")) {
+      auto mfa = etf::tuple(etf::binary(order.module), etf::binary(order.function),
+                            static_cast<std::int64_t>(order.arguments.size()));
+      co_return dist::CallOutcome{dist::CallOutcome::Kind::failed,
+                                  etf::tuple(etf::atom("undef"), mfa), etf::Term()};
+    }
+  }
+  co_return co_await link.apply(order.module, order.function, order.arguments, order.limit);
+}
+
+Task<RunView> Commands::get_run(RunById request, Caller) {
+  co_return co_await runs_.get(std::move(request.id));
+}
+
+Task<ops::Page<RunSummary>> Commands::list_runs(ops::PageRequest request, Caller) {
+  co_return co_await runs_.list(std::move(request));
+}
+
+}  // namespace muster::commands

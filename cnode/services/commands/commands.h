@@ -1,0 +1,48 @@
+#pragma once
+
+#include <set>
+
+#include "base/slots.h"
+#include "ops/events.h"
+#include "ops/operation.h"
+#include "services/commands/runs.h"
+#include "services/commands/types.h"
+#include "services/topology/topology.h"
+
+namespace muster::commands {
+
+/// The service `commands`: M:F(A) on one node, several, or a family, at the same time (256 at
+/// once), each with its own time limit; every run is recorded before it is sent. Arguments are
+/// values, never code to evaluate. Made by app; lives on the loop. A run whose caller gives up is
+/// cancelled on the nodes, and its record stays unfinished.
+class Commands {
+ public:
+  Commands(store::Database& database, topology::Topology& topology, mesh::NodeManager& manager,
+           const Clock& clock)
+      : runs_(database), topology_(topology), manager_(manager), clock_(clock) {}
+
+  std::vector<ops::Operation> operations();
+
+ private:
+  struct Order {
+    std::string module, function;
+    std::vector<etf::Term> arguments;
+    std::set<std::string> atoms;  ///< to be known on the node before the call is sent
+    std::chrono::milliseconds limit;
+  };
+  Task<RunView> run(RunCommand request, ops::Caller caller);
+  Task<RunView> get_run(RunById request, ops::Caller caller);
+  Task<ops::Page<RunSummary>> list_runs(ops::PageRequest request, ops::Caller caller);
+
+  Result<std::vector<topology::NodeRow>> targets(const RunCommand& request) const;
+  asio::awaitable<NodeResult> run_on(topology::NodeRow node, const Order& order);
+  Task<dist::CallOutcome> apply(dist::Link& link, const Order& order);
+
+  Runs runs_;
+  topology::Topology& topology_;
+  mesh::NodeManager& manager_;
+  const Clock& clock_;
+  Slots slots_{256};
+};
+
+}  // namespace muster::commands
