@@ -36,7 +36,7 @@ asio::awaitable<void> Keeper::run() {
     }
     is_up_ = true;
     policy_.reset();
-    tools_.agents.node_up(*link, spec_);
+    tools_.agents.node_up(*link, spec_, facts_);
     while ((*link)->is_up()) co_await wait(SteadyClock::time_point::max());
     is_up_ = false;
   }
@@ -57,6 +57,7 @@ Task<> Keeper::bring_up(dist::Link& link) {
   bool was_restarted = spec_.creation && *spec_.creation != facts.creation;
   CO_TRYV(co_await tools_.watcher.node_up(spec_, facts, was_restarted));
   spec_.creation = facts.creation;
+  facts_ = std::move(facts);
   co_return Result<>();
 }
 

@@ -63,6 +63,7 @@ class Keeper {
 
   KeeperTools& tools_;
   NodeSpec spec_;
+  NodeFacts facts_;  ///< of the last time it was UP
   DialPolicy policy_;
   asio::steady_timer wake_;
   bool is_up_ = false;

@@ -1,0 +1,67 @@
+#include "app/daemon.h"
+
+#include "app/node_config.h"
+#include "base/log.h"
+#include "ops/builtin.h"
+
+namespace muster::app {
+
+namespace fs = std::filesystem;
+
+Result<std::unique_ptr<Daemon>> Daemon::open(asio::io_context& io, Config config, Identity identity,
+                                             Secret cookie) {
+  std::error_code ec;
+  fs::create_directories(config.data_dir, ec);
+  if (!ec) fs::permissions(config.data_dir, fs::perms::owner_all, ec);
+  if (ec)
+    return Error(Errc::unavailable,
+                 "data directory " + config.data_dir.string() + ": " + ec.message());
+  TRY(auto node, node_config(config, identity, std::move(cookie)));
+  TRY(auto cipher, store::Cipher::open(config.data_dir / "secret.key"));
+  TRY(auto database, store::Database::open(config.data_dir / "muster.db"));
+  return std::unique_ptr<Daemon>(
+      new Daemon(io, std::move(config), std::move(node), std::move(database), std::move(cipher)));
+}
+
+Daemon::Daemon(asio::io_context& io, Config config, dist::NodeConfig node,
+               std::unique_ptr<store::Database> database, store::Cipher cipher)
+    : config_(std::move(config)),
+      database_(std::move(database)),
+      cipher_(std::move(cipher)),
+      events_(io.get_executor(), clock_),
+      manager_(io.get_executor()),
+      node_(io, std::move(node), manager_),
+      topology_(*database_, cipher_, manager_, node_, events_, clock_),
+      agents_(io.get_executor(), node_, config_.agents.interval),
+      commands_(*database_, topology_, manager_, clock_),
+      subscribers_(io.get_executor(), node_, events_),
+      erlang_door_(io.get_executor(), node_, table_) {
+  events_.declare(topology::Topology::topics());
+  table_.add(ops::builtin(table_, events_, clock_));
+  table_.add(subscribers_.operations());
+  table_.add(topology_.operations());
+  table_.add(commands_.operations());
+  manager_.attach(node_, agents_, topology_);
+}
+
+Daemon::~Daemon() = default;
+
+Task<> Daemon::start() {
+  CO_TRYV(co_await node_.start());
+  erlang_door_.open();
+  CO_TRYV(co_await topology_.start());
+  co_return Result<>();
+}
+
+asio::awaitable<void> Daemon::stop() {
+  co_await erlang_door_.stop();
+  events_.close();
+  subscribers_.running().cancel();
+  co_await subscribers_.running().join();
+  co_await manager_.stop();
+  co_await agents_.stop();
+  co_await node_.stop();
+  workers_.join();
+}
+
+}  // namespace muster::app

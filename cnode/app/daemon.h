@@ -1,0 +1,55 @@
+#pragma once
+
+#include <boost/asio/io_context.hpp>
+#include <boost/asio/thread_pool.hpp>
+#include <memory>
+
+#include "app/config.h"
+#include "app/identity.h"
+#include "doors/dist/door.h"
+#include "doors/dist/subscriber.h"
+#include "mesh/agents.h"
+#include "mesh/manager.h"
+#include "ops/table.h"
+#include "services/commands/commands.h"
+#include "services/topology/topology.h"
+#include "store/cipher.h"
+#include "store/database.h"
+
+namespace muster::app {
+
+/// Everything the daemon is made of, and how it hangs together: each object is made here and gets
+/// references to what it uses. start() brings it up from the store outwards, stop() takes it down
+/// in the opposite order. Lives on the loop.
+class Daemon {
+ public:
+  /// Opens what is on disk. Errors: those of the data directory, the database, the key.
+  static Result<std::unique_ptr<Daemon>> open(asio::io_context& io, Config config,
+                                              Identity identity, Secret cookie);
+  ~Daemon();
+
+  /// Listens and serves. Errors: a name or port that is taken, certificates that cannot be read.
+  Task<> start();
+  asio::awaitable<void> stop();
+
+ private:
+  Daemon(asio::io_context& io, Config config, dist::NodeConfig node,
+         std::unique_ptr<store::Database> database, store::Cipher cipher);
+
+  Config config_;
+  SystemClock clock_;
+  asio::thread_pool workers_{2};  ///< hashing, tar: what would hold up the loop
+  std::unique_ptr<store::Database> database_;
+  store::Cipher cipher_;
+  ops::EventBus events_;
+  ops::Table table_;
+  mesh::NodeManager manager_;
+  dist::Node node_;
+  topology::Topology topology_;
+  mesh::Agents agents_;
+  commands::Commands commands_;
+  doors::dist::Subscribers subscribers_;
+  doors::dist::Door erlang_door_;
+};
+
+}  // namespace muster::app

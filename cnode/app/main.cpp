@@ -1,0 +1,16 @@
+#include <CLI/CLI.hpp>
+
+#include "app/serve.h"
+#include "base/log.h"
+
+int main(int argc, char** argv) {
+  spdlog::set_default_logger(spdlog::stderr_color_mt("muster"));
+  spdlog::set_pattern("%Y-%m-%dT%H:%M:%S.%e %l %v");
+  CLI::App app("Muster: deploys, manages and monitors distributed Erlang systems", "muster");
+  app.set_version_flag("--version", "muster " MUSTER_VERSION);
+  app.require_subcommand(1);
+  int exit_code = 0;
+  muster::app::add_serve(app, exit_code);
+  CLI11_PARSE(app, argc, argv);
+  return exit_code;
+}

@@ -1,0 +1,114 @@
+#include "app/serve.h"
+
+#include <fmt/format.h>
+#include <unistd.h>
+
+#include <boost/asio/as_tuple.hpp>
+#include <boost/asio/posix/stream_descriptor.hpp>
+#include <boost/asio/signal_set.hpp>
+#include <iostream>
+#include <memory>
+
+#include "app/config.h"
+#include "app/daemon.h"
+#include "app/file_limit.h"
+#include "app/identity.h"
+#include "base/log.h"
+
+namespace muster::app {
+namespace {
+
+using namespace std::chrono_literals;
+
+struct Options {
+  std::string name, cookie_file, data_dir, http, config_file;
+  bool ends_with_stdin = false;
+};
+
+Result<Config> configure(const Options& options) {
+  Config config;
+  config.data_dir = default_data_dir();
+  if (!options.config_file.empty()) TRYV(read_config(options.config_file, config));
+  if (!options.name.empty()) config.name = options.name;
+  if (!options.cookie_file.empty()) config.cookie_file = options.cookie_file;
+  if (!options.data_dir.empty()) config.data_dir = options.data_dir;
+  if (!options.http.empty()) {
+    TRY(config.http.listen, parse_endpoint(options.http));
+  }
+  return config;
+}
+
+/// Ends when somebody wants the daemon to end: SIGTERM, SIGINT, or (for whoever runs us as a port
+/// program) the end of stdin.
+asio::awaitable<std::string> wait_for_end(bool ends_with_stdin) {
+  using namespace asio::experimental::awaitable_operators;
+  auto executor = co_await asio::this_coro::executor;
+  asio::signal_set signals(executor, SIGTERM, SIGINT);
+  if (!ends_with_stdin) {
+    auto number = co_await signals.async_wait(asio::use_awaitable);
+    co_return number == SIGTERM ? "SIGTERM" : "SIGINT";
+  }
+  auto drain = []() -> asio::awaitable<void> {
+    asio::posix::stream_descriptor in(co_await asio::this_coro::executor, ::dup(STDIN_FILENO));
+    std::array<char, 256> bytes;
+    for (boost::system::error_code ec; !ec;)
+      std::tie(ec, std::ignore) =
+          co_await in.async_read_some(asio::buffer(bytes), asio::as_tuple(asio::use_awaitable));
+  };
+  auto ended = co_await (signals.async_wait(asio::use_awaitable) || drain());
+  co_return ended.index() == 0 ? "a signal" : "stdin was closed";
+}
+
+asio::awaitable<void> run(Daemon& daemon, bool ends_with_stdin, int& exit_code) {
+  auto started = co_await daemon.start();
+  if (started) {
+    auto why = co_await wait_for_end(ends_with_stdin);
+    log::info("ending: {}", why);
+  } else {
+    fmt::print(stderr, "muster: {}\n", started.error().text());
+    exit_code = 1;
+  }
+  co_await daemon.stop();
+}
+
+Result<> serve(const Options& options, int& exit_code) {
+  TRY(auto config, configure(options));
+  spdlog::set_level(spdlog::level::from_str(config.log_level));
+  auto host = this_host_name();
+  TRY(auto identity, identify(config.name, host, canonical_name(host)));
+  TRY(auto cookie, read_cookie(config.cookie_file));
+  if (auto warning = raise_file_limit(config.expected_nodes); !warning.empty())
+    log::warn("{}", warning);
+
+  asio::io_context io(1);
+  TRY(auto daemon, Daemon::open(io, std::move(config), std::move(identity), std::move(cookie)));
+  asio::co_spawn(io, run(*daemon, options.ends_with_stdin, exit_code),
+                 [](std::exception_ptr thrown) {
+                   if (thrown) std::rethrow_exception(thrown);
+                 });
+  io.run();
+  return {};
+}
+
+}  // namespace
+
+void add_serve(CLI::App& app, int& exit_code) {
+  auto options = std::make_shared<Options>();
+  auto* command = app.add_subcommand("serve", "Run the daemon");
+  command->add_option("--name", options->name, "Its node name: muster, or muster@HOST");
+  command->add_option("--cookie-file", options->cookie_file,
+                      "Holds the cookie (else ~/.erlang.cookie)");
+  command->add_option("--data-dir", options->data_dir,
+                      "Holds all it keeps (else $XDG_STATE_HOME/muster)");
+  command->add_option("--http", options->http, "REST listens on HOST:PORT (127.0.0.1:8080)");
+  command->add_option("--config", options->config_file, "A TOML file, see rel/muster.toml");
+  command->add_flag("--exit-on-stdin-close", options->ends_with_stdin, "End when stdin is closed");
+  command->callback([options, &exit_code] {
+    if (auto served = serve(*options, exit_code); !served) {
+      fmt::print(stderr, "muster: {}\n", served.error().text());
+      exit_code = 1;
+    }
+  });
+}
+
+}  // namespace muster::app
