@@ -94,6 +94,8 @@ asio::awaitable<void> Agents::keep_agent(std::shared_ptr<dist::Link> link, const
     }
     if (link->is_up()) co_await pause(backoff.next(random_u32()));
   }
+  if (auto at = guests_.find(link->peer()); at != guests_.end() && at->second.link.lock() == link)
+    guests_.erase(at);
 }
 
 Task<etf::Pid> Agents::start_agent(dist::Link& link, const AgentCode& code) {

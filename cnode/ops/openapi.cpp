@@ -142,7 +142,7 @@ json::object openapi(const Table& table, const std::vector<Topic>& topics) {
     for (auto* operation : table.of(service)) {
       auto& http = operation->row().http;
       std::vector<std::string> all = http.alias_paths;
-      all.insert(all.begin(), http.path);
+      if (!http.path.empty()) all.insert(all.begin(), http.path);
       for (std::size_t i = 0; i < all.size(); ++i) {
         std::vector<std::string> parameters;
         auto path = template_path(all[i], parameters);

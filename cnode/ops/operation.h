@@ -16,7 +16,8 @@ namespace muster::ops {
 /// How REST reaches an operation.
 struct Http {
   std::string verb;  ///< "POST"
-  std::string path;  ///< "/api/orch/node_families/:family/nodes": `:family` fills that member
+  std::string path;  ///< "/api/orch/node_families/:family/nodes": `:family` fills that member;
+                     ///< empty: not by REST
   std::vector<std::string> alias_paths = {};
   int status = 200;              ///< of success
   std::string wrapper = {};      ///< a body of just {"provider": {…}} means what is inside

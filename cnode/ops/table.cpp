@@ -35,8 +35,8 @@ std::optional<std::string> decoded(std::string_view segment) {
 
 void Table::add(Operation operation) {
   auto& row = operation.row();
-  auto bug = [&](std::string_view what) {
-    throw std::logic_error(operation.full_name() + ": " + std::string(what));
+  auto bug = [name = operation.full_name()](std::string_view what) {
+    throw std::logic_error(name + ": " + std::string(what));
   };
   if (find(row.service, row.name)) bug("declared twice");
   auto* structure = operation.request().structure ? operation.request().structure() : nullptr;
@@ -45,7 +45,7 @@ void Table::add(Operation operation) {
   auto& kept = operations_.emplace_back(std::move(operation));
   by_name_[kept.row().service][kept.row().name] = &kept;
   std::vector<std::string> paths = kept.row().http.alias_paths;
-  paths.insert(paths.begin(), kept.row().http.path);
+  if (!kept.row().http.path.empty()) paths.insert(paths.begin(), kept.row().http.path);
   for (auto& path : paths) {
     Pattern pattern{{}, &kept};
     for (auto segment : split(path)) {
