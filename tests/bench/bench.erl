@@ -3,6 +3,7 @@
 -module(bench).
 
 -export([rpc_latency/2, rpc_throughput/2, one_way/2]).
+-export([links_add/2, links_again/2, links_rest/2]).
 
 -define(MUSTER, 'muster@127.0.0.1').
 -define(PEER, 'beam@127.0.0.1').
@@ -50,6 +51,61 @@ one_way(MusterPid, BeamPid) ->
     header(),
     row("messages per second", rate, Rounds, 1, {at_least, 0.95}),
     row("CPU per message, us", cpu, Rounds, 1000, {at_most, 0.6}).
+
+%% Adds the farm's nodes one by one, and waits until all are UP.
+links_add(Pid, Nodes) ->
+    pong = net_adm:ping(?MUSTER),
+    Before = cpu(Pid),
+    Took = timed(fun() ->
+        Adders = 16,
+        Running = [spawn_monitor(fun() -> add_nodes(First, Adders, Nodes) end) || First <- lists:seq(1, Adders)],
+        [receive {'DOWN', Ref, process, P, Reason} -> normal = Reason end || {P, Ref} <- Running],
+        until_up()
+    end),
+    limit_row("CPU until all are UP, added one by one, s", (cpu(Pid) - Before) / 1.0e9, 3.0),
+    io:format("~-46s~10.2f~n", ["  that took, s", Took / 1.0e9]).
+
+%% The daemon has just been started and knows the nodes from its rows.
+links_again(Pid, _Nodes) ->
+    pong = net_adm:ping(?MUSTER),
+    until_up(),
+    limit_row("CPU until all are UP, from the start, s", cpu(Pid) / 1.0e9, 3.0).
+
+%% Memory and CPU at rest; Before is the daemon's memory in KiB without nodes.
+links_rest(Pid, {Nodes, Before}) ->
+    timer:sleep(5000),
+    limit_row("memory per node at rest, KiB", (resident(Pid) - Before) / Nodes, 16.0),
+    io:format("~-46s~10.2f  (both ends of the connections)~n",
+              ["kernel buffers per node, KiB", socket_pages() * 4 / Nodes]),
+    Used = cpu(Pid),
+    Took = timed(fun() -> timer:sleep(60000) end),
+    limit_row("idle CPU over a minute, % of a core", 100 * (cpu(Pid) - Used) / Took, 1.0).
+
+add_nodes(Number, _, Nodes) when Number > Nodes -> ok;
+add_nodes(Number, Step, Nodes) ->
+    Name = io_lib:format("f~b@127.~b.~b.~b", [Number, 1 + Number bsr 16, Number bsr 8 band 255, Number band 255]),
+    {ok, _} = rpc:call(?MUSTER, topology, add_node, [#{name => lists:flatten(Name), agents => none}]),
+    add_nodes(Number + Step, Step, Nodes).
+
+until_up() ->
+    case rpc:call(?MUSTER, topology, list_nodes, [#{state => 'DOWN', limit => 1}]) of
+        {ok, #{items := []}} -> ok;
+        {ok, _} -> timer:sleep(200), until_up()
+    end.
+
+resident(Pid) ->
+    {ok, Status} = file:read_file("/proc/" ++ Pid ++ "/status"),
+    {match, [KiB]} = re:run(Status, "VmRSS:\\s+(\\d+)", [{capture, all_but_first, list}]),
+    list_to_integer(KiB).
+
+socket_pages() ->
+    {ok, Text} = file:read_file("/proc/net/sockstat"),
+    {match, [Pages]} = re:run(Text, "TCP:.* mem (\\d+)", [{capture, all_but_first, list}]),
+    list_to_integer(Pages).
+
+limit_row(Title, Value, Bar) ->
+    Verdict = case Value =< Bar of true -> "met"; false -> "MISSED" end,
+    io:format("~-46s~10.2f  <= ~.1f ~s~n", [Title, Value, Bar, Verdict]).
 
 rounds(Measure, MusterPid, BeamPid) ->
     pong = net_adm:ping(?MUSTER),

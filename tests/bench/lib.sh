@@ -62,6 +62,17 @@ start_beam() {  # its pid in $beam_node
   await "$work/beam.log" ready
 }
 
+start_farm() {  # NODES: their epmd is everybody's
+  local farm=${MUSTER_BINARY%/*}/muster_farm
+  "$farm" --nodes "$1" --epmd-port "$ERL_EPMD_PORT" --cookie-file "$work/.erlang.cookie" >"$work/farm.log" 2>&1 &
+  begun $!
+  await "$work/farm.log" ready
+}
+
+calling() {  # EXPRESSION, in a calling node
+  (beam caller -eval "$1, halt().")
+}
+
 measure() {  # FUNCTION: bench:FUNCTION(DaemonPid, BeamPid) in a calling node
-  (beam caller -eval "bench:$1(\"$daemon\", \"$beam_node\"), halt().")
+  calling "bench:$1(\"$daemon\", \"$beam_node\")"
 }
