@@ -11,24 +11,6 @@
 namespace muster::dist {
 namespace {
 
-/// The reference in [alias|Ref] or, as gen_server:multi_call of OTP 27 makes it, in
-/// [[alias|Ref]|CallRef]; empty for any other tag.
-std::string_view alias_in(std::string_view tag) {
-  for (int nesting = 0; nesting < 2; ++nesting) {
-    ByteReader in(tag);
-    if (in.u8() != etf::tag::list || in.u32() != 1) return {};
-    tag = in.rest();
-    std::string_view word;
-    auto rest = tag;
-    if (!read_atom(rest, word)) continue;
-    auto before = rest;
-    WireRef ref;
-    if (word != "alias" || !read_ref(rest, ref)) return {};
-    return before.substr(0, before.size() - rest.size());
-  }
-  return {};
-}
-
 /// The seq_trace token of the next message in a traced conversation: its serial goes on, and we are
 /// the sender. https://www.erlang.org/doc/apps/kernel/seq_trace.html
 std::string next_token(std::string_view token, const etf::Pid& self) {
@@ -62,6 +44,22 @@ std::optional<etf::Term> whole(Link& link, std::string_view bytes) {
 }
 
 }  // namespace
+
+std::string_view alias_in(std::string_view tag) {
+  for (int nesting = 0; nesting < 2; ++nesting) {
+    ByteReader in(tag);
+    if (in.u8() != etf::tag::list || in.u32() != 1) return {};
+    tag = in.rest();
+    std::string_view word;
+    auto rest = tag;
+    if (!read_atom(rest, word)) continue;
+    auto before = rest;
+    WireRef ref;
+    if (word != "alias" || !read_ref(rest, ref)) return {};
+    return before.substr(0, before.size() - rest.size());
+  }
+  return {};
+}
 
 std::optional<etf::Term> Message::decode() const {
   return whole(link, payload);

@@ -40,4 +40,8 @@ struct GenMessage {
   static std::optional<GenMessage> read(const Message& message);
 };
 
+/// The alias to answer to in the encoded tag of a call: the reference in [alias|Ref], or in
+/// [[alias|Ref]|CallRef] as gen_server:multi_call of OTP 27 makes it. Empty for any other tag.
+std::string_view alias_in(std::string_view tag);
+
 }  // namespace muster::dist
