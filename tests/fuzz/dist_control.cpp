@@ -5,6 +5,8 @@
 #include <string_view>
 
 #include "dist/control.h"
+#include "dist/erpc.h"
+#include "dist/gen.h"
 
 namespace {
 
@@ -27,5 +29,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
         control->group_leader, control->module, control->function, control->payload}) {
     must_lie_in(part, frame);
   }
+  muster::dist::ErpcCall::read({"erpc", "execute_call", 4, control->payload});
+  muster::dist::alias_in(control->payload);
   return 0;
 }
