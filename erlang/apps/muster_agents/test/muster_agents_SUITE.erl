@@ -1,0 +1,420 @@
+%% The agents against real nodes: what they send, and that they leave nothing behind.
+%%
+%% A "daemon" here is a hidden node that loads the beams made by build_agents as the C++ daemon does:
+%% over its own link, by erpc. Each case compares a snapshot of the managed node taken before the
+%% agent came with one taken after it left.
+-module(muster_agents_SUITE).
+-include_lib("common_test/include/ct.hrl").
+-include_lib("stdlib/include/assert.hrl").
+
+-export([all/0, groups/0, init_per_suite/1, end_per_suite/1, init_per_group/2, end_per_group/2,
+         init_per_testcase/2, end_per_testcase/2]).
+-export([sends_samples/1, leaves_when_released/1, leaves_when_the_daemon_is_killed/1,
+         leaves_when_the_link_is_cut/1, leaves_when_it_is_killed/1, survives_its_guard/1,
+         stop_ends_all_leases/1, two_daemons_do_not_disturb_each_other/1,
+         callers_survive_the_death_of_the_agent/1, sheds_load/1, limits_the_number_of_leases/1,
+         a_pid_of_an_unconnected_node_is_refused/1, leaves_when_it_was_loaded_twice/1,
+         coming_and_going_leaves_nothing/1]).
+-export([beams_are_reproducible/1, beams_are_stripped_and_named_by_version/1,
+         beams_use_kernel_and_stdlib_only/1]).
+%% Called on the peers.
+-export([snapshot/0, load/2, lease/3, come_and_go/3, agent_of/1, agent_of/2,
+         flood/1, call_and_kill/2]).
+
+all() -> [{group, beams}, {group, otp25}, {group, otp22}].
+
+groups() ->
+    Cases = [sends_samples, leaves_when_released, leaves_when_the_daemon_is_killed,
+             leaves_when_the_link_is_cut, leaves_when_it_is_killed, survives_its_guard,
+             stop_ends_all_leases, two_daemons_do_not_disturb_each_other,
+             callers_survive_the_death_of_the_agent, sheds_load, limits_the_number_of_leases,
+             a_pid_of_an_unconnected_node_is_refused, leaves_when_it_was_loaded_twice,
+             coming_and_going_leaves_nothing],
+    [{beams, [], [beams_are_reproducible, beams_are_stripped_and_named_by_version,
+                  beams_use_kernel_and_stdlib_only]},
+     {otp25, [], Cases},
+     {otp22, [], Cases}].
+
+init_per_suite(Config) ->
+    Epmd = muster_test_nodes:start_epmd(),
+    Dir = filename:join(?config(priv_dir, Config), "agents"),
+    [{epmd, Epmd}, {agents, build(Dir)}, {dir, Dir} | Config].
+
+end_per_suite(Config) -> muster_test_nodes:stop_epmd(?config(epmd, Config)).
+
+init_per_group(beams, Config) ->
+    Config;
+init_per_group(Group, Config) ->
+    "otp" ++ First = atom_to_list(Group),
+    [Agent] = [A || #{agent := "vitals", first := F} = A <- ?config(agents, Config), F =:= First],
+    [{agent, Agent} | Config].
+
+end_per_group(_, _) -> ok.
+
+init_per_testcase(_, Config) ->
+    case ?config(agent, Config) of
+        undefined ->
+            Config;
+        Agent ->
+            Managed = muster_test_nodes:start("managed", []),
+            Daemon = muster_test_nodes:start("daemon", ["-hidden"]),
+            %% The first snapshot loads what it needs; only then can two be compared.
+            connect(Daemon, Managed),
+            _ = snapshot_of(Managed),
+            true = peer:call(Daemon, erlang, disconnect_node, [muster_test_nodes:name(Managed)]),
+            muster_test_nodes:until([], fun() -> peer:call(Managed, erlang, nodes, [connected]) end),
+            Alone = snapshot_of(Managed),
+            connect(Daemon, Managed),
+            [{managed, Managed}, {daemon, Daemon}, {module, maps:get(module, Agent)},
+             {alone, Alone}, {connected, snapshot_of(Managed)} | Config]
+    end.
+
+end_per_testcase(_, Config) ->
+    [muster_test_nodes:stop(?config(Key, Config)) || Key <- [managed, daemon],
+                                                     ?config(Key, Config) =/= undefined],
+    ok.
+
+%%% Beams
+
+beams_are_reproducible(Config) ->
+    Again = filename:join(?config(priv_dir, Config), "again"),
+    ?assertEqual(?config(agents, Config), build(Again)),
+    [?assertEqual(file:read_file(filename:join(?config(dir, Config), File)),
+                  file:read_file(filename:join(Again, File)))
+     || #{file := File} <- ?config(agents, Config)].
+
+beams_are_stripped_and_named_by_version(Config) ->
+    [begin
+         {ok, <<"FOR1", _/binary>> = Beam} = file:read_file(filename:join(?config(dir, Config), File)),
+         {ok, Module, Chunks} = beam_lib:all_chunks(Beam),
+         ?assertEqual([], [C || {C, _} <- Chunks, lists:member(C, ["Dbgi", "Abst", "Docs", "CInf"])]),
+         ?assertEqual(Version, lists:last(string:split(atom_to_list(Module), "_", all))),
+         ?assertEqual(Sha, string:lowercase(
+                             binary_to_list(binary:encode_hex(crypto:hash(sha256, Beam)))))
+     end || #{file := File, version := Version, sha256 := Sha} <- ?config(agents, Config)].
+
+beams_use_kernel_and_stdlib_only(Config) ->
+    [begin
+         {ok, {_, [{imports, Imports}]}} =
+             beam_lib:chunks(filename:join(?config(dir, Config), File), [imports]),
+         ?assertEqual([], lists:usort([M || {M, _, _} <- Imports])
+                      -- [code, erlang, lists, maps])
+     end || #{file := File} <- ?config(agents, Config)].
+
+%%% What it sends
+
+sends_samples(Config) ->
+    Agent = agent(Config),
+    {_, Next} = lease_from(Config, 1000),
+    #{uptime_ms := Uptime, memory := #{total := Total}, process_count := Processes,
+      process_limit := _, run_queue := _, schedulers_online := _,
+      agent := #{reductions := _, memory := Own, dropped := 0}} = Next(),
+    ?assert(Uptime > 0 andalso Total > 0 andalso Processes > 10),
+    ?assert(Own < 20000),
+    #{uptime_ms := Later} = Next(),
+    ?assert(Later - Uptime >= 900),
+    ?assertEqual(list_to_binary(maps:get(version, ?config(agent, Config))),
+                 peer:call(?config(managed, Config), Agent, vsn, [])).
+
+sheds_load(Config) ->
+    {Agent, Next} = lease_from(Config, 1000),
+    #{agent := #{dropped := 0}} = Next(),
+    ok = peer:call(?config(managed, Config), ?MODULE, flood, [Agent]),
+    #{agent := #{dropped := 1, message_queue_len := 0}} = Next().
+
+limits_the_number_of_leases(Config) ->
+    Results = [begin {Result, _} = try_lease(Config, 60000), Result end || _ <- lists:seq(1, 17)],
+    ?assertMatch({error, full}, lists:last(Results)),
+    ?assertMatch([_], lists:usort([Pid || {ok, Pid} <- Results])).
+
+a_pid_of_an_unconnected_node_is_refused(Config) ->
+    #{managed := Managed, module := Module} = maps:from_list(Config),
+    Other = muster_test_nodes:start("other", []),
+    Pid = peer:call(Other, erlang, whereis, [init]),
+    ok = load_from(Config),
+    try
+        ?assertEqual({error, not_connected}, peer:call(Managed, Module, start, [#{pid => Pid}])),
+        ?assertEqual([muster_test_nodes:name(?config(daemon, Config))],
+                     peer:call(Managed, erlang, nodes, [connected]))
+    after
+        muster_test_nodes:stop(Other)
+    end,
+    same_as_before(Config).
+
+%%% How it leaves
+
+leaves_when_released(Config) ->
+    {Agent, Next} = lease_from(Config, 1000),
+    _ = Next(),
+    ok = peer:call(?config(daemon, Config), ?MODULE, agent_of, [release]),
+    same_as_before(Config),
+    false = peer:call(?config(managed, Config), erlang, is_process_alive, [Agent]).
+
+leaves_when_the_daemon_is_killed(Config) ->
+    {_, Next} = lease_from(Config, 1000),
+    _ = Next(),
+    ok = muster_test_nodes:kill(?config(daemon, Config)),
+    same_as_alone(Config),
+    [] = peer:call(?config(managed, Config), erlang, nodes, [connected]).
+
+leaves_when_the_link_is_cut(Config) ->
+    _ = lease_from(Config, 1000),
+    Managed = muster_test_nodes:name(?config(managed, Config)),
+    true = peer:call(?config(daemon, Config), erlang, disconnect_node, [Managed]),
+    same_as_alone(Config),
+    timer:sleep(300),
+    [] = peer:call(?config(managed, Config), erlang, nodes, [connected]).
+
+leaves_when_it_is_killed(Config) ->
+    {Agent, Next} = lease_from(Config, 1000),
+    _ = Next(),
+    true = peer:call(?config(managed, Config), erlang, exit, [Agent, kill]),
+    same_as_before(Config).
+
+survives_its_guard(Config) ->
+    {Agent, Next} = lease_from(Config, 1000),
+    Managed = ?config(managed, Config),
+    _ = Next(),
+    Guard = guard_of(Managed, Agent),
+    true = peer:call(Managed, erlang, exit, [Guard, kill]),
+    muster_test_nodes:until(true, fun() -> lists:member(guard_of(Managed, Agent), [none, Guard])
+                                               =:= false end),
+    _ = Next(),
+    true = peer:call(Managed, erlang, exit, [Agent, kill]),
+    same_as_before(Config).
+
+stop_ends_all_leases(Config) ->
+    {Agent, _} = lease_from(Config, 1000),
+    {Agent, _} = lease_from(Config, 1000),
+    ok = peer:call(?config(managed, Config), agent(Config), stop, []),
+    same_as_before(Config).
+
+two_daemons_do_not_disturb_each_other(Config) ->
+    Second = muster_test_nodes:start("second", ["-hidden"]),
+    try
+        connect(Second, ?config(managed, Config)),
+        {Agent, _} = lease_from(Config, 1000),
+        Config2 = lists:keystore(daemon, 1, Config, {daemon, Second}),
+        {Agent, Next} = lease_from(Config2, 1000),
+        _ = Next(),
+        ok = muster_test_nodes:kill(?config(daemon, Config)),
+        _ = Next(),
+        _ = Next(),
+        ok = muster_test_nodes:kill(Second),
+        same_as_alone(Config)
+    after
+        muster_test_nodes:stop(Second)
+    end.
+
+callers_survive_the_death_of_the_agent(Config) ->
+    {Agent, _} = lease_from(Config, 60000),
+    ?assertEqual({normal, {error, leaving}},
+                 peer:call(?config(managed, Config), ?MODULE, call_and_kill,
+                           [?config(module, Config), Agent])),
+    same_as_before(Config).
+
+leaves_when_it_was_loaded_twice(Config) ->
+    {_, Next} = lease_from(Config, 1000),
+    _ = Next(),
+    ok = peer:call(?config(daemon, Config), ?MODULE, load,
+                   [muster_test_nodes:name(?config(managed, Config)), beam(Config)]),
+    ok = peer:call(?config(daemon, Config), ?MODULE, agent_of, [release]),
+    same_as_before(Config).
+
+coming_and_going_leaves_nothing(Config) ->
+    #{managed := Managed, daemon := Daemon} = maps:from_list(Config),
+    Name = muster_test_nodes:name(Managed),
+    Calls = [spawn_monitor(fun() ->
+                                   exit(peer:call(Daemon, ?MODULE, come_and_go,
+                                                  [Name, beam(Config), 40], 60000))
+                           end) || _ <- lists:seq(1, 3)],
+    [receive {'DOWN', Ref, process, Pid, Result} -> ?assertEqual(ok, Result) end
+     || {Pid, Ref} <- Calls],
+    same_as_before(Config).
+
+%%% On the peers
+
+%% Everything of a node that a guest could change.
+snapshot() ->
+    [code:ensure_loaded(M) || M <- [erpc, rpc, logger, gen_event, timer, muster_test_nodes]],
+    Loaded = lists:sort([M || {M, _} <- code:all_loaded()]),
+    #{processes => lists:sort(processes() -- [self()]),
+      registered => lists:sort(registered()),
+      ports => length(erlang:ports()),
+      tables => lists:sort([T || T <- ets:all()]),
+      loaded => Loaded,
+      old => [M || M <- Loaded, erlang:check_old_code(M)],
+      handlers => {logger:get_handler_config(), gen_event:which_handlers(erl_signal_server)},
+      tracing => {erlang:trace_info(new, flags), erlang:trace_info(on_load, traced)},
+      flags => {erlang:system_monitor(), erlang:system_profile(),
+                erlang:statistics(scheduler_wall_time),
+                [erlang:system_info(I) || I <- [multi_scheduling, schedulers_online,
+                                                min_heap_size, max_heap_size]]},
+      persistent => maps:get(count, persistent_term:info()),
+      applications => lists:sort(application:which_applications())}.
+
+%% Not code:load_binary: that one kills whoever runs old code of the module.
+load(Managed, {Module, File, Beam}) ->
+    case erpc:call(Managed, code, atomic_load, [[{Module, File, Beam}]]) of
+        ok -> ok;
+        {error, [{Module, Reason}]} -> {error, Reason}
+    end.
+
+%% A timer message between two crowds of junk.
+flood(Agent) ->
+    true = erlang:suspend_process(Agent),
+    [Agent ! junk || _ <- lists:seq(1, 500)],
+    timer:sleep(1100),
+    [Agent ! junk || _ <- lists:seq(1, 500)],
+    true = erlang:resume_process(Agent),
+    ok.
+
+%% Calls start/1 and kills the agent before it can answer; how the caller ends, and with what.
+call_and_kill(Module, Agent) ->
+    true = erlang:suspend_process(Agent),
+    Self = self(),
+    {Caller, Monitor} =
+        spawn_monitor(fun() -> Self ! {self(), Module:start(#{pid => Self})} end),
+    muster_test_nodes:until({message_queue_len, 1},
+                            fun() -> process_info(Agent, message_queue_len) end),
+    exit(Agent, kill),
+    Answer = receive {Caller, A} -> A after 10000 -> none end,
+    receive {'DOWN', Monitor, process, Caller, Reason} -> {Reason, Answer} end.
+
+%% A process that holds a lease and keeps what it gets for the test to fetch.
+lease(Managed, Module, Interval) ->
+    Caller = self(),
+    Holder = spawn(fun() ->
+                           Lease = #{pid => self(), interval_ms => Interval},
+                           Result = erpc:call(Managed, Module, start, [Lease]),
+                           Caller ! {self(), Result},
+                           hold(Result)
+                   end),
+    receive {Holder, Result} -> {Result, Holder} after 10000 -> error(no_answer) end.
+
+hold({ok, Agent} = Result) ->
+    receive
+        {next, From, Ref} ->
+            receive {muster_agent, vitals, Agent, Sample} -> From ! {Ref, Sample}
+            after 10000 -> From ! {Ref, nothing} end,
+            hold(Result);
+        {release, From, Ref} ->
+            Agent ! {muster_agent_release, self()},
+            From ! {Ref, ok},
+            hold(Result)
+    end;
+hold({error, _}) ->
+    ok.
+
+agent_of(What) -> agent_of(What, [P || P <- processes(), is_holder(P)]).
+
+agent_of(What, [Holder | Others]) ->
+    Ref = make_ref(),
+    Holder ! {What, self(), Ref},
+    Reply = receive {Ref, R} -> R after 15000 -> error(no_answer) end,
+    case What of
+        release when Others =/= [] -> agent_of(What, Others);
+        _ -> Reply
+    end.
+
+is_holder(P) ->
+    case process_info(P, current_function) of
+        {current_function, {?MODULE, hold, 1}} -> true;
+        _ -> false
+    end.
+
+%% What a daemon does, many times over: ask for the version, load, start, release.
+come_and_go(_, _, 0) ->
+    ok;
+come_and_go(Managed, {Module, _, _} = Beam, N) ->
+    case erpc:call(Managed, erlang, module_loaded, [Module]) of
+        true -> ok;
+        false -> erpc:call(Managed, code, soft_purge, [Module]), load(Managed, Beam)
+    end,
+    Pid = spawn(fun() -> receive after infinity -> ok end end),
+    Result = try erpc:call(Managed, Module, start, [#{pid => Pid, interval_ms => 1000}])
+             catch error:{exception, undef, _} -> gone
+             end,
+    exit(Pid, kill),
+    case Result of
+        {ok, Agent} when is_pid(Agent) -> come_and_go(Managed, Beam, N - 1);
+        {error, leaving} -> timer:sleep(20), come_and_go(Managed, Beam, N - 1);
+        gone -> timer:sleep(20), come_and_go(Managed, Beam, N - 1);
+        Other -> Other
+    end.
+
+%%% Helpers
+
+build(Dir) ->
+    Script = filename:join([code:lib_dir(muster_agents), "src", "..", "build_agents"]),
+    [] = os:cmd("escript " ++ real(Script) ++ " " ++ Dir),
+    {ok, Text} = file:read_file(filename:join(Dir, "agents.txt")),
+    [begin
+         [Agent, Version, Module, First, Last, File, Sha] = string:lexemes(Line, " "),
+         #{agent => Agent, version => Version, module => list_to_atom(Module), first => First,
+           last => Last, file => File, sha256 => Sha}
+     end || Line <- string:lexemes(binary_to_list(Text), "\n")].
+
+%% rebar3 links src into _build; the script lies beside the real one.
+real(Script) ->
+    Src = filename:dirname(filename:dirname(Script)),
+    case file:read_link(Src) of
+        {ok, Target} -> filename:join(filename:absname_join(filename:dirname(Src), Target),
+                                      "../build_agents");
+        {error, _} -> Script
+    end.
+
+connect(From, To) ->
+    true = peer:call(From, net_kernel, connect_node, [muster_test_nodes:name(To)]),
+    _ = peer:call(From, erpc, call, [muster_test_nodes:name(To), erlang, node, []]),
+    ok.
+
+agent(Config) -> ?config(module, Config).
+
+beam(Config) ->
+    #{module := Module, file := File} = ?config(agent, Config),
+    {ok, Beam} = file:read_file(filename:join(?config(dir, Config), File)),
+    {Module, File, Beam}.
+
+load_from(Config) ->
+    peer:call(?config(daemon, Config), ?MODULE, load,
+              [muster_test_nodes:name(?config(managed, Config)), beam(Config)]).
+
+lease_from(Config, Interval) ->
+    {{ok, Agent}, Next} = try_lease(Config, Interval),
+    {Agent, Next}.
+
+%% The version is asked first, as the daemon does.
+try_lease(Config, Interval) ->
+    #{managed := Managed, daemon := Daemon, module := Module} = maps:from_list(Config),
+    case peer:call(Managed, erlang, module_loaded, [Module]) of
+        true -> ok;
+        false -> ok = load_from(Config)
+    end,
+    {Result, Holder} =
+        peer:call(Daemon, ?MODULE, lease, [muster_test_nodes:name(Managed), Module, Interval]),
+    {Result, fun() ->
+                     #{} = peer:call(Daemon, ?MODULE, agent_of, [next, [Holder]], 20000)
+             end}.
+
+guard_of(Managed, Agent) ->
+    {monitors, Monitors} = peer:call(Managed, erlang, process_info, [Agent, monitors]),
+    case [P || {process, P} <- Monitors, node(P) =:= node(Agent)] of
+        [Guard] -> Guard;
+        [] -> none
+    end.
+
+snapshot_of(Node) -> peer:call(Node, ?MODULE, snapshot, []).
+
+%% As before the agent came, with the daemon connected or alone.
+same_as_before(Config) -> same_as(connected, Config).
+
+same_as_alone(Config) -> same_as(alone, Config).
+
+same_as(Key, Config) ->
+    Before = ?config(Key, Config),
+    muster_test_nodes:until(#{}, fun() ->
+                                         After = snapshot_of(?config(managed, Config)),
+                                         maps:filter(fun(K, V) -> V =/= maps:get(K, Before) end,
+                                                     After)
+                                 end).

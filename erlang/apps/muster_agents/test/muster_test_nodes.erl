@@ -1,0 +1,68 @@
+%% Real nodes for the suites, in an epmd of their own. They are controlled through their standard
+%% input, so the test itself is in no mesh, and a killed one is noticed.
+-module(muster_test_nodes).
+
+-export([start_epmd/0, stop_epmd/1, start/2, stop/1, kill/1, name/1, until/2]).
+-export_type([epmd/0]).
+
+-opaque epmd() :: {Port :: string(), OldPort :: string() | false}.
+
+-spec start_epmd() -> epmd().
+start_epmd() ->
+    {ok, Socket} = gen_tcp:listen(0, [{ip, {127, 0, 0, 1}}]),
+    {ok, Number} = inet:port(Socket),
+    ok = gen_tcp:close(Socket),
+    Port = integer_to_list(Number),
+    Old = os:getenv("ERL_EPMD_PORT"),
+    os:putenv("ERL_EPMD_PORT", Port),
+    [] = os:cmd("ERL_EPMD_ADDRESS=127.0.0.1 epmd -daemon"),
+    {Port, Old}.
+
+-spec stop_epmd(epmd()) -> ok.
+stop_epmd({Port, Old}) ->
+    _ = os:cmd("epmd -port " ++ Port ++ " -kill"),
+    case Old of
+        false -> os:unsetenv("ERL_EPMD_PORT");
+        _ -> os:putenv("ERL_EPMD_PORT", Old)
+    end,
+    ok.
+
+-spec start(string(), [string()]) -> pid().
+start(Name, Args) ->
+    {ok, Node, _} =
+        peer:start(#{name => peer:random_name(Name), host => "127.0.0.1", longnames => true,
+                     connection => standard_io,
+                     args => ["-setcookie", "test", "-kernel", "logger_level", "critical"
+                              | lists:append([["-pa", Dir] || Dir <- code:get_path()]) ++ Args]}),
+    Node.
+
+-spec stop(pid()) -> ok.
+stop(Node) ->
+    try peer:stop(Node) catch exit:_ -> ok end.
+
+%% kill -9.
+-spec kill(pid()) -> ok.
+kill(Node) ->
+    Pid = peer:call(Node, os, getpid, []),
+    Monitor = erlang:monitor(process, Node),
+    unlink(Node),
+    _ = os:cmd("kill -9 " ++ Pid),
+    receive {'DOWN', Monitor, process, Node, _} -> ok after 10000 -> error(still_there) end.
+
+-spec name(pid()) -> node().
+name(Node) -> peer:call(Node, erlang, node, []).
+
+%% Asks again until the answer is as expected; fails with the last answer after 10 seconds.
+-spec until(Expected :: term(), fun(() -> term())) -> ok.
+until(Expected, Ask) -> until(Expected, Ask, erlang:monotonic_time(millisecond) + 10000).
+
+until(Expected, Ask, Deadline) ->
+    case Ask() of
+        Expected ->
+            ok;
+        Other ->
+            erlang:monotonic_time(millisecond) < Deadline
+                orelse error({not_in_time, #{expected => Expected, last => Other}}),
+            timer:sleep(20),
+            until(Expected, Ask, Deadline)
+    end.
