@@ -141,6 +141,7 @@ json::object openapi(const Table& table, const std::vector<Topic>& topics) {
   for (auto& service : table.services()) {
     for (auto* operation : table.of(service)) {
       auto& http = operation->row().http;
+      if (http.path.empty()) continue;
       std::vector<std::string> all = http.alias_paths;
       if (!http.path.empty()) all.insert(all.begin(), http.path);
       for (std::size_t i = 0; i < all.size(); ++i) {

@@ -13,7 +13,7 @@
 
 namespace muster::ops {
 
-/// How REST reaches an operation.
+/// How REST reaches an operation; without a path it does not (muster.subscribe).
 struct Http {
   std::string verb;  ///< "POST"
   std::string path;  ///< "/api/orch/node_families/:family/nodes": `:family` fills that member;

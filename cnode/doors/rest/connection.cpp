@@ -1,0 +1,295 @@
+#include "doors/rest/connection.h"
+
+#include "base/log.h"
+#include "base/timeout.h"
+#include "doors/rest/websocket.h"
+
+namespace muster::doors::rest {
+namespace {
+
+using std::chrono::steady_clock;
+
+constexpr std::size_t block_size = 64 * 1024;
+constexpr std::string_view events_path = "/api/events";
+
+/// Counts bytes that are held in memory for one request.
+class Held {
+ public:
+  explicit Held(std::uint64_t& total) : total_(total) {}
+  Held(const Held&) = delete;
+  ~Held() { total_ -= own_; }
+  bool add(std::uint64_t count, std::uint64_t limit) {
+    if (total_ + count > limit) return false;
+    total_ += count;
+    own_ += count;
+    return true;
+  }
+
+ private:
+  std::uint64_t& total_;
+  std::uint64_t own_ = 0;
+};
+
+}  // namespace
+
+/// The body of the request at hand as an upload's handler reads it.
+class Connection::Body final : public ops::BodySource {
+ public:
+  explicit Body(Connection& connection) : connection_(connection) {}
+  Task<std::string> next() override { return connection_.read_body(); }
+  std::optional<std::uint64_t> size() const override {
+    return connection_.parser_.head().content_length;
+  }
+
+ private:
+  Connection& connection_;
+};
+
+Connection::Connection(std::unique_ptr<Stream> stream, Shared& shared)
+    : stream_(std::move(stream)), shared_(shared), watchdog_(stream_->executor()) {}
+
+asio::awaitable<void> Connection::run(std::shared_ptr<Connection> self) {
+  self->allow(self->shared_.limits.head);
+  auto shaken = co_await self->stream_->handshake();
+  if (shaken) {
+    while (co_await self->serve()) {
+    }
+  }
+  self->allow_any_time();
+  self->stream_->close();
+}
+
+void Connection::allow(steady_clock::duration time) {
+  deadline_ = steady_clock::now() + time;
+  if (!is_armed_ || deadline_ < watchdog_.expiry()) arm();
+}
+
+void Connection::allow_any_time() {
+  deadline_ = steady_clock::time_point::max();
+}
+
+void Connection::arm() {
+  is_armed_ = true;
+  watchdog_.expires_at(deadline_);
+  watchdog_.async_wait([weak = weak_from_this()](boost::system::error_code ec) {
+    auto self = weak.lock();
+    if (ec || !self) return;
+    self->is_armed_ = false;
+    if (steady_clock::now() >= self->deadline_)
+      self->stream_->close();
+    else if (self->deadline_ != steady_clock::time_point::max())
+      self->arm();
+  });
+}
+
+Task<bool> Connection::fill() {
+  block_.resize(block_size);
+  CO_TRY(auto count, co_await stream_->read(asio::buffer(block_)));
+  buffer_.append(block_, 0, count);
+  co_return count > 0;
+}
+
+asio::awaitable<bool> Connection::read_head() {
+  parser_.reset();
+  is_idle_ = true;
+  allow(buffer_.empty() ? shared_.limits.idle : shared_.limits.head);
+  for (;;) {
+    if (buffer_.empty()) {
+      bool is_first = is_idle_;
+      auto came = co_await fill();
+      if (!came || !*came) co_return false;
+      if (is_first) allow(shared_.limits.head);
+    }
+    is_idle_ = false;
+    std::string_view bytes = buffer_;
+    auto complete = parser_.feed_head(bytes);
+    if (!complete) {
+      co_await send(problem_response(complete.error()));
+      co_await linger();
+      co_return false;
+    }
+    buffer_.erase(0, buffer_.size() - bytes.size());
+    if (*complete) co_return true;
+  }
+}
+
+asio::awaitable<bool> Connection::serve() {
+  if (!co_await read_head()) co_return false;
+  auto& head = parser_.head();
+  if (head.is_upgrade && head.path() == events_path) {
+    co_await serve_events();
+    co_return false;
+  }
+  body_bytes_ = 0;
+  body_time_ = {};
+  auto started = steady_clock::now();
+  auto planned = shared_.dispatcher.plan(head);
+  auto* plan = std::get_if<Plan>(&planned);
+  Response response;
+  if (plan) {
+    auto task = plan->operation->is_upload() ? answer_upload(*plan) : answer(*plan);
+    response = co_await std::move(task);
+  } else {
+    response = std::move(std::get<Response>(planned));
+  }
+  log::debug(
+      "rest: {} {} {}: {} in {} ms", plan ? plan->caller.name : "?", head.verb, head.path(),
+      response.status,
+      std::chrono::duration_cast<std::chrono::milliseconds>(steady_clock::now() - started).count());
+  if (co_await send(std::move(response))) co_return true;
+  co_await linger();
+  co_return false;
+}
+
+asio::awaitable<void> Connection::serve_events() {
+  auto planned = shared_.dispatcher.plan_events(parser_.head());
+  auto* plan = std::get_if<EventsPlan>(&planned);
+  if (!plan) {
+    co_await send(std::move(std::get<Response>(planned)));
+    co_return;
+  }
+  auto subscribed = shared_.events.subscribe(std::move(plan->topics), plan->since);
+  if (!subscribed) {
+    co_await send(problem_response(subscribed.error()));
+    co_return;
+  }
+  is_idle_ = true;
+  allow_any_time();
+  auto socket = run_websocket(*stream_, parser_.head(), *std::move(subscribed));
+  co_await std::move(socket);
+}
+
+Task<std::string> Connection::read_body() {
+  std::string piece;
+  auto& limits = shared_.limits;
+  while (!parser_.is_done()) {
+    if (buffer_.empty()) {
+      // Slow senders are allowed `transfer` plus what the least rate takes for what has come.
+      auto rated = std::chrono::seconds(body_bytes_ / limits.bytes_per_second);
+      auto allowance = limits.transfer + rated - body_time_;
+      if (allowance <= steady_clock::duration::zero())
+        co_return Error(Errc::timeout, "the body comes too slowly");
+      allow(std::min<steady_clock::duration>(allowance, limits.transfer));
+      auto before = steady_clock::now();
+      auto came = co_await fill();
+      body_time_ += steady_clock::now() - before;
+      allow_any_time();
+      if (!came || !*came)
+        co_return Error(Errc::unavailable, "the body ended before its length, or came too slowly");
+    }
+    std::string_view bytes = buffer_;
+    CO_TRYV(parser_.feed_body(bytes, piece));
+    auto left = bytes.size();
+    body_bytes_ += buffer_.size() - left;
+    if (left == buffer_.size() && piece.empty()) {  // part of a chunk's head: needs more
+      auto came = co_await fill();
+      if (!came || !*came) co_return Error(Errc::unavailable, "the body ended before its length");
+      continue;
+    }
+    buffer_.erase(0, buffer_.size() - left);
+    if (!piece.empty()) co_return piece;
+  }
+  co_return piece;
+}
+
+asio::awaitable<Response> Connection::answer(const Plan& plan) {
+  auto& head = parser_.head();
+  auto limit = plan.operation->row().body_limit;
+  auto* structure = plan.operation->request().structure;
+  JsonBody body(structure ? structure() : nullptr, plan.operation->row().http.wrapper);
+  Held held(shared_.held);
+  if (head.has_body) {
+    if (head.content_length && *head.content_length > limit)
+      co_return problem_response(
+          Error(Errc::too_large, fmt::format("the body may be {} bytes", limit)));
+    parser_.limit_body(limit);
+    if (head.expects_continue && buffer_.empty()) {
+      auto sent = co_await stream_->write("HTTP/1.1 100 Continue\r\n\r\n");
+      if (!sent) co_return problem_response(sent.error());
+    }
+    for (;;) {
+      auto piece = co_await read_body();
+      if (!piece) co_return problem_response(piece.error());
+      if (piece->empty()) break;
+      if (!held.add(piece->size(), shared_.limits.held))
+        co_return problem_response(
+            Error(Errc::unavailable, "too many large bodies at once: try again later"));
+      if (auto fed = body.feed(*piece); !fed) co_return problem_response(fed.error());
+    }
+  }
+  if (auto complete = body.finish(); !complete) co_return problem_response(complete.error());
+  auto request = shared_.dispatcher.prepare(plan, body);
+  if (!request) co_return problem_response(request.error());
+  allow_any_time();
+  auto task = run_operation(plan, *std::move(request), nullptr);
+  co_return co_await std::move(task);
+}
+
+asio::awaitable<Response> Connection::answer_upload(const Plan& plan) {
+  auto& head = parser_.head();
+  auto limit = plan.operation->row().body_limit;
+  if (head.content_length && *head.content_length > limit)
+    co_return problem_response(
+        Error(Errc::too_large, fmt::format("the body may be {} bytes", limit)));
+  parser_.limit_body(limit);
+  JsonBody none(nullptr, {});
+  auto request = shared_.dispatcher.prepare(plan, none);
+  if (!request) co_return problem_response(request.error());
+  if (head.expects_continue && buffer_.empty()) {
+    auto sent = co_await stream_->write("HTTP/1.1 100 Continue\r\n\r\n");
+    if (!sent) co_return problem_response(sent.error());
+  }
+  allow_any_time();
+  Body body(*this);
+  auto task = run_operation(plan, *std::move(request), &body);
+  co_return co_await std::move(task);
+}
+
+asio::awaitable<Response> Connection::run_operation(const Plan& plan, ops::Prepared request,
+                                                    ops::BodySource* body) {
+  auto& row = plan.operation->row();
+  std::exception_ptr bug;
+  try {
+    auto limit = body ? steady_clock::duration(shared_.limits.upload) : shared_.limits.request;
+    auto task = with_timeout(plan.operation->run(std::move(request), plan.caller, body), limit,
+                             plan.operation->full_name());
+    auto reply = co_await std::move(task);
+    if (!reply) co_return problem_response(reply.error());
+    co_return json_response(row.http.status, reply->json());
+  } catch (const boost::system::system_error& e) {
+    if (e.code() == asio::error::operation_aborted) throw;
+    co_return problem_response(Error(Errc::internal, e.what()));
+  } catch (const std::exception& e) {
+    co_return problem_response(Error(Errc::internal, e.what()));
+  }
+}
+
+asio::awaitable<bool> Connection::send(Response response) {
+  auto& head = parser_.head();
+  bool keeps = head.keeps_alive && parser_.is_done() && !shared_.is_stopping;
+  std::string out = response.head(keeps);
+  if (head.verb != "HEAD") out += response.body;
+  std::string_view rest = out;
+  while (!rest.empty()) {
+    allow(shared_.limits.transfer);
+    auto part = rest.substr(0, block_size);
+    auto sent = co_await stream_->write(part);
+    if (!sent) co_return false;
+    rest.remove_prefix(part.size());
+  }
+  co_return keeps;
+}
+
+/// A client that still sends would get a reset instead of the answer, so a little more is read.
+asio::awaitable<void> Connection::linger() {
+  constexpr std::chrono::seconds patience{2};
+  constexpr int blocks = 64;
+  allow(patience);
+  co_await stream_->shutdown();
+  for (int i = 0; i < blocks; ++i) {
+    auto came = co_await stream_->read(asio::buffer(block_));
+    if (!came || *came == 0) co_return;
+  }
+}
+
+}  // namespace muster::doors::rest

@@ -1,0 +1,80 @@
+#pragma once
+
+#include <boost/asio/steady_timer.hpp>
+#include <chrono>
+#include <memory>
+#include <string>
+
+#include "doors/rest/dispatcher.h"
+#include "doors/rest/stream.h"
+#include "ops/events.h"
+
+namespace muster::doors::rest {
+
+/// How long and how much; the defaults are what is documented.
+struct Limits {
+  std::chrono::seconds idle{60};         ///< between requests
+  std::chrono::seconds head{10};         ///< for TLS's handshake, and for a request's head
+  std::chrono::seconds transfer{30};     ///< without progress, either way
+  std::uint64_t bytes_per_second{4096};  ///< a body must come faster, after `transfer`
+  std::chrono::seconds request{300};     ///< for an operation
+  std::chrono::hours upload{2};          ///< for one that takes a stream of bytes
+  std::uint64_t held = 640u << 20;       ///< bodies in memory, all connections together
+};
+
+/// What all connections of a server share.
+struct Shared {
+  const Dispatcher& dispatcher;
+  ops::EventBus& events;
+  Limits limits;
+  std::uint64_t held = 0;
+  bool is_stopping = false;
+};
+
+/// One client: requests one after the other until it leaves, is too slow, or says what cannot be
+/// understood; or a WebSocket. Owned by the Server's TaskGroup through run(); lives on the loop.
+/// Cancelling run() ends the operation that it waits for.
+class Connection : public std::enable_shared_from_this<Connection> {
+ public:
+  Connection(std::unique_ptr<Stream> stream, Shared& shared);
+
+  static asio::awaitable<void> run(std::shared_ptr<Connection> self);
+  /// Waits for a request, or serves a WebSocket: may be cut off.
+  bool is_idle() const { return is_idle_; }
+  void close() { stream_->close(); }
+
+ private:
+  class Body;
+
+  asio::awaitable<bool> serve();  // one request; false: the connection ends
+  asio::awaitable<bool> read_head();
+  asio::awaitable<void> serve_events();
+  asio::awaitable<Response> answer(const Plan& plan);
+  asio::awaitable<Response> answer_upload(const Plan& plan);
+  asio::awaitable<Response> run_operation(const Plan& plan, ops::Prepared request,
+                                          ops::BodySource* body);
+  asio::awaitable<bool> send(Response response);
+  asio::awaitable<void> linger();
+  /// The next piece of the body, empty at its end.
+  Task<std::string> read_body();
+  Task<bool> fill();  // buffer_ from the stream; false at its end
+
+  // The watchdog closes the stream when the time set last is over.
+  void allow(std::chrono::steady_clock::duration time);
+  void allow_any_time();
+  void arm();
+
+  std::unique_ptr<Stream> stream_;
+  Shared& shared_;
+  RequestParser parser_;
+  std::string buffer_;  // came, not parsed yet
+  std::string block_;
+  bool is_idle_ = true;
+  std::uint64_t body_bytes_ = 0;
+  std::chrono::steady_clock::duration body_time_{};
+  asio::steady_timer watchdog_;
+  std::chrono::steady_clock::time_point deadline_;
+  bool is_armed_ = false;
+};
+
+}  // namespace muster::doors::rest

@@ -1,0 +1,55 @@
+#pragma once
+
+#include <deque>
+#include <string>
+#include <variant>
+#include <vector>
+
+#include "doors/rest/json_body.h"
+#include "doors/rest/request_parser.h"
+#include "doors/rest/response.h"
+#include "doors/rest/tickets.h"
+#include "doors/rest/tokens.h"
+#include "ops/table.h"
+
+namespace muster::doors::rest {
+
+/// What a request's head asks for, permission checked: this operation, by this caller.
+struct Plan {
+  const ops::Operation* operation;
+  ops::Caller caller;
+  std::vector<std::pair<std::string, std::string>> parameters;  ///< of the path and the query
+};
+
+/// A WebSocket's wishes.
+struct EventsPlan {
+  ops::Caller caller;
+  std::vector<std::string> topics;
+  std::optional<std::uint64_t> since;
+};
+
+/// From requests to operations, without I/O: routes, credentials, where arguments come from.
+/// Owned by the Server; lives on the loop.
+class Dispatcher {
+ public:
+  Dispatcher(const ops::Table& table, const TokenStore& tokens, Tickets& tickets)
+      : table_(table), tokens_(tokens), tickets_(tickets) {}
+
+  /// Decides by the head alone, so that a body which nobody may send is not read.
+  std::variant<Response, Plan> plan(const RequestHead& head) const;
+  /// Arguments from path, query and body: bad_request where they do not fit together.
+  Result<ops::Prepared> prepare(const Plan& plan, JsonBody& body) const;
+  std::variant<Response, EventsPlan> plan_events(const RequestHead& head) const;
+
+ private:
+  Result<ops::Caller> authenticate(const RequestHead& head) const;
+
+  const ops::Table& table_;
+  const TokenStore& tokens_;
+  Tickets& tickets_;
+};
+
+/// "a=1&b=x%20y" taken apart and decoded; bad_request for a broken %.
+Result<std::vector<std::pair<std::string, std::string>>> parse_query(std::string_view query);
+
+}  // namespace muster::doors::rest

@@ -1,0 +1,44 @@
+#pragma once
+
+#include <boost/json.hpp>
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "base/result.h"
+#include "ops/body.h"
+#include "ops/type.h"
+
+namespace muster::doors::rest {
+
+namespace json = boost::json;
+
+/// A JSON body, parsed as it arrives. Members of the request that are bytes (ops::Blob) are decoded
+/// from base64 on the way, so a body of 256 MiB takes no more memory than what it carries; the rest
+/// of it may be 1 MiB. Owned by a Connection; no I/O.
+/// Errors: bad_request (what is wrong, and where), too_large.
+class JsonBody {
+ public:
+  /// `request` is null, or the struct the body is for; {"`wrapper`": {…}} means what is inside.
+  JsonBody(const ops::Struct* request, std::string_view wrapper);
+  ~JsonBody();
+
+  Result<> feed(std::string_view bytes);
+  Result<> finish();
+
+  /// After finish(): null where there was no body.
+  json::value& value() { return value_; }
+  /// Members that are bytes, by the name they were given under; they are not in value().
+  std::vector<std::pair<std::string, ops::Blob>>& blobs() { return blobs_; }
+
+ private:
+  struct State;
+  std::unique_ptr<State> state_;
+  json::value value_;
+  std::vector<std::pair<std::string, ops::Blob>> blobs_;
+};
+
+}  // namespace muster::doors::rest

@@ -1,0 +1,122 @@
+#include "doors/rest/request_parser.h"
+
+#include <boost/beast/http/buffer_body.hpp>
+#include <boost/beast/http/parser.hpp>
+#include <boost/beast/http/rfc7230.hpp>
+
+namespace muster::doors::rest {
+namespace {
+
+namespace http = boost::beast::http;
+
+Error http_error(const boost::system::error_code& ec) {
+  if (ec == http::error::header_limit)
+    return Error(Errc::too_large,
+                 fmt::format("headers of more than {} bytes", RequestParser::header_limit));
+  if (ec == http::error::body_limit) return Error(Errc::too_large, "the body is too large");
+  return Error(Errc::bad_request, "this is no HTTP request: " + ec.message());
+}
+
+}  // namespace
+
+struct RequestParser::State {
+  http::request_parser<http::buffer_body> parser;
+  std::string head;  // bytes of a head that is not complete yet
+
+  State() {
+    parser.header_limit(header_limit);
+    parser.body_limit(boost::none);
+  }
+};
+
+RequestParser::RequestParser() : state_(std::make_unique<State>()) {}
+RequestParser::~RequestParser() = default;
+
+std::string_view RequestHead::header(std::string_view name) const {
+  for (auto& [key, value] : headers)
+    if (boost::beast::iequals(key, name)) return value;
+  return {};
+}
+
+std::string_view RequestHead::path() const {
+  return std::string_view(target).substr(0, target.find('?'));
+}
+
+std::string_view RequestHead::query() const {
+  auto at = target.find('?');
+  return at == std::string::npos ? std::string_view() : std::string_view(target).substr(at + 1);
+}
+
+Result<bool> RequestParser::feed_head(std::string_view& bytes) {
+  auto& parser = state_->parser;
+  // Beast wants the bytes it did not take again, followed by more.
+  state_->head.append(bytes);
+  auto had = state_->head.size() - bytes.size();
+  boost::system::error_code ec;
+  std::size_t taken = 0;
+  while (!parser.is_header_done() && !ec && taken < state_->head.size())
+    taken += parser.put(asio::buffer(state_->head.data() + taken, state_->head.size() - taken), ec);
+  if (ec && ec != http::error::need_more) return http_error(ec);
+  if (!parser.is_header_done()) {
+    state_->head.erase(0, taken);
+    if (state_->head.size() > header_limit) return http_error(http::error::header_limit);
+    bytes = {};
+    return false;
+  }
+  bytes.remove_prefix(taken - had);
+  state_->head.clear();
+
+  auto& message = parser.get();
+  head_ = {};
+  head_.verb = message.method_string();
+  head_.target = message.target();
+  head_.is_http_1_1 = message.version() >= 11;
+  head_.keeps_alive = message.keep_alive();
+  head_.has_body = !parser.is_done();
+  if (auto length = parser.content_length()) head_.content_length = *length;
+  for (auto& field : message) head_.headers.emplace_back(field.name_string(), field.value());
+  head_.expects_continue = boost::beast::iequals(head_.header("Expect"), "100-continue");
+  head_.is_upgrade = http::token_list(head_.header("Connection")).exists("upgrade") &&
+                     boost::beast::iequals(head_.header("Upgrade"), "websocket");
+  if (head_.target.empty() || head_.target[0] != '/')
+    return Error(Errc::bad_request, "the request's target must be a path");
+  return true;
+}
+
+void RequestParser::limit_body(std::uint64_t limit) {
+  state_->parser.body_limit(limit);
+}
+
+Result<> RequestParser::feed_body(std::string_view& bytes, std::string& out) {
+  auto& parser = state_->parser;
+  constexpr std::size_t room = 64 * 1024;
+  boost::system::error_code ec;
+  while (!parser.is_done() && !bytes.empty()) {
+    auto had = out.size();
+    out.resize(had + std::min(room, bytes.size()));
+    auto& body = parser.get().body();
+    body.data = out.data() + had;
+    body.size = out.size() - had;
+    ec = {};
+    auto taken = parser.put(asio::buffer(bytes.data(), bytes.size()), ec);
+    out.resize(out.size() - body.size);
+    bytes.remove_prefix(taken);
+    if (ec == http::error::need_buffer) continue;
+    if (ec == http::error::need_more) {
+      if (taken == 0) break;
+      continue;
+    }
+    if (ec) return http_error(ec);
+  }
+  return {};
+}
+
+bool RequestParser::is_done() const {
+  return state_->parser.is_done();
+}
+
+void RequestParser::reset() {
+  state_ = std::make_unique<State>();
+}
+
+}  // namespace muster::doors::rest

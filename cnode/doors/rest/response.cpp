@@ -1,0 +1,72 @@
+#include "doors/rest/response.h"
+
+namespace muster::doors::rest {
+
+std::string Response::head(bool keeps_alive) const {
+  auto out = fmt::format("HTTP/1.1 {} {}\r\n", status, reason_of(status));
+  if (!content_type.empty()) out += "Content-Type: " + content_type + "\r\n";
+  constexpr int no_content = 204;
+  if (status != no_content) out += fmt::format("Content-Length: {}\r\n", body.size());
+  for (auto& [name, value] : headers) out += name + ": " + value + "\r\n";
+  out += "Cache-Control: no-store\r\nX-Content-Type-Options: nosniff\r\n";
+  out += keeps_alive ? "Connection: keep-alive\r\n\r\n" : "Connection: close\r\n\r\n";
+  return out;
+}
+
+Response json_response(int status, const json::value& value) {
+  constexpr int no_content = 204;
+  if (status == no_content) return {status, {}, {}, {}};
+  return {status, "application/json", json::serialize(value), {}};
+}
+
+Response problem_response(const Error& error) {
+  auto document = ops::problem(ops::error_reply(error));
+  Response response{static_cast<int>(document["status"].as_int64()),
+                    "application/problem+json",
+                    json::serialize(document),
+                    {}};
+  if (error.errc() == Errc::unauthorized)
+    response.headers.emplace_back("WWW-Authenticate", "Bearer");
+  return response;
+}
+
+std::string_view reason_of(int status) {
+  switch (status) {
+    case 200:
+      return "OK";
+    case 201:
+      return "Created";
+    case 202:
+      return "Accepted";
+    case 204:
+      return "No Content";
+    case 400:
+      return "Bad Request";
+    case 401:
+      return "Unauthorized";
+    case 403:
+      return "Forbidden";
+    case 404:
+      return "Not Found";
+    case 405:
+      return "Method Not Allowed";
+    case 409:
+      return "Conflict";
+    case 413:
+      return "Content Too Large";
+    case 429:
+      return "Too Many Requests";
+    case 500:
+      return "Internal Server Error";
+    case 501:
+      return "Not Implemented";
+    case 503:
+      return "Service Unavailable";
+    case 504:
+      return "Gateway Timeout";
+    default:
+      return "Status";
+  }
+}
+
+}  // namespace muster::doors::rest

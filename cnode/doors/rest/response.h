@@ -1,0 +1,32 @@
+#pragma once
+
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "base/error.h"
+#include "ops/replies.h"
+
+namespace muster::doors::rest {
+
+namespace json = boost::json;
+
+/// An answer on its way out.
+struct Response {
+  int status = 200;
+  std::string content_type;  ///< empty: no body
+  std::string body;
+  std::vector<std::pair<std::string, std::string>> headers;
+
+  /// Status line and headers as they go over the wire before the body.
+  std::string head(bool keeps_alive) const;
+};
+
+Response json_response(int status, const json::value& value);
+/// RFC 9457.
+Response problem_response(const Error& error);
+
+/// "Not Found"
+std::string_view reason_of(int status);
+
+}  // namespace muster::doors::rest

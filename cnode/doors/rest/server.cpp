@@ -1,0 +1,119 @@
+#include "doors/rest/server.h"
+
+#include <boost/asio/ip/v6_only.hpp>
+
+#include "base/log.h"
+#include "base/timeout.h"
+
+namespace muster::doors::rest {
+
+using tcp = asio::ip::tcp;
+using boost::system::error_code;
+
+Server::Server(asio::any_io_executor executor, const ops::Table& table, ops::EventBus& events,
+               const TokenStore& tokens, const Clock& clock, ServerOptions options)
+    : options_(std::move(options)),
+      tickets_(clock),
+      dispatcher_(table, tokens, tickets_),
+      shared_{dispatcher_, events, options_.limits},
+      acceptor_(executor),
+      accepting_(executor),
+      serving_(executor) {}
+
+Result<> Server::load_certificate() {
+  if (options_.certificate.empty() && options_.key.empty()) return {};
+  if (options_.certificate.empty() || options_.key.empty())
+    return Error(Errc::bad_request, "HTTPS needs a certificate and a key");
+  auto& context = tls_.emplace(asio::ssl::context::tls_server);
+  SSL_CTX_set_min_proto_version(context.native_handle(), TLS1_2_VERSION);
+  error_code ec;
+  context.use_certificate_chain_file(options_.certificate, ec);
+  if (ec) return Error(ec, "read the certificate " + options_.certificate.string());
+  context.use_private_key_file(options_.key, asio::ssl::context::pem, ec);
+  if (ec) return Error(ec, "read the key " + options_.key.string());
+  return {};
+}
+
+Result<> Server::listen() {
+  TRYV(load_certificate());
+  auto doing = fmt::format("listen on {}:{}", options_.address, options_.port);
+  error_code ec;
+  tcp::resolver resolver(acceptor_.get_executor());
+  auto found =
+      resolver.resolve(options_.address, std::to_string(options_.port), tcp::resolver::passive, ec);
+  if (ec) return Error(ec, doing);
+  auto endpoint = found.begin()->endpoint();
+  acceptor_.open(endpoint.protocol(), ec);
+  if (ec) return Error(ec, doing);
+  acceptor_.set_option(tcp::acceptor::reuse_address(true), ec);
+  if (endpoint.address().is_v6()) acceptor_.set_option(asio::ip::v6_only(false), ec);
+  acceptor_.bind(endpoint, ec);
+  if (!ec) acceptor_.listen(tcp::acceptor::max_listen_connections, ec);
+  if (ec) {
+    error_code ignored;
+    acceptor_.close(ignored);
+    return Error(ec, doing);
+  }
+  accepting_.spawn("rest: accepting", run_accepting());
+  return {};
+}
+
+std::string Server::url() const {
+  auto endpoint = acceptor_.local_endpoint();
+  auto address = endpoint.address().to_string();
+  if (endpoint.address().is_v6()) address = '[' + address + ']';
+  return fmt::format("{}://{}:{}", tls_ ? "https" : "http", address, endpoint.port());
+}
+
+asio::awaitable<void> Server::run_accepting() {
+  for (;;) {
+    auto [ec, socket] = co_await acceptor_.async_accept(asio::as_tuple(asio::use_awaitable));
+    if (ec == asio::error::operation_aborted) co_return;
+    if (ec) {  // no file descriptors left, most likely
+      log::warn("rest: accept: {}", ec.message());
+      co_await pause(std::chrono::milliseconds(100));
+      continue;
+    }
+    error_code ignored;
+    socket.set_option(tcp::no_delay(true), ignored);
+    if (connections_.size() >= options_.max_connections) {
+      constexpr std::string_view full =
+          "HTTP/1.1 503 Service Unavailable\r\nContent-Length: 0\r\nConnection: close\r\n\r\n";
+      socket.non_blocking(true, ignored);
+      if (!tls_) socket.write_some(asio::buffer(full.data(), full.size()), ignored);
+      continue;
+    }
+    auto stream = tls_ ? tls_stream(std::move(socket), *tls_) : plain_stream(std::move(socket));
+    auto connection = std::make_shared<Connection>(std::move(stream), shared_);
+    connections_.insert(connection);
+    serving_.spawn("rest: connection", serve(std::move(connection)));
+  }
+}
+
+asio::awaitable<void> Server::serve(std::shared_ptr<Connection> connection) {
+  struct Leave {
+    Server& server;
+    std::shared_ptr<Connection> connection;
+    ~Leave() { server.connections_.erase(connection); }
+  } leave{*this, connection};
+  co_await Connection::run(connection);
+}
+
+asio::awaitable<void> Server::stop(std::chrono::seconds patience) {
+  error_code ignored;
+  shared_.is_stopping = true;
+  acceptor_.close(ignored);
+  accepting_.cancel();
+  co_await accepting_.join();
+  for (auto& connection : connections_)
+    if (connection->is_idle()) connection->close();
+  constexpr std::chrono::milliseconds step{20};
+  for (auto end = std::chrono::steady_clock::now() + patience;
+       serving_.size() > 0 && std::chrono::steady_clock::now() < end;)
+    co_await pause(step);
+  serving_.cancel();
+  for (auto& connection : connections_) connection->close();
+  co_await serving_.join();
+}
+
+}  // namespace muster::doors::rest

@@ -1,0 +1,56 @@
+#pragma once
+
+#include <boost/asio/ip/tcp.hpp>
+#include <boost/asio/ssl/context.hpp>
+#include <filesystem>
+#include <optional>
+#include <set>
+
+#include "base/task_group.h"
+#include "doors/rest/connection.h"
+
+namespace muster::doors::rest {
+
+struct ServerOptions {
+  std::string address = "127.0.0.1";
+  std::uint16_t port = 8080;               ///< 0: any free one
+  std::filesystem::path certificate, key;  ///< PEM; both given: HTTPS
+  std::size_t max_connections = 1000;
+  Limits limits = {};
+};
+
+/// The REST door: HTTP/1.1 or HTTPS on a side port. Made by app, which adds ticket_operation() to
+/// the table; lives on the loop. listen() once, stop() before the io_context ends.
+/// `table`, `events`, `tokens` and `clock` must outlive it.
+class Server {
+ public:
+  Server(asio::any_io_executor executor, const ops::Table& table, ops::EventBus& events,
+         const TokenStore& tokens, const Clock& clock, ServerOptions options);
+
+  /// The row muster.ticket.
+  ops::Operation ticket_operation() { return tickets_.operation(); }
+  /// Error: the address cannot be had, or the certificate cannot be read.
+  Result<> listen();
+  /// "http://127.0.0.1:8080"
+  std::string url() const;
+  std::uint16_t port() const { return acceptor_.local_endpoint().port(); }
+  /// No new connections; idle ones end now, the others within `patience`.
+  asio::awaitable<void> stop(std::chrono::seconds patience = std::chrono::seconds(5));
+
+ private:
+  asio::awaitable<void> run_accepting();
+  asio::awaitable<void> serve(std::shared_ptr<Connection> connection);
+  Result<> load_certificate();
+
+  ServerOptions options_;
+  Tickets tickets_;
+  Dispatcher dispatcher_;
+  Shared shared_;
+  asio::ip::tcp::acceptor acceptor_;
+  std::optional<asio::ssl::context> tls_;
+  std::set<std::shared_ptr<Connection>> connections_;
+  TaskGroup accepting_;
+  TaskGroup serving_;
+};
+
+}  // namespace muster::doors::rest

@@ -1,0 +1,39 @@
+#include "doors/rest/tickets.h"
+
+#include "base/random.h"
+
+namespace muster::doors::rest {
+
+Result<Ticket> Tickets::make(const ops::Caller& caller) {
+  auto now = clock_.steady();
+  std::erase_if(waiting_, [&](auto& each) { return each.second.expires <= now; });
+  if (waiting_.size() >= bound)
+    return Error(Errc::quota, fmt::format("{} tickets wait to be used", waiting_.size()));
+  constexpr std::size_t ticket_bytes = 24;
+  auto ticket = random_hex(ticket_bytes);
+  waiting_.emplace(ticket, Entry{caller, now + life});
+  return Ticket{std::move(ticket), clock_.now() + life};
+}
+
+std::optional<ops::Caller> Tickets::redeem(const std::string& ticket) {
+  auto at = waiting_.find(ticket);
+  if (at == waiting_.end()) return std::nullopt;
+  auto entry = std::move(at->second);
+  waiting_.erase(at);
+  if (entry.expires <= clock_.steady()) return std::nullopt;
+  return std::move(entry.caller);
+}
+
+ops::Operation Tickets::operation() {
+  ops::Row row{"muster",
+               "ticket",
+               {"POST", "/api/events/ticket"},
+               ops::Role::viewer,
+               "A one-use ticket that opens the WebSocket /api/events for 30 s"};
+  row.http.status = 201;
+  auto answer = [](Result<Ticket> made) -> Task<Ticket> { co_return std::move(made); };
+  return ops::operation<ops::Empty, Ticket>(
+      row, [this, answer](ops::Empty, ops::Caller caller) { return answer(make(caller)); });
+}
+
+}  // namespace muster::doors::rest
