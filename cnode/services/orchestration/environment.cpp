@@ -1,0 +1,50 @@
+#include "services/orchestration/environment.h"
+
+#include <string_view>
+
+namespace muster::orchestration {
+namespace {
+
+void add_line(std::string& file, std::string_view name, std::string_view value) {
+  file += name;
+  file += "=\"";
+  for (char c : value) {
+    if (c == '"' || c == '\\' || c == '$' || c == '`') file += '\\';
+    file += c;
+  }
+  file += "\"\n";
+}
+
+}  // namespace
+
+Environment environment(const Deployment& node, const Family& family) {
+  Environment all;
+  for (auto& [name, value] : family.env) {
+    // Secrets are blanked wherever they appear in a command's output; a short value would blank
+    // every "1" of it, and is no secret.
+    if (value.reveal().size() < 8)
+      all.plain[name] = value.reveal();
+    else
+      all.secret[name] = value;
+  }
+  for (const char* name : {"MUSTER_NODE_NAME", "RELEASE_NODE", "NODE_NAME"}) {
+    all.secret.erase(name);
+    all.plain[name] = node.name;
+  }
+  all.secret.erase("RELEASE_DISTRIBUTION");
+  all.plain["RELEASE_DISTRIBUTION"] = "name";
+  for (const char* name : {"MUSTER_COOKIE", "RELEASE_COOKIE", "COOKIE"}) {
+    all.plain.erase(name);
+    all.secret[name] = node.cookie;
+  }
+  return all;
+}
+
+std::string environment_file(const Environment& environment) {
+  std::string file;
+  for (auto& [name, value] : environment.plain) add_line(file, name, value);
+  for (auto& [name, value] : environment.secret) add_line(file, name, value.reveal());
+  return file;
+}
+
+}  // namespace muster::orchestration
