@@ -94,7 +94,13 @@ boost::asio::awaitable<void> Acceptor::serve(Channel::Socket socket) {
   boost::system::error_code ignored;
   auto from = socket.remote_endpoint(ignored).address().to_string();
   auto result = co_await let_in(Channel(std::move(socket)));
-  if (!result) log::info("a node at {} was not let in: {}", from, result.error().text());
+  if (result) co_return;
+  auto text = fmt::format("a node at {} was not let in: {}", from, result.error().text());
+  auto left_out = refusals_.left_out();
+  if (refusals_.admits(std::chrono::steady_clock::now())) {
+    if (left_out > 0) text += fmt::format(" (and {} others since the last such line)", left_out);
+    log::info(text);
+  }
 }
 
 Task<> Acceptor::let_in(Channel channel) {

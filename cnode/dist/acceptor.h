@@ -10,6 +10,7 @@
 #include "dist/channel.h"
 #include "dist/dialer.h"
 #include "dist/handshake.h"
+#include "dist/log_limit.h"
 #include "dist/node_core.h"
 
 namespace muster::dist {
@@ -42,6 +43,7 @@ class Acceptor {
   std::vector<Listener> listeners_;
   std::uint16_t port_ = 0;
   std::size_t unauthenticated_ = 0;
+  LogLimit refusals_;
 };
 
 }  // namespace muster::dist

@@ -246,7 +246,8 @@ void Link::release_memory() {
 
 void Link::fail(const Error& what) {
   if (!is_up_) return;
-  log::warn("{}: closed, as it sent what no node sends: {}", peer_, what.text());
+  if (core_->rubbish.admits(Liveness::Clock::now()))
+    log::warn("{}: closed, as it sent what no node sends: {}", peer_, what.text());
   close(LinkError::protocol);
 }
 

@@ -12,6 +12,7 @@
 
 #include "dist/channel.h"
 #include "dist/config.h"
+#include "dist/log_limit.h"
 #include "dist/node.h"
 
 namespace muster::dist {
@@ -52,6 +53,7 @@ class NodeCore : public std::enable_shared_from_this<NodeCore> {
 
   ByName<std::shared_ptr<Link>> links;
   std::vector<LinkListener*> listeners;
+  LogLimit rubbish;
   std::vector<char> scratch;  ///< every link reads through it
 
   const std::shared_ptr<const SelfName>& self_for(std::string_view peer) const;
