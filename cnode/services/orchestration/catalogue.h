@@ -35,8 +35,12 @@ class Catalogue {
   std::vector<Release> releases() const;
   std::vector<Family> families() const;
 
-  /// The driver of a provider, made when first asked for. Errors: unsupported for a provider that
-  /// can only be stored so far.
+  /// The families that topology made for added nodes; read from the database.
+  Task<std::vector<CatalogueRows::AddedFamily>> added_families() { return rows_.added_families(); }
+
+  /// The driver of a provider, made when first asked for. Good until the caller waits for
+  /// something: an edited provider gets a new one. Errors: unsupported for a provider that can only
+  /// be stored so far.
   Result<drivers::Driver*> driver(const std::string& provider_id);
 
   /// Where the archive lies, for Host::put. Error: conflict when none was uploaded yet.

@@ -1,7 +1,7 @@
 #pragma once
 
 #include <boost/describe.hpp>
-#include <boost/json/object.hpp>
+#include <boost/json.hpp>
 #include <cstdint>
 #include <map>
 #include <optional>
@@ -14,11 +14,13 @@
 /// What users define for deployments, as it stands in the database and in memory, secrets opened.
 namespace muster::orchestration {
 
+namespace json = boost::json;
+
 /// Somebody who has machines.
 struct Provider {
   std::string id, name, description;
-  std::string type;             ///< a row of the table of drivers: "physical", "local", "hp"
-  boost::json::object options;  ///< what that type takes, passwords included
+  std::string type;      ///< a row of the table of drivers: "physical", "local", "hp"
+  json::object options;  ///< what that type takes, passwords included
   Timestamp created_at;
 };
 
@@ -33,9 +35,9 @@ struct Release {
   std::optional<Secret> cookie;        ///< absent: random per family
   std::vector<std::string> templates;  ///< files in which {{ … }} is filled, below the root
   StartMode start_mode = StartMode::daemon;
-  std::string sha256;      ///< of the archive; empty until it was uploaded
-  std::uint64_t size = 0;  ///< of the archive, bytes
-  std::string folder;      ///< the one folder at its root that is stripped; empty: none
+  std::string sha256;                  ///< of the archive; empty until it was uploaded
+  std::uint64_t size = 0;              ///< of the archive, bytes
+  std::uint32_t strip_components = 0;  ///< for tar: one folder at the archive's root goes
   Timestamp created_at;
 };
 

@@ -1,0 +1,155 @@
+#include "services/orchestration/providers.h"
+
+#include <algorithm>
+
+#include "base/random.h"
+#include "services/orchestration/names.h"
+
+namespace muster::orchestration {
+namespace {
+
+/// Puts the members that were given where the driver looks for them.
+void add_options(const ProviderOptions& given, json::object& options) {
+  auto text = [&](const char* name, const std::optional<std::string>& value) {
+    if (value) options[name] = *value;
+  };
+  text("username", given.username);
+  text("endpoint", given.endpoint);
+  text("auth_url", given.auth_url);
+  text("tenant_name", given.tenant_name);
+  text("service_region", given.service_region);
+  text("node_host", given.node_host);
+  text("folder", given.folder);
+  if (given.password) options["password"] = given.password->reveal();
+  if (given.servers) options["servers"] = *given.servers;
+}
+
+/// The type asked for. Without one (the older slides have none) it is the provider's name that
+/// tells, when a type is called so.
+Result<const drivers::ProviderType*> type_of(const CreateProvider& request) {
+  if (request.type || request.vprovider)
+    return drivers::find_provider_type(request.type.value_or("virtual"),
+                                       request.vprovider.value_or(""));
+  std::string name = request.name;
+  std::transform(name.begin(), name.end(), name.begin(),
+                 [](unsigned char c) { return std::tolower(c); });
+  auto type = drivers::find_provider_type(name);
+  if (type) return type;
+  return Error(Errc::bad_request, "a provider needs its type: physical, local, or virtual",
+               "/type");
+}
+
+/// What is in a reply: no passwords, and no paths of this machine.
+json::object shown(const Provider& provider) {
+  auto type = drivers::find_provider_type(provider.type);
+  json::object opts = type ? drivers::without_secrets(**type, provider.options) : json::object();
+  opts.erase("folder");
+  if (auto* servers = opts.if_contains("servers"); servers && servers->is_array())
+    for (auto& server : servers->as_array())
+      if (auto* object = server.if_object()) object->erase("key");
+  return opts;
+}
+
+}  // namespace
+
+ProviderView view_of(const Provider& provider) {
+  auto type = drivers::find_provider_type(provider.type);
+  bool can_deploy = type && (*type)->make;
+  return {provider.id,   provider.id, provider.name,   provider.description,
+          provider.type, can_deploy,  shown(provider), provider.created_at};
+}
+
+Task<ProviderView> Providers::create(CreateProvider request, ops::Caller) {
+  CO_TRYV(check_name(request.name, "/name"));
+  CO_TRY(auto* type, type_of(request));
+  Provider row{random_uuid(),           request.name, request.description.value_or(""),
+               std::string(type->name), {},           clock_.now()};
+  add_options(request, row.options);
+  CO_TRYV(drivers::check_options(*type, row.options));
+  CO_TRYV(co_await catalogue_.put(row));
+  co_return view_of(row);
+}
+
+Task<ops::Page<ProviderView>> Providers::list(ops::PageRequest request, ops::Caller) {
+  std::vector<ProviderView> all;
+  for (auto& provider : catalogue_.providers()) all.push_back(view_of(provider));
+  co_return ops::page_of(all, request, [](const ProviderView& view) { return view.name; });
+}
+
+Task<ProviderView> Providers::get(ById request, ops::Caller) {
+  CO_TRY(auto row, catalogue_.provider(request.id));
+  co_return view_of(row);
+}
+
+Task<ProviderView> Providers::update(UpdateProvider request, ops::Caller) {
+  CO_TRY(auto row, catalogue_.provider(request.id));
+  if (request.name) {
+    CO_TRYV(check_name(*request.name, "/name"));
+    row.name = *request.name;
+  }
+  if (request.description) row.description = *request.description;
+  add_options(request, row.options);
+  CO_TRY(auto* type, drivers::find_provider_type(row.type));
+  CO_TRYV(drivers::check_options(*type, row.options));
+  CO_TRYV(co_await catalogue_.put(row));
+  co_return view_of(row);
+}
+
+Task<ProviderView> Providers::erase(ById request, ops::Caller) {
+  CO_TRY(auto row, catalogue_.provider(request.id));
+  for (auto& family : catalogue_.families())
+    for (auto& domain : family.domains)
+      if (domain.provider_id == row.id)
+        co_return Error(Errc::conflict, "provider " + row.name + " is used by a domain of family " +
+                                            family.name + ": delete that first");
+  if (auto& used = catalogue_.uses().provider)
+    if (auto by = used(row.id); !by.empty())
+      co_return Error(Errc::conflict, "provider " + row.name + " is used by " + by);
+  CO_TRYV(co_await catalogue_.erase_provider(row.id));
+  co_return view_of(row);
+}
+
+Task<SshKey> Providers::ssh_key(ops::Empty, ops::Caller) {
+  CO_TRY(auto key, public_key_());
+  co_return SshKey{std::move(key)};
+}
+
+std::vector<ops::Operation> Providers::operations() {
+  auto row = [](std::string name, std::string verb, std::vector<std::string> paths, ops::Role role,
+                std::string doc) {
+    ops::Row made{
+        "orchestration", std::move(name), {std::move(verb), paths[0]}, role, std::move(doc)};
+    made.http.alias_paths.assign(paths.begin() + 1, paths.end());
+    return made;
+  };
+  using ops::Role;
+  std::vector<ops::Operation> rows;
+  auto create_row = row("create_provider", "POST", {"/api/orch/providers", "/api/providers"},
+                        Role::admin, "Stores a provider of machines");
+  create_row.http.wrapper = "provider";
+  create_row.http.status = 201;
+  rows.push_back(ops::operation(create_row, *this, &Providers::create));
+  rows.push_back(
+      ops::operation(row("list_providers", "GET", {"/api/orch/providers", "/api/providers"},
+                         Role::viewer, "All providers, without their passwords"),
+                     *this, &Providers::list));
+  rows.push_back(
+      ops::operation(row("get_provider", "GET", {"/api/orch/providers/:id", "/api/providers/:id"},
+                         Role::viewer, "One provider, without its password"),
+                     *this, &Providers::get));
+  auto update_row =
+      row("update_provider", "PUT", {"/api/orch/providers/:id", "/api/providers/:id"}, Role::admin,
+          "Changes the members given; nodes on its machines stay where they are");
+  update_row.http.wrapper = "provider";
+  rows.push_back(ops::operation(update_row, *this, &Providers::update));
+  rows.push_back(ops::operation(
+      row("delete_provider", "DELETE", {"/api/orch/providers/:id", "/api/providers/:id"},
+          Role::admin, "Forgets a provider that nothing uses"),
+      *this, &Providers::erase));
+  rows.push_back(ops::operation(row("ssh_key", "GET", {"/api/orch/ssh_key"}, Role::viewer,
+                                    "The public key to authorize on the hosts"),
+                                *this, &Providers::ssh_key));
+  return rows;
+}
+
+}  // namespace muster::orchestration

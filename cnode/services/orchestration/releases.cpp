@@ -1,0 +1,208 @@
+#include "services/orchestration/releases.h"
+
+#include "base/log.h"
+#include "base/random.h"
+#include "services/orchestration/names.h"
+
+namespace muster::orchestration {
+namespace {
+
+constexpr std::uint64_t upload_limit = std::uint64_t{1} << 30;
+constexpr std::uint64_t base64_limit = std::uint64_t{256} << 20;
+
+Result<> check(const Release& row) {
+  TRYV(check_name(row.name, "/name"));
+  TRYV(check_command(row.start_cmd, "/start_cmd"));
+  TRYV(check_command(row.stop_cmd, "/stop_cmd"));
+  if (row.cookie) TRYV(check_cookie(row.cookie->reveal(), "/cookie"));
+  if (row.templates.size() > 100)
+    return Error(Errc::bad_request, "100 templates at most", "/node_name_templates");
+  for (std::size_t i = 0; i < row.templates.size(); ++i)
+    TRYV(check_release_path(row.templates[i], fmt::format("/node_name_templates/{}", i)));
+  return {};
+}
+
+void take_archive(Release& row, const Archive& archive) {
+  row.sha256 = archive.sha256;
+  row.size = archive.size;
+  row.strip_components = archive.strip_components;
+}
+
+}  // namespace
+
+ReleaseView view_of(const Release& row) {
+  ReleaseView view;
+  view.id = view.uuid = row.id;
+  view.name = row.name;
+  view.description = row.description;
+  view.start_cmd = row.start_cmd;
+  view.stop_cmd = row.stop_cmd;
+  view.start_mode = row.start_mode;
+  view.templates = row.templates;
+  if (!row.sha256.empty()) {
+    view.state = ReleaseState::uploaded;
+    view.sha256 = row.sha256;
+    view.size = row.size;
+  }
+  view.created_at = row.created_at;
+  return view;
+}
+
+Task<ReleaseView> Releases::create(CreateRelease request, ops::Caller) {
+  Release row;
+  row.id = random_uuid();
+  row.name = request.name;
+  row.description = request.description.value_or("");
+  row.start_cmd = request.start_cmd.value_or("");
+  row.stop_cmd = request.stop_cmd.value_or("");
+  row.cookie = request.cookie;
+  row.templates = request.node_name_templates;
+  row.start_mode = request.start_mode.value_or(StartMode::daemon);
+  row.created_at = clock_.now();
+  CO_TRYV(check(row));
+  if (catalogue_.release(row.name))
+    co_return Error(Errc::conflict, "a release is named '" + row.name + "' already", "/name");
+  if (request.release) {
+    ops::BlobSource body(*std::move(request.release));
+    auto taken = co_await store_.take(body, row.templates, base64_limit);
+    if (!taken && taken.error().field.empty() && taken.error().errc() == Errc::bad_request)
+      co_return Error(Errc::bad_request, taken.error().message, "/release");
+    if (!taken) co_return taken.error();
+    take_archive(row, *taken);
+  }
+  auto stored = co_await catalogue_.put(row);
+  if (!stored) {
+    CO_TRYV(co_await drop_archive(row.sha256));
+    co_return stored.error();
+  }
+  co_return view_of(row);
+}
+
+Task<ReleaseView> Releases::upload(ById request, ops::Caller, ops::BodySource& body) {
+  CO_TRY(auto row, catalogue_.release(request.id));
+  CO_TRY(auto archive, co_await store_.take(body, row.templates, upload_limit));
+  // Something else of the release may have been edited while the archive came in.
+  auto now = catalogue_.release(row.id);
+  if (!now) {
+    CO_TRYV(co_await drop_archive(archive.sha256));
+    co_return now.error();
+  }
+  row = *std::move(now);
+  auto before = row.sha256;
+  take_archive(row, archive);
+  CO_TRYV(co_await catalogue_.put(row));
+  if (before != row.sha256) CO_TRYV(co_await drop_archive(before));
+  co_return view_of(row);
+}
+
+Task<ReleaseView> Releases::update(UpdateRelease request, ops::Caller) {
+  CO_TRY(auto row, catalogue_.release(request.id));
+  if (request.name) row.name = *request.name;
+  if (request.description) row.description = *request.description;
+  if (request.start_cmd) row.start_cmd = *request.start_cmd;
+  if (request.stop_cmd) row.stop_cmd = *request.stop_cmd;
+  if (request.cookie) row.cookie = *request.cookie;
+  if (request.start_mode) row.start_mode = *request.start_mode;
+  if (request.node_name_templates) row.templates = *request.node_name_templates;
+  CO_TRYV(check(row));
+  if (request.node_name_templates && !row.sha256.empty()) {
+    CO_TRY([[maybe_unused]] auto archive, co_await store_.look(row.sha256, row.templates));
+  }
+  CO_TRYV(co_await catalogue_.put(row));
+  co_return view_of(row);
+}
+
+Task<ops::Page<ReleaseView>> Releases::list(ops::PageRequest request, ops::Caller) {
+  std::vector<ReleaseView> all;
+  for (auto& release : catalogue_.releases()) all.push_back(view_of(release));
+  co_return ops::page_of(all, request, [](const ReleaseView& view) { return view.name; });
+}
+
+Task<ReleaseView> Releases::get(ById request, ops::Caller) {
+  CO_TRY(auto row, catalogue_.release(request.id));
+  co_return view_of(row);
+}
+
+Task<ReleaseView> Releases::erase(ById request, ops::Caller) {
+  CO_TRY(auto row, catalogue_.release(request.id));
+  for (auto& family : catalogue_.families())
+    if (family.release_id == row.id)
+      co_return Error(Errc::conflict, "release " + row.name + " is used by family " + family.name);
+  if (auto& used = catalogue_.uses().archive; used && !row.sha256.empty())
+    if (auto by = used(row.sha256); !by.empty())
+      co_return Error(Errc::conflict, "release " + row.name + " is used by " + by);
+  CO_TRYV(co_await catalogue_.erase_release(row.id));
+  CO_TRYV(co_await drop_archive(row.sha256));
+  co_return view_of(row);
+}
+
+/// Removes an archive that nothing needs any more.
+Task<> Releases::drop_archive(std::string sha256) {
+  if (sha256.empty()) co_return Result<>();
+  for (auto& release : catalogue_.releases())
+    if (release.sha256 == sha256) co_return Result<>();
+  if (auto& used = catalogue_.uses().archive)
+    if (!used(sha256).empty()) co_return Result<>();
+  auto removed = co_await store_.remove(sha256);
+  if (!removed) log::warn("{}", removed.error().text());
+  co_return Result<>();
+}
+
+std::vector<ops::Operation> Releases::operations() {
+  using ops::Role;
+  std::vector<ops::Operation> rows;
+  ops::Row create_row{"orchestration",
+                      "create_release",
+                      {"POST", "/api/orch/releases"},
+                      Role::admin,
+                      "Stores an Erlang release, with its archive or without"};
+  create_row.http.alias_paths = {"/api/releases"};
+  create_row.http.wrapper = "release";
+  create_row.http.status = 201;
+  create_row.body_limit = base64_limit / 3 * 4 + (std::uint64_t{16} << 20);  // lines, other members
+  rows.push_back(ops::operation(create_row, *this, &Releases::create));
+
+  ops::Row upload_row{"orchestration",
+                      "upload_release",
+                      {"PUT", "/api/orch/releases/:id/tarball"},
+                      Role::admin,
+                      "Streams the archive of a release: a tar.gz"};
+  upload_row.http.alias_paths = {"/api/releases/:id/tarball"};
+  upload_row.body_limit = upload_limit;
+  rows.push_back(ops::upload(upload_row, *this, &Releases::upload));
+
+  ops::Row update_row{"orchestration",
+                      "update_release",
+                      {"PUT", "/api/orch/releases/:id"},
+                      Role::admin,
+                      "Changes the members given, for nodes deployed or started from now on"};
+  update_row.http.alias_paths = {"/api/releases/:id"};
+  rows.push_back(ops::operation(update_row, *this, &Releases::update));
+
+  ops::Row list_row{"orchestration",
+                    "list_releases",
+                    {"GET", "/api/orch/releases"},
+                    Role::viewer,
+                    "All releases"};
+  list_row.http.alias_paths = {"/api/releases"};
+  rows.push_back(ops::operation(list_row, *this, &Releases::list));
+
+  ops::Row get_row{"orchestration",
+                   "get_release",
+                   {"GET", "/api/orch/releases/:id"},
+                   Role::viewer,
+                   "One release"};
+  get_row.http.alias_paths = {"/api/releases/:id"};
+  rows.push_back(ops::operation(get_row, *this, &Releases::get));
+
+  ops::Row delete_row{"orchestration",
+                      "delete_release",
+                      {"DELETE", "/api/orch/releases/:id"},
+                      Role::admin,
+                      "Forgets a release that no family uses, and its archive"};
+  delete_row.http.alias_paths = {"/api/releases/:id"};
+  rows.push_back(ops::operation(delete_row, *this, &Releases::erase));
+  return rows;
+}
+
+}  // namespace muster::orchestration
