@@ -78,8 +78,10 @@ Result<bool> RequestParser::feed_head(std::string_view& bytes) {
   head_.expects_continue = boost::beast::iequals(head_.header("Expect"), "100-continue");
   head_.is_upgrade = http::token_list(head_.header("Connection")).exists("upgrade") &&
                      boost::beast::iequals(head_.header("Upgrade"), "websocket");
-  if (head_.target.empty() || head_.target[0] != '/')
+  if (head_.target.empty() || head_.target[0] != '/') {
+    head_ = {};
     return Error(Errc::bad_request, "the request's target must be a path");
+  }
   return true;
 }
 
@@ -117,6 +119,7 @@ bool RequestParser::is_done() const {
 
 void RequestParser::reset() {
   state_ = std::make_unique<State>();
+  head_ = {};
 }
 
 }  // namespace muster::doors::rest
