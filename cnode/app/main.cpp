@@ -2,8 +2,10 @@
 
 #include <CLI/CLI.hpp>
 
+#include "app/config.h"
 #include "app/serve.h"
 #include "base/log.h"
+#include "cli/commands.h"
 
 int main(int argc, char** argv) {
   spdlog::set_default_logger(spdlog::stderr_color_mt("muster"));
@@ -13,6 +15,7 @@ int main(int argc, char** argv) {
   app.require_subcommand(1);
   int exit_code = 0;
   muster::app::add_serve(app, exit_code);
+  muster::cli::add_commands(app, exit_code, &muster::app::default_data_dir);
   CLI11_PARSE(app, argc, argv);
   return exit_code;
 }

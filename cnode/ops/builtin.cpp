@@ -1,5 +1,6 @@
 #include "ops/builtin.h"
 
+#include "base/timeout.h"
 #include "ops/openapi.h"
 
 namespace muster::ops {
@@ -10,9 +11,34 @@ Task<T> ready(T value) {
   co_return value;
 }
 
+Task<EventsReply> events(EventBus& bus, EventsRequest request) {
+  constexpr std::uint32_t longest_wait = 30;
+  EventsReply reply;
+  CO_TRY(auto subscription,
+         bus.subscribe(std::move(request.topics), request.since.value_or(bus.last_seq())));
+  auto wait = request.since ? std::min(request.wait.value_or(0), longest_wait) : 0;
+  auto delivery = subscription->try_next();
+  if (!delivery && wait > 0) {
+    auto waiting = with_timeout(subscription->next(), std::chrono::seconds(wait), "events");
+    auto next = co_await std::move(waiting);
+    if (next)
+      delivery = *std::move(next);
+    else if (next.error().errc() != Errc::timeout)
+      co_return next.error();
+  }
+  for (; delivery; delivery = subscription->try_next()) {
+    if (auto* event = std::get_if<EventPtr>(&*delivery))
+      reply.items.push_back(std::move(*event));
+    else
+      reply.lost += std::get<Gap>(*delivery).lost;
+  }
+  reply.seq = bus.last_seq();
+  co_return reply;
+}
+
 }  // namespace
 
-std::vector<Operation> builtin(const Table& table, const EventBus& bus, const Clock& clock) {
+std::vector<Operation> builtin(const Table& table, EventBus& bus, const Clock& clock) {
   std::vector<Operation> rows;
   Row help_row{"muster", "help", {"GET", "/api/help"}, Role::viewer, "Every operation there is"};
   rows.push_back(operation<Empty, std::vector<Help>>(
@@ -39,6 +65,15 @@ std::vector<Operation> builtin(const Table& table, const EventBus& bus, const Cl
       "muster", "echo", {"POST", "/api/echo"}, Role::viewer, "Gives back what it was given"};
   rows.push_back(operation<etf::Term, etf::Term>(
       echo_row, [](etf::Term term, Caller) { return ready(std::move(term)); }));
+
+  Row events_row{"muster",
+                 "events",
+                 {"GET", "/api/events"},
+                 Role::viewer,
+                 "Events since a sequence number; the same path is the WebSocket"};
+  rows.push_back(operation<EventsRequest, EventsReply>(
+      events_row,
+      [&bus](EventsRequest request, Caller) { return events(bus, std::move(request)); }));
   return rows;
 }
 

@@ -4,6 +4,29 @@
 
 namespace muster::ops {
 
+json::value Convert<EventPtr>::to_json(const EventPtr& event) {
+  return json::object{{"topic", event->topic},
+                      {"seq", event->seq},
+                      {"at", to_rfc3339(event->at)},
+                      {"data", event->data_json()}};
+}
+
+etf::Term Convert<EventPtr>::to_term(const EventPtr& event) {
+  auto term = event->term();
+  term.get_if<etf::Map>()->pairs.emplace_back(etf::atom("topic"), etf::binary(event->topic));
+  return term;
+}
+
+json::object Convert<EventPtr>::schema() {
+  return {{"type", "object"},
+          {"required", {"topic", "seq", "at", "data"}},
+          {"properties",
+           {{"topic", {{"type", "string"}}},
+            {"seq", {{"type", "integer"}}},
+            {"at", {{"type", "string"}, {"format", "date-time"}}},
+            {"data", {{"type", "object"}}}}}};
+}
+
 const std::string& Event::frame() const {
   if (frame_.empty())
     frame_ = json::serialize(json::object{

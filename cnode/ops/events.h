@@ -49,6 +49,15 @@ class Event {
 };
 using EventPtr = std::shared_ptr<const Event>;
 
+/// An event in a reply: topic, seq, at and data.
+template <>
+struct Convert<EventPtr> {
+  static Result<EventPtr> read(const Input& in) { return in.wanted("nothing: events only go out"); }
+  static json::value to_json(const EventPtr& event);
+  static etf::Term to_term(const EventPtr& event);
+  static json::object schema();
+};
+
 /// Events that a subscriber did not get: its queue was full, or `since` is no longer kept. `lost`
 /// is 0 where nobody knows how many: `since` is of another life of the daemon.
 struct Gap {

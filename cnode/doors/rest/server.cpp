@@ -1,6 +1,7 @@
 #include "doors/rest/server.h"
 
 #include <boost/asio/ip/v6_only.hpp>
+#include <fstream>
 
 #include "base/log.h"
 #include "base/timeout.h"
@@ -53,6 +54,11 @@ Result<> Server::listen() {
     error_code ignored;
     acceptor_.close(ignored);
     return Error(ec, doing);
+  }
+  if (!options_.announce.empty()) {
+    std::ofstream file(options_.announce);
+    if (!(file << url() << '\n' << std::flush))
+      return Error(Errc::unavailable, "write " + options_.announce.string());
   }
   accepting_.spawn("rest: accepting", run_accepting());
   return {};

@@ -15,6 +15,7 @@ struct ServerOptions {
   std::string address = "127.0.0.1";
   std::uint16_t port = 8080;               ///< 0: any free one
   std::filesystem::path certificate, key;  ///< PEM; both given: HTTPS
+  std::filesystem::path announce;          ///< the file url() is written to, for the command line
   std::size_t max_connections = 1000;
   Limits limits = {};
 };

@@ -1,0 +1,152 @@
+#include "cli/render.h"
+
+#include <algorithm>
+#include <map>
+
+#include "ops/convert.h"
+
+namespace muster::cli {
+namespace {
+
+std::string cell(const json::value& value) {
+  if (value.is_null()) return "";
+  if (auto* text = value.if_string()) return std::string(*text);
+  return json::serialize(value);
+}
+
+/// Characters, not bytes, so that columns stay straight; control characters do not reach a
+/// terminal.
+std::size_t width(std::string_view text) {
+  return static_cast<std::size_t>(
+      std::count_if(text.begin(), text.end(), [](char c) { return (c & 0xc0) != 0x80; }));
+}
+
+std::string harmless(std::string text) {
+  for (char& c : text)
+    if (static_cast<unsigned char>(c) < 0x20 || c == 0x7f) c = ' ';
+  return text;
+}
+
+std::string table(const json::array& items) {
+  std::vector<std::string> names;
+  for (auto& item : items)
+    for (auto& pair : item.get_object())
+      if (std::find(names.begin(), names.end(), pair.key()) == names.end())
+        names.emplace_back(pair.key());
+  std::vector<std::vector<std::string>> rows{names};
+  for (auto& item : items) {
+    auto& row = rows.emplace_back();
+    for (auto& name : names) {
+      auto* value = item.get_object().if_contains(name);
+      row.push_back(value ? cell(*value) : "");
+    }
+  }
+  return columns(rows);
+}
+
+void pretty_into(const json::value& value, std::size_t indent, std::string& out) {
+  auto line = [&](std::size_t depth) { out.append("\n").append(2 * depth, ' '); };
+  if (auto* object = value.if_object(); object && !object->empty()) {
+    std::map<std::string_view, const json::value*> sorted;
+    for (auto& pair : *object) sorted.emplace(pair.key(), &pair.value());
+    out += '{';
+    for (char separator = 0; auto& [key, member] : sorted) {
+      if (separator) out += separator;
+      separator = ',';
+      line(indent + 1);
+      out += json::serialize(json::value(key)) + ": ";
+      pretty_into(*member, indent + 1, out);
+    }
+    line(indent);
+    out += '}';
+  } else if (auto* array = value.if_array(); array && !array->empty()) {
+    out += '[';
+    for (char separator = 0; auto& element : *array) {
+      if (separator) out += separator;
+      separator = ',';
+      line(indent + 1);
+      pretty_into(element, indent + 1, out);
+    }
+    line(indent);
+    out += ']';
+  } else {
+    out += json::serialize(value);
+  }
+}
+
+bool is_table(const json::value& value) {
+  auto* array = value.if_array();
+  return array && !array->empty() &&
+         std::all_of(array->begin(), array->end(), [](auto& v) { return v.is_object(); });
+}
+
+}  // namespace
+
+std::string pretty(const json::value& value) {
+  std::string out;
+  pretty_into(value, 0, out);
+  return out;
+}
+
+std::string columns(const std::vector<std::vector<std::string>>& rows) {
+  std::vector<std::size_t> widths;
+  for (auto& row : rows) {
+    widths.resize(std::max(widths.size(), row.size()));
+    for (std::size_t i = 0; i < row.size(); ++i) widths[i] = std::max(widths[i], width(row[i]));
+  }
+  std::string out;
+  for (auto& row : rows) {
+    std::string line;
+    for (std::size_t i = 0; i < row.size(); ++i) {
+      line += harmless(row[i]);
+      if (i + 1 < row.size()) line.append(widths[i] - width(row[i]) + 2, ' ');
+    }
+    line.erase(line.find_last_not_of(' ') + 1);
+    out += line + '\n';
+  }
+  return out;
+}
+
+std::string render(const json::value& value) {
+  if (is_table(value)) return table(value.get_array());
+  auto* object = value.if_object();
+  if (!object) {
+    auto text = value.is_null() ? "" : cell(value);
+    return text.empty() || text.ends_with('\n') ? text : text + '\n';
+  }
+  if (auto* items = object->if_contains("items"); items && items->is_array()) {
+    auto out = items->get_array().empty() ? "none\n" : render(*items);
+    if (auto* next = object->if_contains("next")) out += "more: after=" + cell(*next) + '\n';
+    return out;
+  }
+  std::vector<std::vector<std::string>> rows;
+  std::string tables;
+  for (auto& pair : *object) {
+    if (is_table(pair.value()))
+      tables += '\n' + std::string(pair.key()) + ":\n" + table(pair.value().get_array());
+    else
+      rows.push_back({std::string(pair.key()) + ':', cell(pair.value())});
+  }
+  return columns(rows) + tables;
+}
+
+std::string render_operations(const std::vector<ops::Help>& help) {
+  std::vector<std::vector<std::string>> rows{{"OPERATION", "ROLE", "REST", "WHAT IT DOES"}};
+  for (auto& each : help)
+    rows.push_back({each.operation, ops::to_json(each.role).as_string().c_str(),
+                    each.path.empty() ? "-" : each.verb + ' ' + each.path, each.doc});
+  return columns(rows);
+}
+
+std::string render_operation(const ops::Help& help) {
+  auto out = fmt::format("{}: {}\n", help.operation, help.doc);
+  if (!help.path.empty()) out += fmt::format("{} {}\n", help.verb, help.path);
+  std::vector<std::vector<std::string>> rows;
+  for (auto& argument : help.arguments)
+    rows.push_back(
+        {"  " + argument.name, argument.type, argument.required ? "required" : "", argument.doc});
+  if (help.upload) rows.push_back({"  @file", "bytes", "required", "what is uploaded"});
+  return out + columns(rows);
+}
+
+}  // namespace muster::cli
