@@ -53,6 +53,10 @@ Task<> Daemon::start() {
   co_return Result<>();
 }
 
+std::string Daemon::whereabouts() const {
+  return fmt::format("nodes {} and {}", node_.self_for("peer@short"), node_.self_for("peer@long.host"));
+}
+
 asio::awaitable<void> Daemon::stop() {
   co_await erlang_door_.stop();
   events_.close();

@@ -31,6 +31,8 @@ class Daemon {
   /// Listens and serves. Errors: a name or port that is taken, certificates that cannot be read.
   Task<> start();
   asio::awaitable<void> stop();
+  /// Its node names and where REST listens, for the log.
+  std::string whereabouts() const;
 
  private:
   Daemon(asio::io_context& io, Config config, dist::NodeConfig node,

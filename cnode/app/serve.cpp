@@ -62,6 +62,7 @@ asio::awaitable<std::string> wait_for_end(bool ends_with_stdin) {
 asio::awaitable<void> run(Daemon& daemon, bool ends_with_stdin, int& exit_code) {
   auto started = co_await daemon.start();
   if (started) {
+    log::info("muster: ready, {}", daemon.whereabouts());
     auto why = co_await wait_for_end(ends_with_stdin);
     log::info("ending: {}", why);
   } else {
