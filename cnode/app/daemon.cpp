@@ -8,6 +8,15 @@ namespace muster::app {
 
 namespace fs = std::filesystem;
 
+namespace {
+
+doors::rest::ServerOptions server_options(const Config& config) {
+  return {config.http.listen.address, config.http.listen.port, config.http.certificate,
+          config.http.key};
+}
+
+}  // namespace
+
 Result<std::unique_ptr<Daemon>> Daemon::open(asio::io_context& io, Config config, Identity identity,
                                              Secret cookie) {
   std::error_code ec;
@@ -19,15 +28,19 @@ Result<std::unique_ptr<Daemon>> Daemon::open(asio::io_context& io, Config config
   TRY(auto node, node_config(config, identity, std::move(cookie)));
   TRY(auto cipher, store::Cipher::open(config.data_dir / "secret.key"));
   TRY(auto database, store::Database::open(config.data_dir / "muster.db"));
-  return std::unique_ptr<Daemon>(
-      new Daemon(io, std::move(config), std::move(node), std::move(database), std::move(cipher)));
+  TRY(auto token, doors::rest::AdminToken::open(config.data_dir / "api.token"));
+  return std::unique_ptr<Daemon>(new Daemon(io, std::move(config), std::move(node),
+                                            std::move(database), std::move(cipher),
+                                            std::move(token)));
 }
 
 Daemon::Daemon(asio::io_context& io, Config config, dist::NodeConfig node,
-               std::unique_ptr<store::Database> database, store::Cipher cipher)
+               std::unique_ptr<store::Database> database, store::Cipher cipher,
+               doors::rest::AdminToken token)
     : config_(std::move(config)),
       database_(std::move(database)),
       cipher_(std::move(cipher)),
+      token_(std::move(token)),
       events_(io.get_executor(), clock_),
       manager_(io.get_executor()),
       node_(io, std::move(node), manager_),
@@ -35,13 +48,18 @@ Daemon::Daemon(asio::io_context& io, Config config, dist::NodeConfig node,
       agents_(io.get_executor(), node_, config_.agents.interval),
       commands_(*database_, topology_, manager_, clock_),
       subscribers_(io.get_executor(), node_, events_),
-      erlang_door_(io.get_executor(), node_, table_) {
+      erlang_door_(io.get_executor(), node_, table_),
+      rest_door_(io.get_executor(), table_, events_, token_, clock_, server_options(config_)) {
   events_.declare(topology::Topology::topics());
   table_.add(ops::builtin(table_, events_, clock_));
   table_.add(subscribers_.operations());
+  table_.add(rest_door_.ticket_operation());
   table_.add(topology_.operations());
   table_.add(commands_.operations());
   manager_.attach(node_, agents_, topology_);
+  agents_.on_sample([this](const std::string& node, const std::string&, const etf::Term& sample) {
+    topology_.node_vitals(node, sample);
+  });
 }
 
 Daemon::~Daemon() = default;
@@ -50,14 +68,17 @@ Task<> Daemon::start() {
   CO_TRYV(co_await node_.start());
   erlang_door_.open();
   CO_TRYV(co_await topology_.start());
+  CO_TRYV(rest_door_.listen());
   co_return Result<>();
 }
 
 std::string Daemon::whereabouts() const {
-  return fmt::format("nodes {} and {}", node_.self_for("peer@short"), node_.self_for("peer@long.host"));
+  return fmt::format("{} and {}, REST on {}", node_.self_for("peer@short"),
+                     node_.self_for("peer@long.host"), rest_door_.url());
 }
 
 asio::awaitable<void> Daemon::stop() {
+  co_await rest_door_.stop();
   co_await erlang_door_.stop();
   events_.close();
   subscribers_.running().cancel();

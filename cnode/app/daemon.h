@@ -8,6 +8,8 @@
 #include "app/identity.h"
 #include "doors/dist/door.h"
 #include "doors/dist/subscriber.h"
+#include "doors/rest/server.h"
+#include "doors/rest/tokens.h"
 #include "mesh/agents.h"
 #include "mesh/manager.h"
 #include "ops/table.h"
@@ -36,13 +38,15 @@ class Daemon {
 
  private:
   Daemon(asio::io_context& io, Config config, dist::NodeConfig node,
-         std::unique_ptr<store::Database> database, store::Cipher cipher);
+         std::unique_ptr<store::Database> database, store::Cipher cipher,
+         doors::rest::AdminToken token);
 
   Config config_;
   SystemClock clock_;
   asio::thread_pool workers_{2};  ///< hashing, tar: what would hold up the loop
   std::unique_ptr<store::Database> database_;
   store::Cipher cipher_;
+  doors::rest::AdminToken token_;
   ops::EventBus events_;
   ops::Table table_;
   mesh::NodeManager manager_;
@@ -52,6 +56,7 @@ class Daemon {
   commands::Commands commands_;
   doors::dist::Subscribers subscribers_;
   doors::dist::Door erlang_door_;
+  doors::rest::Server rest_door_;
 };
 
 }  // namespace muster::app

@@ -78,7 +78,7 @@ asio::awaitable<void> Agents::stop() {
 }
 
 asio::awaitable<void> Agents::keep_agent(std::shared_ptr<dist::Link> link, const AgentCode& code) {
-  Backoff backoff(5s, 300s);
+  Backoff backoff(200ms, 300s, 3.0);  // at first the last agent may just be leaving
   auto executor = co_await asio::this_coro::executor;
   while (link->is_up()) {
     auto agent = co_await start_agent(*link, code);
@@ -98,24 +98,34 @@ asio::awaitable<void> Agents::keep_agent(std::shared_ptr<dist::Link> link, const
     guests_.erase(at);
 }
 
-Task<etf::Pid> Agents::start_agent(dist::Link& link, const AgentCode& code) {
+/// The steps of erlang/apps/muster_agents/README.md. atomic_load/1 and not load_binary/3, which
+/// would kill a process that still runs old code of the module.
+Task<> Agents::load(dist::Link& link, const AgentCode& code) {
   auto module = std::string(code.module);
   std::vector<Term> loaded{atom(module)};
   CO_TRY(auto is_loaded,
          co_await link.call("erlang", "module_loaded", std::move(loaded), call_limit));
-  if (!is_loaded.is_atom("true")) {
-    std::vector<Term> load{atom(module), etf::CharList{module + ".beam"}, etf::binary(code.beam)};
-    CO_TRY(auto answer, co_await link.call("code", "load_binary", std::move(load), call_limit));
-    if (auto* parts = answer.tuple(2); !parts || !(*parts)[0].is_atom("module"))
-      co_return Error(Errc::unsupported,
-                      "the node refuses its code: " + etf::to_string(answer, 200));
-  }
+  if (is_loaded.is_atom("true")) co_return Result<>();
+  std::vector<Term> purge{atom(module)};
+  CO_TRYV(co_await link.call("code", "soft_purge", std::move(purge), call_limit));
+  auto entry = etf::tuple(atom(module), etf::CharList{module + ".beam"}, etf::binary(code.beam));
+  std::vector<Term> load{etf::list(std::move(entry))};
+  CO_TRY(auto answer, co_await link.call("code", "atomic_load", std::move(load), call_limit));
+  if (!answer.is_atom("ok"))
+    co_return Error(Errc::unavailable,
+                    "the node does not load its code: " + etf::to_string(answer, 200));
+  co_return Result<>();
+}
+
+Task<etf::Pid> Agents::start_agent(dist::Link& link, const AgentCode& code) {
+  CO_TRYV(co_await load(link, code));
   etf::Map lease;
   lease.pairs.emplace_back(atom("pid"), link.pid(receiver_->pid()));
   auto interval = std::chrono::duration_cast<std::chrono::milliseconds>(interval_);
   lease.pairs.emplace_back(atom("interval_ms"), std::int64_t{interval.count()});
   std::vector<Term> start{Term(std::move(lease))};
-  CO_TRY(auto started, co_await link.call(module, "start", std::move(start), call_limit));
+  CO_TRY(auto started,
+         co_await link.call(std::string(code.module), "start", std::move(start), call_limit));
   auto* parts = started.tuple(2);
   auto* pid = parts && (*parts)[0].is_atom("ok") ? (*parts)[1].get_if<etf::Pid>() : nullptr;
   if (!pid) co_return Error(Errc::unavailable, etf::to_string(started, 200));

@@ -41,6 +41,7 @@ class Agents {
     std::optional<etf::Pid> agent;
   };
   asio::awaitable<void> keep_agent(std::shared_ptr<dist::Link> link, const AgentCode& code);
+  Task<> load(dist::Link& link, const AgentCode& code);
   Task<etf::Pid> start_agent(dist::Link& link, const AgentCode& code);
   void release(const std::string& node);
 

@@ -20,6 +20,7 @@ std::vector<ops::Topic> Topology::topics() {
                                      "A node's state or the reason of its being DOWN changed"),
           ops::topic<NodeRestartedEvent>("topology.node_restarted",
                                          "A node came back with another creation"),
+          ops::topic<NodeVitalsEvent>("topology.node_vitals", "What a node's agent said of it"),
           ops::topic<NodeListEvent>("topology.node_added", "A node is managed from now on"),
           ops::topic<NodeListEvent>("topology.node_removed", "A node is not managed any more")};
 }
@@ -105,6 +106,7 @@ NodeView Topology::view(const NodeRow& row) const {
     view.started_at = facts->started_at;
     view.creation = facts->creation;
   }
+  if (auto at = vitals_.find(row.id); at != vitals_.end()) view.vitals = at->second;
   return view;
 }
 
@@ -145,6 +147,7 @@ Task<> Topology::drop(std::string id) {
   CO_TRY(auto row, find(id));
   CO_TRYV(co_await rows_.remove(row.id));
   manager_.forget(row.id);
+  vitals_.erase(row.id);
   by_id_.erase(row.id);
   by_name_.erase(row.name);
   events_.publish("topology.node_removed", NodeListEvent{row.id, {row.name}});
@@ -238,7 +241,31 @@ Task<> Topology::node_up(const mesh::NodeSpec& spec, const mesh::NodeFacts& fact
 
 void Topology::node_down(const mesh::NodeSpec& spec, mesh::DownReason reason) {
   log::info("{} is DOWN: {}", spec.name, name_of(reason));
+  vitals_.erase(spec.id);
   if (auto row = find(spec.id)) publish_state(*row);
+}
+
+void Topology::node_vitals(const std::string& node, const etf::Term& sample) {
+  auto row = by_name_.find(node);
+  auto* map = sample.get_if<etf::Map>();
+  if (row == by_name_.end() || !map) return;
+  auto number = [&](const etf::Map& from, std::string_view key) -> std::int64_t {
+    auto* value = from.find(key);
+    auto* integer = value ? value->get_if<std::int64_t>() : nullptr;
+    return integer ? std::max<std::int64_t>(*integer, 0) : 0;
+  };
+  auto* memory = map->find("memory");
+  auto* areas = memory ? memory->get_if<etf::Map>() : nullptr;
+  Vitals vitals;
+  vitals.at = clock_.now();
+  vitals.uptime_ms = number(*map, "uptime_ms");
+  vitals.memory = areas ? number(*areas, "total") : 0;
+  vitals.process_count = number(*map, "process_count");
+  vitals.process_limit = number(*map, "process_limit");
+  vitals.run_queue = number(*map, "run_queue");
+  vitals.schedulers_online = number(*map, "schedulers_online");
+  vitals_[row->second->id] = vitals;
+  events_.publish("topology.node_vitals", NodeVitalsEvent{row->second->id, {node}, vitals});
 }
 
 mesh::NodeSpec spec_of(const NodeRow& row) {

@@ -47,6 +47,8 @@ class Topology final : public mesh::Watcher {
   Task<> node_up(const mesh::NodeSpec& spec, const mesh::NodeFacts& facts,
                  bool was_restarted) override;
   void node_down(const mesh::NodeSpec& spec, mesh::DownReason reason) override;
+  /// What the agent `vitals` of a node sent.
+  void node_vitals(const std::string& node, const etf::Term& sample);
 
  private:
   Task<NodeView> add_node(AddNode request, ops::Caller caller);
@@ -67,6 +69,7 @@ class Topology final : public mesh::Watcher {
   const Clock& clock_;
   std::unordered_map<std::string, std::shared_ptr<const NodeRow>> by_id_;
   std::map<std::string, std::shared_ptr<const NodeRow>, std::less<>> by_name_;
+  std::unordered_map<std::string, Vitals> vitals_;  ///< by id, of nodes that are UP
 };
 
 /// What keeps the link of this node.

@@ -79,6 +79,16 @@ struct DiscoverNodes {
 };
 BOOST_DESCRIBE_STRUCT(DiscoverNodes, (), (id, add))
 
+/// What the agent `vitals` last said of the node.
+struct Vitals {
+  Timestamp at;                             ///< by the daemon's clock
+  std::uint64_t uptime_ms = 0, memory = 0;  ///< bytes in all
+  std::uint32_t process_count = 0, process_limit = 0, run_queue = 0, schedulers_online = 0;
+};
+BOOST_DESCRIBE_STRUCT(Vitals, (),
+                      (at, uptime_ms, memory, process_count, process_limit, run_queue,
+                       schedulers_online))
+
 struct NodeView {
   std::string id, uuid;
   ops::NodeName name;
@@ -93,11 +103,12 @@ struct NodeView {
   std::optional<std::string> otp_release, erts_version, architecture, script_id;
   std::optional<Timestamp> started_at;
   std::optional<std::uint32_t> creation;
+  std::optional<Vitals> vitals;
 };
 BOOST_DESCRIBE_STRUCT(NodeView, (),
                       (id, uuid, name, state, reason, origin, family_id, family, agents, tls,
                        dist_port, added_at, otp_release, erts_version, architecture, script_id,
-                       started_at, creation))
+                       started_at, creation, vitals))
 
 enum class Finding { known, found, added };
 BOOST_DESCRIBE_ENUM(Finding, known, found, added)
@@ -133,6 +144,14 @@ struct NodeRestartedEvent {
   Timestamp started_at;
 };
 BOOST_DESCRIBE_STRUCT(NodeRestartedEvent, (), (id, name, creation, started_at))
+
+/// Event topology.node_vitals.
+struct NodeVitalsEvent {
+  std::string id;
+  ops::NodeName name;
+  Vitals vitals;
+};
+BOOST_DESCRIBE_STRUCT(NodeVitalsEvent, (), (id, name, vitals))
 
 /// Events topology.node_added and topology.node_removed.
 struct NodeListEvent {

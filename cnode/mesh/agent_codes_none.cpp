@@ -1,4 +1,0 @@
-#include "mesh/agent_code.h"
-namespace muster::mesh {
-std::span<const AgentCode> agent_codes() { return {}; }
-}
