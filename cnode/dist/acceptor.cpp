@@ -80,17 +80,17 @@ boost::asio::awaitable<void> Acceptor::run(Listener& listener) {
       continue;
     }
     is_short = false;
-    if (unauthenticated_ >= core_->config.limits.incoming) continue;
+    if (unauthenticated_.size() >= core_->config.limits.incoming) {
+      // Who knows the cookie is through in milliseconds; the oldest does not.
+      boost::system::error_code ignored;
+      unauthenticated_.front()->close(ignored);
+      unauthenticated_.pop_front();
+    }
     group_.spawn("incoming node", serve(std::move(socket)));
   }
 }
 
 boost::asio::awaitable<void> Acceptor::serve(Channel::Socket socket) {
-  struct Count {
-    std::size_t& count;
-    explicit Count(std::size_t& c) : count(c) { ++count; }
-    ~Count() { --count; }
-  } count(unauthenticated_);
   boost::system::error_code ignored;
   auto from = socket.remote_endpoint(ignored).address().to_string();
   auto result = co_await let_in(Channel(std::move(socket)));
@@ -105,6 +105,14 @@ boost::asio::awaitable<void> Acceptor::serve(Channel::Socket socket) {
 
 Task<> Acceptor::let_in(Channel channel) {
   Deadline deadline(core_->context, channel.socket(), core_->config.times.handshake);
+  struct Listed {
+    std::list<Channel::Socket*>& list;
+    Channel::Socket* socket;
+    Listed(std::list<Channel::Socket*>& l, Channel::Socket* s) : list(l), socket(s) {
+      list.push_back(socket);
+    }
+    ~Listed() { list.remove(socket); }
+  } listed(unauthenticated_, &channel.socket());
   auto ec = co_await channel.wait(Channel::Socket::wait_read);
   unsigned char first = 0;
   if (!ec && core_->tls_server)
@@ -155,12 +163,9 @@ ServerHandshake::Decision Acceptor::decide(const HandshakePeer& peer, bool is_tl
   } else if (core_->links.find(name) != core_->links.end()) {
     decision.status = Status::alive;
   } else if (dialer_.is_dialling(name)) {
-    if (decision.self.name > name) {
-      decision.status = Status::nok;
-    } else {
-      dialer_.yield(name);
-      decision.status = Status::ok_simultaneous;
-    }
+    // Our own attempt is not given up for a name that nobody has proved yet: if this is the real
+    // peer, it answers that attempt with nok, or connected() ends it.
+    decision.status = decision.self.name > name ? Status::nok : Status::ok_simultaneous;
   }
   return decision;
 }

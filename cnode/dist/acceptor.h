@@ -2,6 +2,7 @@
 
 #include <boost/asio/awaitable.hpp>
 #include <boost/asio/ip/tcp.hpp>
+#include <list>
 #include <memory>
 #include <vector>
 
@@ -16,8 +17,8 @@
 namespace muster::dist {
 
 /// Listens and lets peers in, TCP and TLS on the same port (a TLS client's first byte tells).
-/// Owned by Node. At most Limits::incoming connections are between accept and authentication; each
-/// has Times::handshake.
+/// Owned by Node. At most Limits::incoming connections are between accept and authentication (the
+/// oldest goes when there are more); each has Times::handshake.
 class Acceptor {
  public:
   Acceptor(std::shared_ptr<NodeCore> core, Dialer& dialer, TaskGroup& group);
@@ -42,7 +43,7 @@ class Acceptor {
   TaskGroup& group_;
   std::vector<Listener> listeners_;
   std::uint16_t port_ = 0;
-  std::size_t unauthenticated_ = 0;
+  std::list<Channel::Socket*> unauthenticated_;  ///< the oldest first
   LogLimit refusals_;
 };
 

@@ -206,7 +206,10 @@ void Link::handle_monitor_exit(const Control& control) {
     pending.spawned = number(control.from);
     return;
   }
-  if (control.op == Op::spawn_reply) return;
+  if (control.op == Op::spawn_reply) {  // of a call that was given up before the peer answered
+    if (control.name.empty()) exit(pid(number(control.from)), etf::atom("kill"));
+    return;
+  }
   auto found = own_monitors_.find(ref);
   if (found == own_monitors_.end()) return;
   auto reason = etf::decode(control.reason);
