@@ -159,6 +159,7 @@ FamilyView Families::view_of(const Family& row) const {
 }
 
 Task<FamilyView> Families::create(CreateFamily request, ops::Caller) {
+  auto turn = co_await editing_.take();
   CO_TRYV(check_name(request.name, "/name"));
   Family row;
   row.id = random_uuid();
@@ -177,6 +178,7 @@ Task<FamilyView> Families::create(CreateFamily request, ops::Caller) {
 }
 
 Task<FamilyView> Families::update(UpdateFamily request, ops::Caller) {
+  auto turn = co_await editing_.take();
   CO_TRY(auto row, catalogue_.family(request.id));
   if (request.name) {
     CO_TRYV(check_name(*request.name, "/name"));
@@ -222,6 +224,7 @@ Task<FamilyView> Families::get(ById request, ops::Caller) {
 }
 
 Task<FamilyView> Families::erase(ById request, ops::Caller) {
+  auto turn = co_await editing_.take();
   CO_TRY(auto row, catalogue_.family(request.id));
   for (auto& family : catalogue_.families())
     for (auto& neighbor : family.neighbors)
@@ -237,6 +240,7 @@ Task<FamilyView> Families::erase(ById request, ops::Caller) {
 }
 
 Task<FamilyView> Families::set_release(SetRelease request, ops::Caller) {
+  auto turn = co_await editing_.take();
   CO_TRY(auto row, catalogue_.family(request.family));
   auto release = catalogue_.release(request.release);
   if (!release) co_return at(std::move(release).error(), "/release");
@@ -246,6 +250,7 @@ Task<FamilyView> Families::set_release(SetRelease request, ops::Caller) {
 }
 
 Task<FamilyView> Families::set_firewall(SetFirewall request, ops::Caller) {
+  auto turn = co_await editing_.take();
   CO_TRY(auto row, catalogue_.family(request.family));
   CO_TRYV(check_firewall(request.firewall));
   row.firewall = request.firewall;
@@ -254,6 +259,7 @@ Task<FamilyView> Families::set_firewall(SetFirewall request, ops::Caller) {
 }
 
 Task<DomainView> Families::add_domain(AddDomain request, ops::Caller) {
+  auto turn = co_await editing_.take();
   CO_TRY(auto row, catalogue_.family(request.family));
   CO_TRY(auto domain, domain_of(request, row));
   row.domains.push_back(domain);
@@ -271,6 +277,7 @@ Task<ops::Page<DomainView>> Families::list_domains(ListDomains request, ops::Cal
 }
 
 Task<DomainView> Families::delete_domain(DeleteDomain request, ops::Caller) {
+  auto turn = co_await editing_.take();
   CO_TRY(auto row, catalogue_.family(request.family));
   auto found = std::find_if(row.domains.begin(), row.domains.end(),
                             [&](const Domain& d) { return d.id == request.domain; });
@@ -301,7 +308,7 @@ std::vector<ops::Operation> Families::operations() {
   create_row.http.wrapper = "node_family";
   create_row.http.status = 201;
   rows.push_back(ops::operation(create_row, *this, &Families::create));
-  auto update_row = row("update_node_family", "PUT", "/:id", Role::admin,
+  auto update_row = row("update_node_family", "PATCH", "/:id", Role::admin,
                         "Changes the members given, for nodes deployed or started from now on");
   update_row.http.wrapper = "node_family";
   rows.push_back(ops::operation(update_row, *this, &Families::update));

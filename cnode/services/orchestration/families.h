@@ -1,6 +1,7 @@
 #pragma once
 
 #include "base/clock.h"
+#include "base/slots.h"
 #include "ops/operation.h"
 #include "services/orchestration/catalogue.h"
 #include "services/orchestration/types.h"
@@ -36,6 +37,7 @@ class Families {
 
   Catalogue& catalogue_;
   const Clock& clock_;
+  Slots editing_{1};  ///< held from reading a row until its change is written
 };
 
 }  // namespace muster::orchestration

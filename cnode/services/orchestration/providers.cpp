@@ -82,6 +82,7 @@ Task<ProviderView> Providers::get(ById request, ops::Caller) {
 }
 
 Task<ProviderView> Providers::update(UpdateProvider request, ops::Caller) {
+  auto turn = co_await editing_.take();
   CO_TRY(auto row, catalogue_.provider(request.id));
   if (request.name) {
     CO_TRYV(check_name(*request.name, "/name"));
@@ -96,6 +97,7 @@ Task<ProviderView> Providers::update(UpdateProvider request, ops::Caller) {
 }
 
 Task<ProviderView> Providers::erase(ById request, ops::Caller) {
+  auto turn = co_await editing_.take();
   CO_TRY(auto row, catalogue_.provider(request.id));
   for (auto& family : catalogue_.families())
     for (auto& domain : family.domains)
@@ -138,8 +140,8 @@ std::vector<ops::Operation> Providers::operations() {
                          Role::viewer, "One provider, without its password"),
                      *this, &Providers::get));
   auto update_row =
-      row("update_provider", "PUT", {"/api/orch/providers/:id", "/api/providers/:id"}, Role::admin,
-          "Changes the members given; nodes on its machines stay where they are");
+      row("update_provider", "PATCH", {"/api/orch/providers/:id", "/api/providers/:id"},
+          Role::admin, "Changes the members given; nodes on its machines stay where they are");
   update_row.http.wrapper = "provider";
   rows.push_back(ops::operation(update_row, *this, &Providers::update));
   rows.push_back(ops::operation(

@@ -1,6 +1,7 @@
 #pragma once
 
 #include "base/clock.h"
+#include "base/slots.h"
 #include "ops/operation.h"
 #include "services/orchestration/catalogue.h"
 #include "services/orchestration/types.h"
@@ -29,6 +30,7 @@ class Providers {
   Catalogue& catalogue_;
   PublicKey public_key_;
   const Clock& clock_;
+  Slots editing_{1};  ///< held from reading a row until its change is written
 };
 
 ProviderView view_of(const Provider& provider);

@@ -13,7 +13,7 @@ Error system_error(const char* doing) {
   return Error(boost::system::error_code(errno, boost::system::system_category()), doing);
 }
 
-/// A file without a final name; what was not keep()t goes with it.
+/// A file being written, without its final name; what is not release()d goes with it.
 class PartFile {
  public:
   static Result<PartFile> make(std::filesystem::path path) {
@@ -37,19 +37,28 @@ class PartFile {
     }
     return {};
   }
-  Result<> keep(const std::filesystem::path& as) {
+  Result<> sync() {
     if (::fsync(fd_) != 0) return system_error("store a release archive");
-    if (::rename(path_.c_str(), as.c_str()) != 0) return system_error("store a release archive");
-    path_.clear();
     return {};
   }
   const std::filesystem::path& path() const { return path_; }
+  std::filesystem::path release() { return std::exchange(path_, {}); }
 
  private:
   PartFile(std::filesystem::path path, int fd) : path_(std::move(path)), fd_(fd) {}
   std::filesystem::path path_;
   int fd_;
 };
+
+/// What makes a new name in it survive a power cut.
+Result<> sync_folder(const std::filesystem::path& folder) {
+  int fd = ::open(folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+  if (fd < 0) return system_error("store a release archive");
+  bool is_done = ::fsync(fd) == 0;
+  ::close(fd);
+  if (!is_done) return system_error("store a release archive");
+  return {};
+}
 
 Result<> check_missing(const Archive& archive) {
   if (archive.missing.empty()) return {};
@@ -59,8 +68,12 @@ Result<> check_missing(const Archive& archive) {
 
 }  // namespace
 
-Task<Archive> ReleaseStore::take(ops::BodySource& body, std::vector<std::string> wanted,
-                                 std::uint64_t limit) {
+ReceivedArchive::~ReceivedArchive() {
+  if (!part_.empty()) ::unlink(part_.c_str());
+}
+
+Task<ReceivedArchive> ReleaseStore::receive(ops::BodySource& body, std::vector<std::string> wanted,
+                                            std::uint64_t limit) {
   auto too_large = [&] {
     return Error(Errc::too_large,
                  fmt::format("a release archive has at most {} bytes here", limit));
@@ -79,10 +92,22 @@ Task<Archive> ReleaseStore::take(ops::BodySource& body, std::vector<std::string>
   auto check = [&]() -> Result<Archive> {
     TRY(auto archive, check_archive(part.path(), wanted));
     TRYV(check_missing(archive));
-    TRYV(part.keep(path(archive.sha256)));
+    TRYV(part.sync());
     return archive;
   };
-  co_return co_await offload(pool_, check);
+  CO_TRY(auto archive, co_await offload(pool_, check));
+  co_return ReceivedArchive(part.release(), std::move(archive));
+}
+
+Task<> ReleaseStore::keep(ReceivedArchive received) {
+  auto job = [&]() -> Result<> {
+    auto to = path(received.archive().sha256);
+    if (::rename(received.part_.c_str(), to.c_str()) != 0)
+      return system_error("store a release archive");
+    received.part_.clear();
+    return sync_folder(directory_);
+  };
+  co_return co_await offload(pool_, job);
 }
 
 Task<Archive> ReleaseStore::look(std::string sha256, std::vector<std::string> wanted) {
@@ -95,11 +120,28 @@ Task<Archive> ReleaseStore::look(std::string sha256, std::vector<std::string> wa
 }
 
 Task<> ReleaseStore::remove(std::string sha256) {
+  co_return co_await remove_file(path(sha256).filename());
+}
+
+Task<> ReleaseStore::remove_file(std::string name) {
   auto job = [&]() -> Result<> {
     std::error_code ec;
-    std::filesystem::remove(path(sha256), ec);
+    std::filesystem::remove(directory_ / name, ec);
     if (ec) return Error(ec, "remove a release archive");
     return {};
+  };
+  co_return co_await offload(pool_, job);
+}
+
+Task<std::vector<std::string>> ReleaseStore::files() {
+  auto job = [&]() -> Result<std::vector<std::string>> {
+    std::vector<std::string> names;
+    std::error_code ec;
+    for (std::filesystem::directory_iterator at(directory_, ec), end; !ec && at != end;
+         at.increment(ec))
+      names.push_back(at->path().filename());
+    if (ec) return Error(ec, "look into the folder of release archives");
+    return names;
   };
   co_return co_await offload(pool_, job);
 }

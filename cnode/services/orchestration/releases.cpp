@@ -22,12 +22,6 @@ Result<> check(const Release& row) {
   return {};
 }
 
-void take_archive(Release& row, const Archive& archive) {
-  row.sha256 = archive.sha256;
-  row.size = archive.size;
-  row.strip_components = archive.strip_components;
-}
-
 }  // namespace
 
 ReleaseView view_of(const Release& row) {
@@ -64,38 +58,46 @@ Task<ReleaseView> Releases::create(CreateRelease request, ops::Caller) {
     co_return Error(Errc::conflict, "a release is named '" + row.name + "' already", "/name");
   if (request.release) {
     ops::BlobSource body(*std::move(request.release));
-    auto taken = co_await store_.take(body, row.templates, base64_limit);
-    if (!taken && taken.error().field.empty() && taken.error().errc() == Errc::bad_request)
-      co_return Error(Errc::bad_request, taken.error().message, "/release");
-    if (!taken) co_return taken.error();
-    take_archive(row, *taken);
-  }
-  auto stored = co_await catalogue_.put(row);
-  if (!stored) {
-    CO_TRYV(co_await drop_archive(row.sha256));
-    co_return stored.error();
+    auto received = co_await store_.receive(body, row.templates, base64_limit);
+    if (!received && received.error().field.empty() && received.error().errc() == Errc::bad_request)
+      co_return Error(Errc::bad_request, received.error().message, "/release");
+    if (!received) co_return received.error();
+    auto turn = co_await editing_.take();
+    CO_TRYV(co_await keep(row, *std::move(received)));
+  } else {
+    CO_TRYV(co_await catalogue_.put(row));
   }
   co_return view_of(row);
 }
 
 Task<ReleaseView> Releases::upload(ById request, ops::Caller, ops::BodySource& body) {
   CO_TRY(auto row, catalogue_.release(request.id));
-  CO_TRY(auto archive, co_await store_.take(body, row.templates, upload_limit));
-  // Something else of the release may have been edited while the archive came in.
-  auto now = catalogue_.release(row.id);
-  if (!now) {
-    CO_TRYV(co_await drop_archive(archive.sha256));
-    co_return now.error();
-  }
-  row = *std::move(now);
-  auto before = row.sha256;
-  take_archive(row, archive);
-  CO_TRYV(co_await catalogue_.put(row));
-  if (before != row.sha256) CO_TRYV(co_await drop_archive(before));
+  CO_TRY(auto received, co_await store_.receive(body, row.templates, upload_limit));
+  auto turn = co_await editing_.take();
+  // Something of the release may have been edited while the archive came in.
+  auto expected = row.templates;
+  CO_TRY(row, catalogue_.release(row.id));
+  if (row.templates != expected)
+    co_return Error(Errc::conflict, "release " + row.name + " was edited during the upload");
+  CO_TRYV(co_await keep(row, std::move(received)));
   co_return view_of(row);
 }
 
+/// Puts an archive into the folder and its release into the catalogue.
+Task<> Releases::keep(Release& row, ReceivedArchive received) {
+  auto before = row.sha256;
+  row.sha256 = received.archive().sha256;
+  row.size = received.archive().size;
+  row.strip_components = received.archive().strip_components;
+  CO_TRYV(co_await store_.keep(std::move(received)));
+  auto stored = co_await catalogue_.put(row);
+  auto unused = stored ? before : row.sha256;
+  CO_TRYV(co_await drop_archive(unused));
+  co_return stored;
+}
+
 Task<ReleaseView> Releases::update(UpdateRelease request, ops::Caller) {
+  auto turn = co_await editing_.take();
   CO_TRY(auto row, catalogue_.release(request.id));
   if (request.name) row.name = *request.name;
   if (request.description) row.description = *request.description;
@@ -124,6 +126,7 @@ Task<ReleaseView> Releases::get(ById request, ops::Caller) {
 }
 
 Task<ReleaseView> Releases::erase(ById request, ops::Caller) {
+  auto turn = co_await editing_.take();
   CO_TRY(auto row, catalogue_.release(request.id));
   for (auto& family : catalogue_.families())
     if (family.release_id == row.id)
@@ -136,13 +139,27 @@ Task<ReleaseView> Releases::erase(ById request, ops::Caller) {
   co_return view_of(row);
 }
 
+Task<> Releases::sweep() {
+  CO_TRY(auto files, co_await store_.files());
+  for (auto& name : files) {
+    if (name.ends_with(ReleaseStore::suffix) &&
+        is_needed(name.substr(0, name.size() - ReleaseStore::suffix.size())))
+      continue;
+    CO_TRYV(co_await store_.remove_file(name));
+  }
+  co_return Result<>();
+}
+
+bool Releases::is_needed(const std::string& sha256) const {
+  for (auto& release : catalogue_.releases())
+    if (release.sha256 == sha256) return true;
+  auto& used = catalogue_.uses().archive;
+  return used && !used(sha256).empty();
+}
+
 /// Removes an archive that nothing needs any more.
 Task<> Releases::drop_archive(std::string sha256) {
-  if (sha256.empty()) co_return Result<>();
-  for (auto& release : catalogue_.releases())
-    if (release.sha256 == sha256) co_return Result<>();
-  if (auto& used = catalogue_.uses().archive)
-    if (!used(sha256).empty()) co_return Result<>();
+  if (sha256.empty() || is_needed(sha256)) co_return Result<>();
   auto removed = co_await store_.remove(sha256);
   if (!removed) log::warn("{}", removed.error().text());
   co_return Result<>();
@@ -173,7 +190,7 @@ std::vector<ops::Operation> Releases::operations() {
 
   ops::Row update_row{"orchestration",
                       "update_release",
-                      {"PUT", "/api/orch/releases/:id"},
+                      {"PATCH", "/api/orch/releases/:id"},
                       Role::admin,
                       "Changes the members given, for nodes deployed or started from now on"};
   update_row.http.alias_paths = {"/api/releases/:id"};

@@ -1,6 +1,7 @@
 #pragma once
 
 #include "base/clock.h"
+#include "base/slots.h"
 #include "ops/operation.h"
 #include "services/orchestration/catalogue.h"
 #include "services/orchestration/release_store.h"
@@ -24,12 +25,19 @@ class Releases {
   Task<ReleaseView> get(ById request, ops::Caller caller);
   Task<ReleaseView> erase(ById request, ops::Caller caller);
 
+  /// Removes archives that nothing refers to: what an upload that was cut short by the daemon's end
+  /// left behind. To be called once everybody who uses archives has started.
+  Task<> sweep();
+
  private:
+  Task<> keep(Release& row, ReceivedArchive received);
+  bool is_needed(const std::string& sha256) const;
   Task<> drop_archive(std::string sha256);
 
   Catalogue& catalogue_;
   ReleaseStore store_;
   const Clock& clock_;
+  Slots editing_{1};  ///< held from reading a row until its change is written
 };
 
 ReleaseView view_of(const Release& release);

@@ -146,15 +146,15 @@ TEST_F(CatalogueOperations, AnArchiveCanFollowAndBeReplaced) {
 TEST_F(CatalogueOperations, ABootstrapIsChangedMemberByMember) {
   make_family();
   auto path = "/api/orch/node_families/shops";
-  ok("PUT", path, {{"bootstrap_strategy", "distributed_erlang"}});
+  ok("PATCH", path, {{"bootstrap_strategy", "distributed_erlang"}});
   EXPECT_EQ(ok("GET", path).at("node_selection"), "random");
-  ok("PUT", path, {{"bootstrap_node_selection", {{"node", "a1"}}}});
+  ok("PATCH", path, {{"bootstrap_node_selection", {{"node", "a1"}}}});
   EXPECT_EQ(catalogue->family("shops")->bootstrap.selection.node, "a1");
-  ok("PUT", path,
+  ok("PATCH", path,
      {{"bootstrap_strategy", "custom"},
       {"bootstrap_strategy_opts", {{"cmd", "bin/join"}, {"args", {"-v"}}}}});
   EXPECT_EQ(catalogue->family("shops")->bootstrap.args, std::vector<std::string>{"-v"});
-  ok("PUT", path, {{"bootstrap_strategy", "none"}});
+  ok("PATCH", path, {{"bootstrap_strategy", "none"}});
   EXPECT_EQ(ok("GET", path).at("node_selection"), "none");
 }
 
@@ -166,7 +166,7 @@ TEST_F(CatalogueOperations, APhysicalProviderShowsNoKeyFile) {
   auto shown = json::serialize(ok("GET", "/api/orch/providers/lab"));
   EXPECT_EQ(shown.find("/root/.ssh"), std::string::npos);
   EXPECT_NE(shown.find("10.0.0.1"), std::string::npos);
-  ok("PUT", "/api/orch/providers/lab", {{"servers", "10.0.0.7 10.0.0.8"}});
+  ok("PATCH", "/api/orch/providers/lab", {{"servers", "10.0.0.7 10.0.0.8"}});
   EXPECT_EQ(catalogue->provider("lab")->options.at("servers"), "10.0.0.7 10.0.0.8");
 }
 
@@ -178,11 +178,11 @@ TEST_F(CatalogueOperations, AnAddedFamilyIsListedAndCanBeANeighbor) {
   make_family();
   EXPECT_EQ(ok("GET", "/api/topo/node_families").at("items").as_array().size(), 2u);
   EXPECT_EQ(ok("GET", "/api/topo/node_families/f1").at("origin"), "added");
-  ok("PUT", "/api/orch/node_families/shops", {{"neighbors", {{{"family", "riak 1.4.0"}}}}});
+  ok("PATCH", "/api/orch/node_families/shops", {{"neighbors", {{{"family", "riak 1.4.0"}}}}});
   auto neighbor = catalogue->family("shops")->neighbors.at(0);
   EXPECT_EQ(neighbor.family_id, "f1");
   EXPECT_EQ(neighbor.bootstrap.strategy, Strategy::distributed_erlang);
-  EXPECT_EQ(refused("PUT", "/api/orch/node_families/f1", {{"description", "x"}}).errc(),
+  EXPECT_EQ(refused("PATCH", "/api/orch/node_families/f1", {{"description", "x"}}).errc(),
             Errc::not_found);
 }
 
