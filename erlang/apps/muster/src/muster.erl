@@ -7,13 +7,13 @@
 -module(muster).
 
 -export([daemon/0, await/1, call/3, call/4]).
--export([echo/1, help/0, health/0, openapi/0, subscribe/1, unsubscribe/1]).
+-export([echo/1, help/0, health/0, openapi/0, ticket/0, subscribe/1, unsubscribe/1]).
 -export([add_node/1, remove_node/1, get_node/1, list_nodes/1, discover_nodes/1, update_node/1,
          list_node_families/1, get_node_family/1]).
 -export([run/1, list_runs/1, get_run/1]).
 -export([create_provider/1, list_providers/1, get_provider/1, update_provider/1,
-         delete_provider/1, ssh_key/0, create_release/1, upload_release/1, list_releases/1,
-         get_release/1, delete_release/1, create_node_family/1, update_node_family/1,
+         delete_provider/1, ssh_key/0, create_release/1, upload_release/1, update_release/1,
+         list_releases/1, get_release/1, delete_release/1, create_node_family/1, update_node_family/1,
          delete_node_family/1, orch_list_node_families/1, orch_get_node_family/1, set_release/1,
          set_firewall/1, add_domain/1, list_domains/1, delete_domain/1, deploy_nodes/1,
          orch_list_nodes/1, orch_get_node/1, start_node/1, stop_node/1, restart_node/1,
@@ -100,6 +100,10 @@ health() -> call(muster, health, #{}).
 %% @doc The OpenAPI document of the REST interface.
 -spec openapi() -> reply().
 openapi() -> call(muster, openapi, #{}).
+
+%% @doc A one-use ticket that opens the WebSocket of the events.
+-spec ticket() -> reply().
+ticket() -> call(muster, ticket, #{}).
 
 %% @doc Sends events to `pid', by default the caller: `{muster_event, Topic, Map}'; `topics' chooses.
 -spec subscribe(args()) -> reply().
@@ -190,6 +194,10 @@ create_release(Args) -> call(orchestration, create_release, Args).
 %% @doc Stores the tar.gz (`body') of a release made without one.
 -spec upload_release(args()) -> reply().
 upload_release(Args) -> call(orchestration, upload_release, Args).
+
+%% @doc Changes how a release is started and stopped.
+-spec update_release(args()) -> reply().
+update_release(Args) -> call(orchestration, update_release, Args).
 
 %% @doc The releases.
 -spec list_releases(args()) -> reply().

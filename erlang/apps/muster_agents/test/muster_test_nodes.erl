@@ -2,7 +2,7 @@
 %% input, so the test itself is in no mesh, and a killed one is noticed.
 -module(muster_test_nodes).
 
--export([start_epmd/0, stop_epmd/1, start/2, stop/1, kill/1, name/1, until/2]).
+-export([start_epmd/0, stop_epmd/1, start/2, stop/1, kill/1, name/1, until/2, until/3]).
 -export_type([epmd/0]).
 
 -opaque epmd() :: {Port :: string(), OldPort :: string() | false}.
@@ -54,9 +54,12 @@ name(Node) -> peer:call(Node, erlang, node, []).
 
 %% Asks again until the answer is as expected; fails with the last answer after 10 seconds.
 -spec until(Expected :: term(), fun(() -> term())) -> ok.
-until(Expected, Ask) -> until(Expected, Ask, erlang:monotonic_time(millisecond) + 10000).
+until(Expected, Ask) -> until(Expected, Ask, 10000).
 
-until(Expected, Ask, Deadline) ->
+-spec until(Expected :: term(), fun(() -> term()), Milliseconds :: pos_integer()) -> ok.
+until(Expected, Ask, Time) -> until_at(Expected, Ask, erlang:monotonic_time(millisecond) + Time).
+
+until_at(Expected, Ask, Deadline) ->
     case Ask() of
         Expected ->
             ok;
@@ -64,5 +67,5 @@ until(Expected, Ask, Deadline) ->
             erlang:monotonic_time(millisecond) < Deadline
                 orelse error({not_in_time, #{expected => Expected, last => Other}}),
             timer:sleep(20),
-            until(Expected, Ask, Deadline)
+            until_at(Expected, Ask, Deadline)
     end.
