@@ -6,6 +6,7 @@
 #include <array>
 
 #include "drivers/local/local_driver.h"
+#include "drivers/physical/physical_driver.h"
 #include "drivers/physical/servers.h"
 #include "drivers/shell.h"
 
@@ -53,7 +54,7 @@ constexpr std::array<Field, 3> kGce{{
 
 /// The table of drivers. A type without a maker can be stored and listed, not deployed on.
 constexpr std::array<ProviderType, 10> kTypes{{
-    {"physical", "machines that run already, by SSH", kPhysical},
+    {"physical", "machines that run already, by SSH", kPhysical, make_physical_driver},
     {"local", "this machine, without SSH", kLocal, make_local_driver},
     {"ec2", "Amazon EC2", kKeys},
     {"eucalyptus", "Eucalyptus", kPrivateCloud},

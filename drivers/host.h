@@ -88,7 +88,7 @@ class Host {
   /// One upload to one path at a time.
   virtual Task<> put(LocalFile file, std::string remote, Progress progress) = 0;
 
-  /// Ends the connection, if any; the next use makes it again.
+  /// Ends the connection, if any, and what runs over it; the next use makes it again.
   virtual asio::awaitable<void> close() = 0;
 
   /// As run(), but a command that fails is an error too, with the end of its output in the message.

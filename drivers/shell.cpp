@@ -110,6 +110,10 @@ bool ShellRun::feed(std::string_view bytes) {
   // What a login shell's start files print comes before the first marker, and is not much.
   const auto room = command_.output_limit + 64 * 1024;
   received_.append(bytes.substr(0, room - std::min(room, received_.size())));
+  return has_ended();
+}
+
+bool ShellRun::has_ended() const {
   // The last marker is the last line.
   if (!received_.ends_with('\n')) return false;
   const auto line = received_.rfind('\n', received_.size() - 2);

@@ -28,6 +28,7 @@ class ShellRun {
 
   /// Bytes that the shell printed. True when the last marker is among them.
   bool feed(std::string_view bytes);
+  bool has_ended() const;
 
   /// How it ended, once the shell has closed its output. Errors: unavailable without a last marker
   /// (or without a first: no shell, or no space for the output).

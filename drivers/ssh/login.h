@@ -1,0 +1,24 @@
+#pragma once
+
+#include <filesystem>
+#include <memory>
+#include <string>
+
+#include "drivers/hosts.h"
+#include "drivers/ssh/host_keys.h"
+#include "drivers/ssh/session.h"
+
+namespace muster::drivers::ssh {
+
+/// What we show a host.
+struct Identity {
+  std::filesystem::path key;  ///< a private key file; may be nothing
+  std::string agent;          ///< where ssh-agent listens; may be nothing
+};
+
+/// Connects, agrees on keys (curve25519 first: it costs a sixth of what Debian 12 would choose),
+/// checks the host's key and logs in. Errors say what to do: unavailable (worth another attempt),
+/// timeout, forbidden (our key or the host's).
+Task<std::shared_ptr<Session>> log_in(SshTarget target, Identity identity, KnownHosts& known);
+
+}  // namespace muster::drivers::ssh

@@ -1,0 +1,62 @@
+#pragma once
+
+#include <boost/asio/thread_pool.hpp>
+#include <chrono>
+#include <memory>
+#include <optional>
+
+#include "base/slots.h"
+#include "base/task_group.h"
+#include "drivers/host.h"
+#include "drivers/ssh/channel.h"
+#include "drivers/ssh/login.h"
+
+namespace muster::drivers::ssh {
+
+/// A host by SSH: one connection, at most eight channels at a time, first come, first served (sshd
+/// refuses the eleventh).
+///
+/// What talks to libssh2 is never cancelled in the middle: a command or an upload is a job owned by
+/// this host, and who asked for it waits for its outcome. So a cancelled caller unwinds at once and
+/// leaves the connection sound for the others.
+///
+/// The connection is made at the first use, three attempts with growing pauses; callers that waited
+/// for the same attempts share their error. It is asked for a sign of life while something is
+/// waited for: 30 s of silence end it. 60 s without use close it.
+class SshHost final : public Host, public std::enable_shared_from_this<SshHost> {
+ public:
+  SshHost(asio::any_io_executor executor, asio::thread_pool& pool, SshTarget target,
+          Identity identity, KnownHosts& known);
+
+  const std::string& name() const override { return target_.host; }
+  Task<CommandResult> run(Command command) override;
+  Task<> put(LocalFile file, std::string remote, Progress progress) override;
+  asio::awaitable<void> close() override;
+
+ private:
+  template <class T>
+  struct Outcome;
+  template <class T>
+  Task<T> as_job(std::string doing, Task<T> work);
+
+  Task<std::shared_ptr<Session>> connected();
+  Task<std::shared_ptr<Session>> connect();
+  using Self = std::shared_ptr<SshHost>;  // a job keeps its host
+  Task<CommandResult> run_job(Self self, ShellRun shell, Slots::Held slot);
+  Task<> upload_job(Self self, Upload job, Slots::Held slot);
+  Task<bool> put_once(LocalFile file, std::string remote, Progress progress);
+  Task<> explain_full_disk(Error error, LocalFile file, std::string remote);
+
+  asio::any_io_executor executor_;
+  asio::thread_pool& pool_;
+  SshTarget target_;
+  Identity identity_;
+  KnownHosts& known_;
+  Slots channels_{8}, connecting_{1}, uploads_{1};
+  TaskGroup jobs_;
+  std::shared_ptr<Session> session_;
+  std::optional<Error> failure_;  // of the last attempts to connect
+  std::chrono::steady_clock::time_point failed_at_;
+};
+
+}  // namespace muster::drivers::ssh
