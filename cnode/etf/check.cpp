@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <array>
 #include <vector>
 
 #include "etf/tags.h"
@@ -170,18 +171,44 @@ bool skip_head(Cursor& in, unsigned which, std::uint64_t& children) {
   return false;
 }
 
+/// How many terms are still to come, per level of nesting. Most terms are flat: no memory is asked
+/// for until sixteen levels.
+class Nesting {
+ public:
+  std::size_t depth() const { return depth_; }
+  std::uint64_t& top() { return depth_ <= few_.size() ? few_[depth_ - 1] : more_.back(); }
+  void push(std::uint64_t terms) {
+    if (depth_ < few_.size()) {
+      few_[depth_] = terms;
+    } else {
+      more_.push_back(terms);
+    }
+    ++depth_;
+  }
+  void pop() {
+    if (depth_ > few_.size()) more_.pop_back();
+    --depth_;
+  }
+
+ private:
+  std::array<std::uint64_t, 16> few_;
+  std::vector<std::uint64_t> more_;
+  std::size_t depth_ = 0;
+};
+
 }  // namespace
 
 Result<std::size_t> check(std::string_view bytes, const Limits& limits) {
   Cursor in(bytes);
-  std::vector<std::uint64_t> open{1};  // terms still to come, per nesting level
+  Nesting open;
+  open.push(1);
   std::size_t seen = 0;
-  while (!open.empty()) {
-    if (open.back() == 0) {
-      open.pop_back();
+  while (open.depth() > 0) {
+    if (open.top() == 0) {
+      open.pop();
       continue;
     }
-    --open.back();
+    --open.top();
     if (++seen > limits.elements)
       return Error(Errc::too_large,
                    fmt::format("a term of more than {} elements", limits.elements));
@@ -196,9 +223,9 @@ Result<std::size_t> check(std::string_view bytes, const Limits& limits) {
       return Error(Errc::bad_request,
                    fmt::format("external term format: truncated at byte {}", start));
     if (children == 0) continue;
-    if (open.size() > limits.depth)
+    if (open.depth() > limits.depth)
       return Error(Errc::too_large, fmt::format("a term nested more than {} deep", limits.depth));
-    open.push_back(children);
+    open.push(children);
   }
   return in.at();
 }

@@ -191,6 +191,26 @@ TEST_F(DistPair, ConnectAtTheSameTimeAndAgreeOnOneLink) {
   }
 }
 
+TEST_F(DistPair, ConnectAtTheSameTimeAsARealNode) {
+  for (auto name : {"a@127.0.0.1", "z@127.0.0.1"}) {  // either side's name may be the greater one
+    ErlOptions options;
+    options.name = name;
+    ErlNode erl(epmd_, options);
+    TestNode muster(config_for(epmd_));
+    for (int round = 0; round < 20; ++round) {
+      auto dialled = boost::asio::co_spawn(muster.context(), muster.node().connect(name),
+                                           boost::asio::use_future);
+      ASSERT_EQ(erl.eval("net_adm:ping('muster@127.0.0.1')"), "pong") << name << round;
+      auto link = dialled.get();
+      ASSERT_TRUE(link) << name << round << link.error().text();
+      ASSERT_EQ(erl.eval("rpc:call('muster@127.0.0.1', m, echo, [1])"), "1");
+      erl.eval("erlang:disconnect_node('muster@127.0.0.1')");
+      ASSERT_TRUE(eventually(
+          [&] { return muster.on_node([&] { return muster.node().links().empty(); }); }));
+    }
+  }
+}
+
 TEST_F(DistPair, ReplacesALinkWhosePeerHasForgottenIt) {
   TestNode muster(config_for(epmd_));
   TestNode first(config_for(epmd_, "twin"));

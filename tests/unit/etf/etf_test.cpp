@@ -1,0 +1,147 @@
+#include <gtest/gtest.h>
+
+#include "etf/decode.h"
+#include "etf/encode.h"
+#include "etf/print.h"
+
+namespace muster::etf {
+namespace {
+
+std::string hex(std::string_view digits) {
+  std::string out;
+  for (std::size_t i = 0; i + 1 < digits.size(); i += 2)
+    out += static_cast<char>(std::stoi(std::string(digits.substr(i, 2)), nullptr, 16));
+  return out;
+}
+
+/// What OTP 25's term_to_binary gave, the term, and how a shell prints it.
+struct Known {
+  const char* bytes;
+  Term term;
+  const char* printed;
+};
+
+std::vector<Known> known() {
+  return {
+      {"836101", 1, "1"},
+      {"8362ffffffff", -1, "-1"},
+      {"836280000000", std::int64_t{-2147483648}, "-2147483648"},
+      {"836e0800ffffffffffffff7f", INT64_MAX, "9223372036854775807"},
+      {"836e08010000000000000080", INT64_MIN, "-9223372036854775808"},
+      {"836e0900000000000000000001", BigInteger{false, hex("000000000000000001")},
+       "16#010000000000000000"},
+      {"836e0901000000000000000040", BigInteger{true, hex("000000000000000040")},
+       "-16#400000000000000000"},
+      {"83463ff8000000000000", 1.5, "1.5"},
+      {"836400026f6b", atom("ok"), "ok"},
+      {"837707c3bcc39fe282ac", atom("\xc3\xbc\xc3\x9f\xe2\x82\xac"), nullptr},
+      {"836d000000026869", binary("hi"), "<<\"hi\">>"},
+      {"834d0000000103a0", Bitstring{hex("a0"), 3}, "<<5:3>>"},
+      {"836a", Term(), "[]"},
+      {"836b0003616263", CharList{"abc"}, "\"abc\""},
+      {"836c000000036400016161016d000000006a", list(atom("a"), 1, binary("")), "[a,1,<<\"\">>]"},
+      {"836c000000016400016164000162", List{{atom("a")}, std::make_shared<const Term>(atom("b"))},
+       "[a|b]"},
+      {"836803610168006a", tuple(1, tuple(), Term()), "{1,{},[]}"},
+      {"837400000001640001616101", Map{{{atom("a"), 1}}}, "#{a => 1}"},
+      {"83716400056c697374736400036d61706102", Fun{hex("716400056c697374736400036d61706102")},
+       nullptr},
+  };
+}
+
+TEST(Etf, ReadsWhatErlangWrites) {
+  for (auto& [bytes, term, printed] : known()) {
+    auto decoded = decode_external(hex(bytes));
+    ASSERT_TRUE(decoded) << bytes << ": " << decoded.error().text();
+    EXPECT_EQ(*decoded, term) << bytes;
+    if (printed) {
+      EXPECT_EQ(to_string(*decoded), printed);
+    }
+    auto again = decode_external(encode_external(*decoded));
+    ASSERT_TRUE(again) << bytes;
+    EXPECT_EQ(*again, term) << bytes;
+  }
+}
+
+TEST(Etf, RefusesEveryTruncationAndEveryByteTooMany) {
+  for (auto& entry : known()) {
+    auto whole = hex(entry.bytes);
+    for (std::size_t size = 0; size < whole.size(); ++size)
+      EXPECT_FALSE(decode_external(std::string_view(whole).substr(0, size))) << entry.bytes;
+    EXPECT_FALSE(decode_external(whole + "x")) << entry.bytes;
+  }
+}
+
+TEST(Etf, CarriesPidsPortsAndReferences) {
+  for (auto& term :
+       {Term(Pid{Atom{"a@vm"}, 1, 2, 0x87654321}), Term(Port{Atom{"a@vm"}, 7, 0x87654321}),
+        Term(Reference{Atom{"a@vm"}, 0x87654321, 5, {1, 2, 3, 4, 5}})}) {
+    auto again = decode_external(encode_external(term));
+    ASSERT_TRUE(again) << again.error().text();
+    EXPECT_EQ(*again, term);
+  }
+}
+
+TEST(Etf, BoundsDepthAndNumberOfElements) {
+  std::string deep;
+  for (int i = 0; i < 40; ++i) deep += hex("6801");
+  deep += hex("6a");
+  EXPECT_TRUE(decode(deep, Limits{40, 100}));
+  auto too_deep = decode(deep, Limits{39, 100});
+  ASSERT_FALSE(too_deep);
+  EXPECT_EQ(too_deep.error().errc(), Errc::too_large);
+  auto too_many = decode(deep, Limits{40, 40});
+  ASSERT_FALSE(too_many);
+  EXPECT_EQ(too_many.error().errc(), Errc::too_large);
+  EXPECT_FALSE(decode(hex("6cffffffff6a"))) << "a length that the bytes cannot hold";
+  EXPECT_FALSE(decode(hex("69ffffffff")));
+  EXPECT_FALSE(decode(hex("74ffffffff")));
+}
+
+TEST(Etf, RefusesWhatNoNodeSends) {
+  EXPECT_FALSE(decode_external(hex("8350000000ff")));  // compressed: it could grow without bound
+  EXPECT_FALSE(decode(hex("00")));
+  EXPECT_FALSE(decode(hex("5a0006") + hex("7701610000000000000001")));
+  EXPECT_FALSE(decode(hex("467ff0000000000000"))) << "infinity";
+}
+
+TEST(Etf, TakesOneTermFromTheFront) {
+  auto bytes = hex("61016102");
+  std::string_view rest = bytes;
+  auto first = decode_front(rest);
+  ASSERT_TRUE(first);
+  EXPECT_EQ(*first, Term(1));
+  EXPECT_EQ(rest, hex("6102"));
+}
+
+TEST(Etf, KeepsTextApartFromLists) {
+  Term chars = CharList{"ab"}, integers = list(97, 98);
+  EXPECT_EQ(chars, integers);
+  std::string text;
+  EXPECT_TRUE(chars.text(text));
+  EXPECT_EQ(text, "ab");
+  EXPECT_TRUE(list(0x20ac).text(text));
+  EXPECT_EQ(text, "\xe2\x82\xac");
+  EXPECT_FALSE(list(0xd800).text(text)) << "half a surrogate";
+  EXPECT_FALSE(tuple().text(text));
+  std::vector<Term> elements;
+  EXPECT_TRUE(chars.proper_list(elements));
+  EXPECT_EQ(elements.size(), 2u);
+}
+
+TEST(Etf, CutsLongPrints) {
+  auto text = to_string(binary(std::string(10'000, 'x')), 100);
+  EXPECT_LT(text.size(), 200u);
+  EXPECT_NE(text.find("..."), std::string::npos);
+}
+
+TEST(Etf, QuotesAtomsAsErlangDoes) {
+  EXPECT_EQ(quoted(Atom{"ok"}), "ok");
+  EXPECT_EQ(quoted(Atom{"a@vm"}), "a@vm");
+  EXPECT_EQ(quoted(Atom{"a@127.0.0.1"}), "'a@127.0.0.1'");
+  EXPECT_EQ(quoted(Atom{"Big"}), "'Big'");
+  EXPECT_EQ(quoted(Atom{""}), "''");
+}
+
+}  // namespace
+}  // namespace muster::etf
