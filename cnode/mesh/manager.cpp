@@ -98,15 +98,27 @@ Result<std::shared_ptr<dist::Link>> NodeManager::link(const std::string& id) con
                fmt::format("{} is DOWN ({})", keeper->spec().name, name_of(keeper->reason())));
 }
 
+/// How a node is reached while somebody dials it, kept or not.
+struct NodeManager::BeingReached {
+  BeingReached(std::unordered_map<std::string, NodeSpec>& map, NodeSpec spec)
+      : map(map), name(spec.name) {
+    map.insert_or_assign(name, std::move(spec));
+  }
+  BeingReached(const BeingReached&) = delete;
+  ~BeingReached() { map.erase(name); }
+  std::unordered_map<std::string, NodeSpec>& map;
+  std::string name;
+};
+
+Task<std::shared_ptr<dist::Link>> NodeManager::try_once(NodeSpec spec) {
+  auto name = spec.name;
+  BeingReached entry(being_reached_, std::move(spec));
+  co_return co_await tools_->node.connect(name);
+}
+
 Task<std::shared_ptr<dist::Link>> NodeManager::reach(NodeSpec spec, SteadyClock::duration limit) {
   auto name = spec.name;
-  struct Entry {
-    std::unordered_map<std::string, NodeSpec>& map;
-    std::string key;
-    ~Entry() { map.erase(key); }
-  } entry{being_reached_, name};
-  being_reached_.insert_or_assign(name, std::move(spec));
-
+  BeingReached entry(being_reached_, std::move(spec));
   DialPolicy policy;
   auto until = SteadyClock::now() + limit;
   policy.expect_start(SteadyClock::now());

@@ -44,6 +44,9 @@ class NodeManager final : public dist::PeerDirectory, public dist::LinkListener 
   /// stays. The last reason is in the error when `limit` has passed.
   Task<std::shared_ptr<dist::Link>> reach(NodeSpec spec, std::chrono::steady_clock::duration limit);
 
+  /// One attempt at the same. Error: why, a LinkError.
+  Task<std::shared_ptr<dist::Link>> try_once(NodeSpec spec);
+
   std::optional<dist::PeerSettings> settings(const std::string& node) const override;
   bool accepts(const std::string& node) const override;
   void link_up(const std::shared_ptr<dist::Link>& link) override;
@@ -57,6 +60,7 @@ class NodeManager final : public dist::PeerDirectory, public dist::LinkListener 
         : keeper(tools, std::move(spec)), task(tools.executor) {}
   };
   static asio::awaitable<void> run(std::shared_ptr<Kept> kept);
+  struct BeingReached;
   Kept* kept_by_name(const std::string& name) const;
 
   asio::any_io_executor executor_;
