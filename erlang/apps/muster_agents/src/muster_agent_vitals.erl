@@ -1,6 +1,6 @@
 %% Agent "vitals": tells the daemon every N seconds how the node it sits in is doing.
 %%
-%% Cost for the host: two processes (8 kB), one registered name (the module's), one timer and one
+%% Cost for the host: two processes (6 kB between samples), one registered name (the module's), one timer and one
 %% monitor per daemon, and about 50 microseconds and one message of 400 bytes per daemon and interval.
 %% Worst case: 16 daemons, one sample a second each. A full link or a long mailbox costs samples,
 %% never the host's time: sending neither waits nor connects, and the heap is capped at 1 MB. It sets
@@ -115,7 +115,9 @@ due(Pid, Monitor, Leases) ->
         #{Pid := {Monitor, Interval, Dropped}} ->
             erlang:send_after(Interval, self(), {due, Pid, Monitor}),
             Own = maps:from_list(process_info(self(), [reductions, memory, message_queue_len])),
-            Leases#{Pid := {Monitor, Interval, push(Pid, Own#{dropped => Dropped})}};
+            Now = Leases#{Pid := {Monitor, Interval, push(Pid, Own#{dropped => Dropped})}},
+            erlang:garbage_collect(),
+            Now;
         #{} ->
             Leases
     end.

@@ -17,11 +17,12 @@
          coming_and_going_leaves_nothing/1]).
 -export([beams_are_reproducible/1, beams_are_stripped_and_named_by_version/1,
          beams_use_kernel_and_stdlib_only/1]).
+-export([works_on_otp_23/1, works_on_otp_27/1, works_on_otp_29/1]).
 %% Called on the peers.
 -export([snapshot/0, load/2, lease/3, come_and_go/3, agent_of/1, agent_of/2,
          flood/1, call_and_kill/2]).
 
-all() -> [{group, beams}, {group, otp25}, {group, otp22}].
+all() -> [{group, beams}, {group, otp25}, {group, otp22}, {group, other_releases}].
 
 groups() ->
     Cases = [sends_samples, leaves_when_released, leaves_when_the_daemon_is_killed,
@@ -33,7 +34,8 @@ groups() ->
     [{beams, [], [beams_are_reproducible, beams_are_stripped_and_named_by_version,
                   beams_use_kernel_and_stdlib_only]},
      {otp25, [], Cases},
-     {otp22, [], Cases}].
+     {otp22, [], Cases},
+     {other_releases, [], [works_on_otp_23, works_on_otp_27, works_on_otp_29]}].
 
 init_per_suite(Config) ->
     Epmd = muster_test_nodes:start_epmd(),
@@ -42,7 +44,7 @@ init_per_suite(Config) ->
 
 end_per_suite(Config) -> muster_test_nodes:stop_epmd(?config(epmd, Config)).
 
-init_per_group(beams, Config) ->
+init_per_group(Group, Config) when Group =:= beams; Group =:= other_releases ->
     Config;
 init_per_group(Group, Config) ->
     "otp" ++ First = atom_to_list(Group),
@@ -100,6 +102,58 @@ beams_use_kernel_and_stdlib_only(Config) ->
          ?assertEqual([], lists:usort([M || {M, _, _} <- Imports])
                       -- [code, erlang, lists, maps])
      end || #{file := File} <- ?config(agents, Config)].
+
+%% In the Erlang of other Debian releases, as tests/otp provides them; skipped where it cannot.
+works_on_otp_23(Config) -> works_on("bullseye", "22", Config).
+
+works_on_otp_27(Config) -> works_on("trixie", "25", Config).
+
+works_on_otp_29(Config) -> works_on("forky", "25", Config).
+
+works_on(Suite, First, Config) ->
+    Script = filename:join([filename:dirname(source()), "../../../../tests/otp/root"]),
+    case string:trim(os:cmd("id -u; '" ++ Script ++ "' " ++ Suite ++ " 2>/dev/null | tail -1")) of
+        "0\n/" ++ Root ->
+            [#{module := Module, file := File, version := Version}] =
+                [A || #{first := F} = A <- ?config(agents, Config), F =:= First],
+            {ok, Beam} = file:read_file(filename:join(?config(dir, Config), File)),
+            Port = open_port({spawn_executable, os:find_executable("chroot")},
+                             [{args, ["/" ++ Root, "env", "HOME=/tmp", "erl", "-noinput", "-eval",
+                                      visit()]},
+                              {env, [{"BEAM", base64:encode_to_string(Beam)},
+                                     {"MODULE", atom_to_list(Module)}, {"ROOTDIR", false},
+                                     {"BINDIR", false}]},
+                              exit_status, stderr_to_stdout, binary]),
+            Said = said(Port, <<>>),
+            ?assertEqual(list_to_binary(["sample from ", Version, ", clean\n"]), Said);
+        Other ->
+            {skip, "no other Erlang: " ++ Other}
+    end.
+
+%% Load, lease, two samples, end of the lease, and nothing left.
+visit() ->
+    "Module = list_to_atom(os:getenv(\"MODULE\")),
+     Beam = base64:decode(os:getenv(\"BEAM\")),
+     Self = self(),
+     Look = fun() -> {lists:sort(processes()), lists:sort(registered()), lists:sort(ets:all()),
+                      erlang:module_loaded(Module), erlang:check_old_code(Module)} end,
+     Before = Look(),
+     ok = code:atomic_load([{Module, \"agent.beam\", Beam}]),
+     Version = Module:vsn(),
+     {Holder, Monitor} = spawn_monitor(fun() ->
+         {ok, Agent} = Module:start(#{pid => self(), interval_ms => 1000}),
+         [receive {muster_agent, vitals, Agent, #{run_queue := _}} -> ok end || _ <- [1, 2]] end),
+     receive {'DOWN', Monitor, process, Holder, normal} -> ok after 20000 -> halt(1) end,
+     Wait = fun Again(0) -> Look(); Again(N) -> case Look() of
+         Before -> clean; _ -> receive after 100 -> Again(N - 1) end end end,
+     io:format(\"sample from ~s, ~p~n\", [Version, Wait(50)]), halt().".
+
+said(Port, Said) ->
+    receive
+        {Port, {data, Bytes}} -> said(Port, <<Said/binary, Bytes/binary>>);
+        {Port, {exit_status, _}} -> Said
+    after 60000 -> error({no_end, Said})
+    end.
 
 %%% What it sends
 
@@ -346,8 +400,8 @@ come_and_go(Managed, {Module, _, _} = Beam, N) ->
 %%% Helpers
 
 build(Dir) ->
-    Script = filename:join([code:lib_dir(muster_agents), "src", "..", "build_agents"]),
-    [] = os:cmd("escript " ++ real(Script) ++ " " ++ Dir),
+    Script = filename:join(filename:dirname(source()), "../build_agents"),
+    [] = os:cmd("escript " ++ Script ++ " " ++ Dir),
     {ok, Text} = file:read_file(filename:join(Dir, "agents.txt")),
     [begin
          [Agent, Version, Module, First, Last, File, Sha] = string:lexemes(Line, " "),
@@ -355,14 +409,8 @@ build(Dir) ->
            last => Last, file => File, sha256 => Sha}
      end || Line <- string:lexemes(binary_to_list(Text), "\n")].
 
-%% rebar3 links src into _build; the script lies beside the real one.
-real(Script) ->
-    Src = filename:dirname(filename:dirname(Script)),
-    case file:read_link(Src) of
-        {ok, Target} -> filename:join(filename:absname_join(filename:dirname(Src), Target),
-                                      "../build_agents");
-        {error, _} -> Script
-    end.
+%% Where this file really is, not its link in _build.
+source() -> proplists:get_value(source, ?MODULE:module_info(compile)).
 
 connect(From, To) ->
     true = peer:call(From, net_kernel, connect_node, [muster_test_nodes:name(To)]),
