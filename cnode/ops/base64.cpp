@@ -51,12 +51,13 @@ Result<void> Base64Decoder::feed(std::string_view text, Blob& to) {
     bits_ = 0, count_ = 0;
   }
   // The last group is put out as soon as its padding is complete.
-  if (padding_ && padding_ + count_ == 4) {
+  if (padding_ && count_ && padding_ + count_ == 4) {
     auto& piece = room_in(to);
     bits_ <<= 6 * padding_;
     piece += static_cast<char>(bits_ >> 16);
     if (padding_ == 1) piece += static_cast<char>(bits_ >> 8);
-    bits_ = 0, count_ = 0, padding_ = 4;
+    bits_ = 0, count_ = 0;
+    padding_ = 4;  // nothing may follow
   }
   return {};
 }

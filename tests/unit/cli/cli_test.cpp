@@ -1,0 +1,163 @@
+#include <gmock/gmock.h>
+
+#include <fstream>
+
+#include "cli/arguments.h"
+#include "cli/client.h"
+#include "cli/follow.h"
+#include "cli/render.h"
+
+namespace muster::cli {
+namespace {
+
+ops::Help operation(std::string verb, std::string path, bool upload = false) {
+  return {"s.op",
+          "Does it",
+          std::move(verb),
+          std::move(path),
+          ops::Role::admin,
+          upload,
+          {{"id", "text", true, "which"},
+           {"tags", "list of text", false, ""},
+           {"data", "bytes", false, ""}}};
+}
+
+class CliTest : public testing::Test {
+ protected:
+  CliTest() {
+    char name[] = "/tmp/muster-cli-XXXXXX";
+    dir_ = mkdtemp(name);
+  }
+  ~CliTest() override { std::filesystem::remove_all(dir_); }
+  std::string file(const std::string& name, const std::string& text) {
+    std::ofstream(dir_ / name) << text;
+    return (dir_ / name).string();
+  }
+  std::filesystem::path dir_;
+};
+
+TEST_F(CliTest, WordsBecomeABody) {
+  auto request = build_request(operation("POST", "/api/x/:id/y"),
+                               {"id=a b/c", "n=5", "tags=a,b", "deep:={\"k\":[1]}"});
+  ASSERT_TRUE(request) << request.error().message;
+  EXPECT_EQ(request->target, "/api/x/a%20b%2Fc/y");
+  EXPECT_EQ(json::parse(*request->body),
+            json::parse(R"({"n":"5","tags":["a","b"],"deep":{"k":[1]}})"));
+}
+
+TEST_F(CliTest, WordsBecomeAQuery) {
+  auto request = build_request(operation("GET", "/api/x"), {"id=1&2", "tags=a,b", "n:=7"});
+  ASSERT_TRUE(request);
+  EXPECT_EQ(request->target, "/api/x?id=1%262&tags=a&tags=b&n=7");
+  EXPECT_FALSE(request->body);
+}
+
+TEST_F(CliTest, FilesAreTextBytesArgumentsOrUploads) {
+  auto text = file("t", "hello");
+  auto all = file("j", R"({"id":"7","n":1})");
+  auto request = build_request(operation("POST", "/api/x"), {"id=@" + text, "data=@" + text});
+  EXPECT_EQ(json::parse(*request->body), json::parse(R"({"id":"hello","data":"aGVsbG8="})"));
+  request = build_request(operation("POST", "/api/x/:id"), {"@" + all});
+  EXPECT_EQ(request->target, "/api/x/7");
+  EXPECT_EQ(*request->body, R"({"n":1})");
+  request = build_request(operation("POST", "/api/x"), {"@" + file("a", "[1]")});
+  EXPECT_EQ(*request->body, "[1]");
+  request = build_request(operation("PUT", "/api/x/:id", true), {"id=7", "@" + text});
+  EXPECT_EQ(request->upload, std::filesystem::path(text));
+}
+
+TEST_F(CliTest, SaysWhatItCannotUnderstand) {
+  auto message = [](auto words, std::string verb = "POST", bool upload = false) {
+    auto request = build_request(operation(verb, "/api/x/:id", upload), words);
+    return request ? "fine" : request.error().message;
+  };
+  using Words = std::vector<std::string>;
+  EXPECT_THAT(message(Words{"id"}), testing::HasSubstr("'id': wanted key=value"));
+  EXPECT_THAT(message(Words{}), testing::HasSubstr("'id' is required"));
+  EXPECT_THAT(message(Words{"id=1", "id=2"}), testing::HasSubstr("given twice"));
+  EXPECT_THAT(message(Words{"id:={"}), testing::HasSubstr("id is no JSON"));
+  EXPECT_THAT(message(Words{"id=@/none"}), testing::HasSubstr("cannot read /none"));
+  EXPECT_THAT(message(Words{"id=1"}, "PUT", true), testing::HasSubstr("needs @file"));
+  EXPECT_EQ(build_request(operation("", ""), {}).error().errc(), Errc::unsupported);
+}
+
+TEST_F(CliTest, FindsTheDaemonByOptionsEnvironmentAndDataDirectory) {
+  ::unsetenv("MUSTER_URL");
+  ::unsetenv("MUSTER_TOKEN");
+  EXPECT_EQ(find_target({}, dir_).error().errc(), Errc::unavailable);
+  file("api.url", "http://127.0.0.1:7\n");
+  EXPECT_EQ(find_target({}, dir_).error().errc(), Errc::unauthorized);
+  file("api.token", "local\n");
+  auto target = find_target({}, dir_);
+  EXPECT_EQ(target->url, "http://127.0.0.1:7");
+  EXPECT_EQ(target->token.reveal(), "local");
+  ::setenv("MUSTER_URL", "http://env/", 1);
+  ::setenv("MUSTER_TOKEN", "env", 1);
+  EXPECT_EQ(find_target({}, dir_)->url, "http://env");
+  EXPECT_EQ(find_target({}, dir_)->token.reveal(), "env");
+  TargetOptions given{"http://given", file("t", "given"), "", ""};
+  EXPECT_EQ(find_target(given, dir_)->url, "http://given");
+  EXPECT_EQ(find_target(given, dir_)->token.reveal(), "given");
+  ::unsetenv("MUSTER_URL");
+  ::unsetenv("MUSTER_TOKEN");
+}
+
+TEST(Render, ListsAreTables) {
+  EXPECT_EQ(
+      render(json::parse(R"({"items":[{"id":"1","n":"ä"},{"id":"22","x":true}],"next":"22"})")),
+      "id  n  x\n1   ä\n22     true\nmore: after=22\n");
+  EXPECT_EQ(render(json::parse(R"({"items":[]})")), "none\n");
+  EXPECT_EQ(render(json::parse(R"({"a":1,"bcd":{"x":[]}})")), "a:    1\nbcd:  {\"x\":[]}\n");
+  EXPECT_EQ(render(json::parse(R"("text")")), "text\n");
+}
+
+TEST(Render, KeepsControlCharactersFromTheTerminal) {
+  EXPECT_EQ(render(json::value{{"a", "x\x1b[31m"}}), "a:  x [31m\n");
+}
+
+TEST(Render, ShowsAnOperationWithItsArguments) {
+  auto text = render_operation(operation("POST", "/api/x"));
+  EXPECT_THAT(text, testing::HasSubstr("s.op: Does it\nPOST /api/x\n"));
+  EXPECT_THAT(text, testing::HasSubstr("  id    text          required  which\n"));
+}
+
+TEST(Render, PrettyIsSortedAndStable) {
+  EXPECT_EQ(pretty(json::parse(R"({"b":[1,{}],"a":[]})")),
+            "{\n  \"a\": [],\n  \"b\": [\n    1,\n    {}\n  ]\n}");
+}
+
+TEST(Problems, BecomeErrorsAndExitCodes) {
+  Answer answer{404, "", json::parse(R"({"code":"not_found","detail":"no node 'x'"})")};
+  auto error = succeeded(answer).error();
+  EXPECT_EQ(error.errc(), Errc::not_found);
+  EXPECT_EQ(error.message, "no node 'x'");
+  EXPECT_EQ(exit_code_of(Errc::not_found), 4);
+  EXPECT_EQ(succeeded({502, "proxy", nullptr}).error().message, "HTTP status 502");
+  EXPECT_TRUE(succeeded({204, "", nullptr}));
+}
+
+json::object event(std::string id, std::string state) {
+  return {{"topic", "topology.node_state"}, {"data", {{"id", id}, {"state", state}}}};
+}
+
+TEST(StateWait, EndsWhenAllRowsAreThere) {
+  StateWait wait(json::parse(R"({"items":[{"id":"1","state":"UNINIT"},{"id":"2","state":"UP"}]})"),
+                 "UP");
+  EXPECT_FALSE(wait.is_over());
+  EXPECT_FALSE(wait.take(event("3", "UP")));
+  EXPECT_TRUE(wait.take(event("1", "STOPPED")));
+  EXPECT_FALSE(wait.is_over());
+  wait.take(event("1", "UP"));
+  EXPECT_TRUE(wait.is_over());
+  EXPECT_FALSE(wait.has_failed());
+}
+
+TEST(StateWait, AnErrorFailsIt) {
+  StateWait wait(json::parse(R"([{"id":"1","state":"UNINIT"}])"), "UP");
+  wait.take(event("1", "ERROR"));
+  EXPECT_TRUE(wait.is_over());
+  EXPECT_TRUE(wait.has_failed());
+}
+
+}  // namespace
+}  // namespace muster::cli

@@ -1,0 +1,107 @@
+#include "doors/rest/request_parser.h"
+
+#include <gtest/gtest.h>
+
+namespace muster::doors::rest {
+namespace {
+
+/// Feeds all of `text` in pieces of `step` bytes and gives the body, or the error.
+Result<std::string> parse(RequestParser& parser, std::string_view text, std::size_t step,
+                          std::uint64_t limit = 1000) {
+  std::string body, buffer;
+  bool has_head = false;
+  for (std::size_t at = 0; at < text.size(); at += step) {
+    buffer += text.substr(at, step);
+    std::string_view bytes = buffer;
+    if (!has_head) {
+      TRY(has_head, parser.feed_head(bytes));
+      if (has_head) parser.limit_body(limit);
+    }
+    if (has_head) TRYV(parser.feed_body(bytes, body));
+    buffer.erase(0, buffer.size() - bytes.size());
+  }
+  if (!has_head || !parser.is_done()) return Error(Errc::unavailable, "incomplete");
+  return body;
+}
+
+constexpr std::string_view with_length =
+    "POST /api/echo?x=1 HTTP/1.1\r\nHost: h\r\nContent-Length: 5\r\nX-Thing: v\r\n\r\nhello";
+constexpr std::string_view chunked =
+    "PUT /api/r HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\nExpect: 100-continue\r\n\r\n"
+    "5\r\nhello\r\n6;ext=1\r\n world\r\n0\r\n\r\n";
+
+TEST(RequestParser, ReadsARequestWhateverThePieces) {
+  for (std::size_t step = 1; step <= with_length.size(); ++step) {
+    RequestParser parser;
+    auto body = parse(parser, with_length, step);
+    ASSERT_TRUE(body) << step << body.error().message;
+    EXPECT_EQ(*body, "hello");
+    EXPECT_EQ(parser.head().verb, "POST");
+    EXPECT_EQ(parser.head().path(), "/api/echo");
+    EXPECT_EQ(parser.head().query(), "x=1");
+    EXPECT_EQ(parser.head().header("x-thing"), "v");
+    EXPECT_EQ(parser.head().content_length, 5u);
+    EXPECT_TRUE(parser.head().keeps_alive);
+  }
+}
+
+TEST(RequestParser, ReadsChunksWhateverThePieces) {
+  for (std::size_t step = 1; step <= chunked.size(); ++step) {
+    RequestParser parser;
+    auto body = parse(parser, chunked, step);
+    ASSERT_TRUE(body) << step << body.error().message;
+    EXPECT_EQ(*body, "hello world");
+    EXPECT_TRUE(parser.head().expects_continue);
+    EXPECT_FALSE(parser.head().content_length);
+  }
+}
+
+TEST(RequestParser, LeavesTheNextRequestAlone) {
+  RequestParser parser;
+  std::string two = std::string(with_length) + "GET / HTTP/1.1\r\n\r\n";
+  std::string_view bytes = two;
+  std::string body;
+  ASSERT_TRUE(*parser.feed_head(bytes));
+  ASSERT_TRUE(parser.feed_body(bytes, body));
+  EXPECT_EQ(bytes, "GET / HTTP/1.1\r\n\r\n");
+  parser.reset();
+  ASSERT_TRUE(*parser.feed_head(bytes));
+  EXPECT_EQ(parser.head().target, "/");
+  EXPECT_FALSE(parser.head().has_body);
+}
+
+TEST(RequestParser, KnowsAWebSocketUpgrade) {
+  RequestParser parser;
+  std::string_view bytes =
+      "GET /api/events HTTP/1.1\r\nConnection: keep-alive, Upgrade\r\nUpgrade: websocket\r\n\r\n";
+  ASSERT_TRUE(*parser.feed_head(bytes));
+  EXPECT_TRUE(parser.head().is_upgrade);
+}
+
+TEST(RequestParser, RefusesWhatIsNoHttp) {
+  for (std::string_view bad :
+       {"\x16\x03\x01\x02\r\n\r\n", "GET /\r\n\r\n", "GET / HTTP/2.0\r\n\r\n",
+        "GET / HTTP/1.1\r\nno colon\r\n\r\n", "GET http://x/ HTTP/1.1\r\n\r\n",
+        "POST / HTTP/1.1\r\nContent-Length: -1\r\n\r\n",
+        "POST / HTTP/1.1\r\nContent-Length: 5\r\nContent-Length: 6\r\n\r\n",
+        "POST / HTTP/1.1\r\nContent-Length: 5\r\nTransfer-Encoding: chunked\r\n\r\n",
+        "POST / HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n"}) {
+    RequestParser parser;
+    auto body = parse(parser, bad, bad.size());
+    ASSERT_FALSE(body) << bad;
+    EXPECT_EQ(body.error().errc(), Errc::bad_request) << bad;
+  }
+}
+
+TEST(RequestParser, BoundsHeadAndBody) {
+  RequestParser head;
+  std::string long_header = "GET / HTTP/1.1\r\nA: " + std::string(20000, 'x') + "\r\n\r\n";
+  EXPECT_EQ(parse(head, long_header, 1000).error().errc(), Errc::too_large);
+  RequestParser endless;
+  EXPECT_EQ(parse(endless, std::string(20000, 'G'), 1000).error().errc(), Errc::too_large);
+  RequestParser body;
+  EXPECT_EQ(parse(body, chunked, 7, 10).error().errc(), Errc::too_large);
+}
+
+}  // namespace
+}  // namespace muster::doors::rest
