@@ -37,8 +37,10 @@ etf::Term result_of(const etf::Term& request, const std::string& peer) {
 void NetKernel::on_message(const Message& message) {
   auto request = GenMessage::read(message);
   if (!request || request->kind != GenMessage::Kind::call) return;
-  if (auto* tuple = request->body.tuple(2); tuple && (*tuple)[0].is_atom("is_auth"))
-    request->caller.reply(etf::atom("yes"));
+  auto* asked = request->body.tuple(2);
+  bool is_ping = asked && (*asked)[0].is_atom("is_auth");
+  request->caller.reply(is_ping ? etf::atom("yes")
+                                : etf::tuple(etf::atom("error"), etf::atom("badarg")));
 }
 
 void GroupLeader::on_message(const Message& message) {

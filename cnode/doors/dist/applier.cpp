@@ -43,7 +43,8 @@ asio::awaitable<void> run(const ops::Operation* operation, Term arguments, Outco
 
 void print(const std::string& text, Outcome outcome) {
   auto& job = outcome.job();
-  auto* leader = job.group_leader().get_if<etf::Pid>();
+  auto group_leader = job.group_leader();
+  auto* leader = group_leader.get_if<etf::Pid>();
   if (!leader) return outcome.returned(atom("ok"));
   job.on_message([outcome](const muster::dist::Message&) { outcome.returned(atom("ok")); });
   job.link().send(*leader, put_chars(job.link().pid(job.pid()), text), job.pid());

@@ -1,6 +1,5 @@
 #include "doors/dist/door.h"
 
-#include "doors/dist/net_kernel.h"
 #include "doors/dist/rex.h"
 #include "doors/dist/service_process.h"
 
@@ -20,7 +19,6 @@ void Door::open() {
   auto add = [&](std::string name, std::shared_ptr<muster::dist::Process> process) {
     node_.register_name(std::move(name), node_.spawn(std::move(process)));
   };
-  add("net_kernel", std::make_shared<NetKernel>());
   add("rex", std::make_shared<Rex>(functions_, applier_.running()));
   for (auto& service : table_.services())
     add(service, std::make_shared<ServiceProcess>(service, table_, applier_.running()));

@@ -6,7 +6,7 @@
 
 namespace muster::doors::dist {
 
-/// The Erlang door: registers a process per service, rex and net_kernel at the node, and answers
+/// The Erlang door: registers a process per service and rex at the node, and answers
 /// what peers spawn. Made by app once the table is full; lives on the loop. stop() ends what runs.
 class Door {
  public:
