@@ -11,8 +11,13 @@ namespace fs = std::filesystem;
 namespace {
 
 doors::rest::ServerOptions server_options(const Config& config) {
-  return {config.http.listen.address, config.http.listen.port, config.http.certificate,
-          config.http.key};
+  doors::rest::ServerOptions options;
+  options.address = config.http.listen.address;
+  options.port = config.http.listen.port;
+  options.certificate = config.http.certificate;
+  options.key = config.http.key;
+  options.announce = config.data_dir / "api.url";
+  return options;
 }
 
 }  // namespace
