@@ -2,7 +2,7 @@
 %% nodes. bench/contest prints it, ant_farm_SUITE asserts it.
 -module(ant_farm_contest).
 
--export([main/0, play/1, median/1]).
+-export([main/0, play/1, median/1, with_epmd/1]).
 -export_type([round/0]).
 
 -type round() :: #{seed := integer(), connected := cost(), isolated := cost(),
@@ -110,6 +110,7 @@ start_node(Name) ->
     Node.
 
 %% An epmd of our own, so that nobody else's is used, started or stopped.
+-spec with_epmd(fun(() -> Result)) -> Result.
 with_epmd(Fun) ->
     {ok, Socket} = gen_tcp:listen(0, [{ip, {127, 0, 0, 1}}]),
     {ok, Port} = inet:port(Socket),
