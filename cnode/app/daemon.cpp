@@ -52,6 +52,15 @@ Daemon::Daemon(asio::io_context& io, Config config, dist::NodeConfig node,
       topology_(*database_, cipher_, manager_, node_, events_, clock_),
       agents_(io.get_executor(), node_, config_.agents.interval),
       commands_(*database_, topology_, manager_, clock_),
+      hosts_(io.get_executor(), workers_,
+             {config_.data_dir / "ssh", config_.ssh.key, config_.ssh.host_keys == "strict"}),
+      catalogue_(orchestration::CatalogueRows(*database_, cipher_), hosts_,
+                 config_.data_dir / "releases"),
+      providers_(
+          catalogue_, [this] { return hosts_.public_key(); }, clock_),
+      releases_(catalogue_, orchestration::ReleaseStore(workers_, config_.data_dir / "releases"),
+                clock_),
+      families_(catalogue_, clock_),
       subscribers_(io.get_executor(), node_, events_),
       erlang_door_(io.get_executor(), node_, table_),
       rest_door_(io.get_executor(), table_, events_, token_, clock_, server_options(config_)) {
@@ -61,6 +70,9 @@ Daemon::Daemon(asio::io_context& io, Config config, dist::NodeConfig node,
   table_.add(rest_door_.ticket_operation());
   table_.add(topology_.operations());
   table_.add(commands_.operations());
+  table_.add(providers_.operations());
+  table_.add(releases_.operations());
+  table_.add(families_.operations());
   manager_.attach(node_, agents_, topology_);
   agents_.on_sample([this](const std::string& node, const std::string&, const etf::Term& sample) {
     topology_.node_vitals(node, sample);
@@ -73,6 +85,7 @@ Task<> Daemon::start() {
   CO_TRYV(co_await node_.start());
   erlang_door_.open();
   CO_TRYV(co_await topology_.start());
+  CO_TRYV(co_await catalogue_.start());
   CO_TRYV(rest_door_.listen());
   co_return Result<>();
 }
@@ -88,6 +101,7 @@ asio::awaitable<void> Daemon::stop() {
   events_.close();
   subscribers_.running().cancel();
   co_await subscribers_.running().join();
+  co_await hosts_.close();
   co_await manager_.stop();
   co_await agents_.stop();
   co_await node_.stop();

@@ -14,6 +14,9 @@
 #include "mesh/manager.h"
 #include "ops/table.h"
 #include "services/commands/commands.h"
+#include "services/orchestration/families.h"
+#include "services/orchestration/providers.h"
+#include "services/orchestration/releases.h"
 #include "services/topology/topology.h"
 #include "store/cipher.h"
 #include "store/database.h"
@@ -54,6 +57,11 @@ class Daemon {
   topology::Topology topology_;
   mesh::Agents agents_;
   commands::Commands commands_;
+  drivers::Hosts hosts_;
+  orchestration::Catalogue catalogue_;
+  orchestration::Providers providers_;
+  orchestration::Releases releases_;
+  orchestration::Families families_;
   doors::dist::Subscribers subscribers_;
   doors::dist::Door erlang_door_;
   doors::rest::Server rest_door_;
