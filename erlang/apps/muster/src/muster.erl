@@ -13,8 +13,8 @@
 -export([run/1, list_runs/1, get_run/1]).
 -export([create_provider/1, list_providers/1, get_provider/1, update_provider/1,
          delete_provider/1, ssh_key/0, create_release/1, upload_release/1, update_release/1,
-         list_releases/1, get_release/1, delete_release/1, create_node_family/1, update_node_family/1,
-         delete_node_family/1, orch_list_node_families/1, orch_get_node_family/1, set_release/1,
+         list_releases/1, get_release/1, delete_release/1, create_node_family/1,
+         update_node_family/1, delete_node_family/1, orch_list_node_families/1, orch_get_node_family/1, set_release/1,
          set_firewall/1, add_domain/1, list_domains/1, delete_domain/1, deploy_nodes/1,
          orch_list_nodes/1, orch_get_node/1, start_node/1, stop_node/1, restart_node/1,
          retry_node/1, delete_node/1, start_family/1, stop_family/1, restart_family/1,
@@ -105,7 +105,7 @@ openapi() -> call(muster, openapi, #{}).
 -spec ticket() -> reply().
 ticket() -> call(muster, ticket, #{}).
 
-%% @doc Sends events to `pid', by default the caller: `{muster_event, Topic, Map}'; `topics' chooses.
+%% @doc Sends the events of `topics' to `pid', by default the caller, as `{muster_event, Topic, Map}'.
 -spec subscribe(args()) -> reply().
 subscribe(Args) -> call(muster, subscribe, Args).
 
@@ -211,7 +211,7 @@ get_release(Args) -> call(orchestration, get_release, Args).
 -spec delete_release(args()) -> reply().
 delete_release(Args) -> call(orchestration, delete_release, Args).
 
-%% @doc A family of nodes to deploy: release, firewall, domains, bootstrap, in one request or step by step.
+%% @doc A family of nodes to deploy: release, firewall, domains, bootstrap, at once or step by step.
 -spec create_node_family(args()) -> reply().
 create_node_family(Args) -> call(orchestration, create_node_family, Args).
 

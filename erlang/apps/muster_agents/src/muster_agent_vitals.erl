@@ -1,10 +1,10 @@
 %% Agent "vitals": tells the daemon every N seconds how the node it sits in is doing.
 %%
-%% Cost for the host: two processes (6 kB between samples), one registered name (the module's), one timer and one
-%% monitor per daemon, and about 50 microseconds and one message of 400 bytes per daemon and interval.
-%% Worst case: 16 daemons, one sample a second each. A full link or a long mailbox costs samples,
-%% never the host's time: sending neither waits nor connects, and the heap is capped at 1 MB. It sets
-%% no flags, tables, handlers or traces, and calls kernel and stdlib of OTP 22 to 29 only.
+%% Cost for the host: two processes (6 kB between samples), one registered name (the module's), one
+%% timer and one monitor per daemon; per daemon and interval about 50 microseconds and one message of
+%% 400 bytes. Worst case: 16 daemons, one sample a second each. A full link or a long mailbox costs
+%% samples, never the host's time: sending neither waits nor connects, and the heap is capped at 1 MB.
+%% It sets no flags, tables, handlers or traces, and calls kernel and stdlib of OTP 22 to 29 only.
 %%
 %% A daemon leases the agent with start/1. The lease ends with the daemon's process, its node, or
 %% {muster_agent_release, Pid} from it. With the last lease the agent ends, and so it does when it is
