@@ -7,7 +7,8 @@
 -module(muster).
 
 -export([daemon/0, await/1, call/3, call/4]).
--export([echo/1, help/0, health/0, openapi/0, ticket/0, subscribe/1, unsubscribe/1]).
+-export([echo/1, help/0, health/0, openapi/0, ticket/0, events/1, subscribe/1,
+         unsubscribe/1]).
 -export([add_node/1, remove_node/1, get_node/1, list_nodes/1, discover_nodes/1, update_node/1,
          list_node_families/1, get_node_family/1]).
 -export([run/1, list_runs/1, get_run/1]).
@@ -104,6 +105,10 @@ openapi() -> call(muster, openapi, #{}).
 %% @doc A one-use ticket that opens the WebSocket of the events.
 -spec ticket() -> reply().
 ticket() -> call(muster, ticket, #{}).
+
+%% @doc The events of `topics' that followed `since', without a subscription.
+-spec events(args()) -> reply().
+events(Args) -> call(muster, events, Args).
 
 %% @doc Sends the events of `topics' to `pid', by default the caller, as `{muster_event, Topic, Map}'.
 -spec subscribe(args()) -> reply().

@@ -1,5 +1,5 @@
 %% The sidecar with a stand-in for the daemon, the facade with stand-ins for its services, and both
-%% with the real daemon when MUSTER_EXECUTABLE names one.
+%% with the real daemon where there is one.
 -module(muster_SUITE).
 -include_lib("common_test/include/ct.hrl").
 -include_lib("stdlib/include/assert.hrl").
@@ -39,9 +39,9 @@ init_per_suite(Config) -> [{epmd, muster_test_nodes:start_epmd()} | Config].
 end_per_suite(Config) -> muster_test_nodes:stop_epmd(?config(epmd, Config)).
 
 init_per_group(real_daemon, Config) ->
-    case os:getenv("MUSTER_EXECUTABLE", "") of
-        "" -> {skip, "MUSTER_EXECUTABLE names no daemon"};
-        Executable -> [{executable, filename:absname(Executable)} | Config]
+    case muster_test_nodes:daemon() of
+        {ok, Executable} -> [{executable, Executable} | Config];
+        {skip, Why} -> {skip, Why}
     end;
 init_per_group(sidecar, Config) ->
     [{executable, filename:join(?config(data_dir, Config), "fake_muster")} | Config];

@@ -1,5 +1,5 @@
 %% Somebody else's release: examples/sample_release, copied out of the repository, built without a
-%% network, started, and asked to deploy a node. The last needs the real daemon (MUSTER_EXECUTABLE).
+%% network, started, and asked to deploy a node. The last needs the real daemon.
 -module(sample_release_SUITE).
 -include_lib("common_test/include/ct.hrl").
 -include_lib("stdlib/include/assert.hrl").
@@ -29,9 +29,9 @@ init_per_suite(Config) ->
 end_per_suite(Config) -> muster_test_nodes:stop_epmd(?config(epmd, Config)).
 
 init_per_testcase(deploys_a_node_from_its_own_shell, Config) ->
-    case os:getenv("MUSTER_EXECUTABLE", "") of
-        "" -> {skip, "MUSTER_EXECUTABLE names no daemon"};
-        Executable -> [{executable, filename:absname(Executable)} | Config]
+    case muster_test_nodes:daemon() of
+        {ok, Executable} -> [{executable, Executable} | Config];
+        {skip, Why} -> {skip, Why}
     end;
 init_per_testcase(_, Config) ->
     Config.

@@ -2,7 +2,7 @@
 %% input, so the test itself is in no mesh, and a killed one is noticed.
 -module(muster_test_nodes).
 
--export([start_epmd/0, stop_epmd/1, start/2, stop/1, kill/1, name/1, until/2, until/3]).
+-export([start_epmd/0, stop_epmd/1, start/2, stop/1, kill/1, name/1, until/2, until/3, daemon/0]).
 -export_type([epmd/0]).
 
 -opaque epmd() :: {Port :: string(), OldPort :: string() | false}.
@@ -51,6 +51,14 @@ kill(Node) ->
 
 -spec name(pid()) -> node().
 name(Node) -> peer:call(Node, erlang, node, []).
+
+%% The real daemon's executable: MUSTER_EXECUTABLE, or `muster` in PATH. Otherwise why to skip.
+-spec daemon() -> {ok, file:filename()} | {skip, string()}.
+daemon() ->
+    case os:getenv("MUSTER_EXECUTABLE", os:find_executable("muster")) of
+        Executable when is_list(Executable), Executable =/= "" -> {ok, filename:absname(Executable)};
+        _ -> {skip, "no daemon: neither MUSTER_EXECUTABLE nor `muster` in PATH"}
+    end.
 
 %% Asks again until the answer is as expected; fails with the last answer after 10 seconds.
 -spec until(Expected :: term(), fun(() -> term())) -> ok.
