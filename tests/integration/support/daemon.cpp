@@ -9,15 +9,11 @@
 #include "ports.h"
 
 namespace muster::test {
-namespace {
 
-/// The one built beside the tests, or another build's (with a sanitizer) named in the environment.
-std::string binary() {
+std::string muster_binary() {
   const char* other = std::getenv("MUSTER_BINARY");
   return other == nullptr ? MUSTER_BINARY : other;
 }
-
-}  // namespace
 
 Daemon::Daemon(const Epmd& epmd, DaemonOptions options)
     : epmd_(epmd), options_(std::move(options)), http_port_(free_port()) {
@@ -45,7 +41,7 @@ std::string Daemon::token() const {
 
 void Daemon::start() {
   Command command;
-  command.argv = {binary(),        "serve",
+  command.argv = {muster_binary(), "serve",
                   "--name",        name(),
                   "--cookie-file", dir_ / "cookie",
                   "--data-dir",    data_dir(),

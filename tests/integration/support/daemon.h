@@ -15,6 +15,10 @@
 
 namespace muster::test {
 
+/// The program built beside the tests, or another build's (with a sanitizer) named in the
+/// environment variable MUSTER_BINARY.
+std::string muster_binary();
+
 struct DaemonOptions {
   std::string name = "muster@127.0.0.1";
   std::string cookie = "cookie";
