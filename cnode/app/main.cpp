@@ -16,7 +16,6 @@ int main(int argc, char** argv) {
   int exit_code = 0;
   muster::app::add_serve(app, exit_code);
   muster::cli::add_commands(app, exit_code, &muster::app::default_data_dir);
-  muster::cli::add_commands(app, exit_code, &muster::app::default_data_dir);
   CLI11_PARSE(app, argc, argv);
   return exit_code;
 }
