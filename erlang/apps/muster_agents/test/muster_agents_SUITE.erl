@@ -18,11 +18,14 @@
 -export([beams_are_reproducible/1, beams_are_stripped_and_named_by_version/1,
          beams_use_kernel_and_stdlib_only/1]).
 -export([works_on_otp_23/1, works_on_otp_27/1, works_on_otp_29/1]).
+-export([the_daemon_is_killed/1, the_node_is_removed/1, the_agent_is_killed/1,
+         a_node_marked_none_gets_nothing/1, two_real_daemons/1]).
 %% Called on the peers.
 -export([snapshot/0, load/2, lease/3, come_and_go/3, agent_of/1, agent_of/2,
          flood/1, call_and_kill/2]).
 
-all() -> [{group, beams}, {group, otp25}, {group, otp22}, {group, other_releases}].
+all() -> [{group, beams}, {group, otp25}, {group, otp22}, {group, other_releases},
+          {group, real_daemon}].
 
 groups() ->
     Cases = [sends_samples, leaves_when_released, leaves_when_the_daemon_is_killed,
@@ -35,7 +38,9 @@ groups() ->
                   beams_use_kernel_and_stdlib_only]},
      {otp25, [], Cases},
      {otp22, [], Cases},
-     {other_releases, [], [works_on_otp_23, works_on_otp_27, works_on_otp_29]}].
+     {other_releases, [], [works_on_otp_23, works_on_otp_27, works_on_otp_29]},
+     {real_daemon, [], [the_daemon_is_killed, the_node_is_removed, the_agent_is_killed,
+                        a_node_marked_none_gets_nothing, two_real_daemons]}].
 
 init_per_suite(Config) ->
     Epmd = muster_test_nodes:start_epmd(),
@@ -46,6 +51,11 @@ end_per_suite(Config) -> muster_test_nodes:stop_epmd(?config(epmd, Config)).
 
 init_per_group(Group, Config) when Group =:= beams; Group =:= other_releases ->
     Config;
+init_per_group(real_daemon, Config) ->
+    case muster_test_nodes:daemon() of
+        {ok, Executable} -> [{executable, Executable} | Config];
+        {skip, Why} -> {skip, Why}
+    end;
 init_per_group(Group, Config) ->
     "otp" ++ First = atom_to_list(Group),
     [Agent] = [A || #{agent := "vitals", first := F} = A <- ?config(agents, Config), F =:= First],
@@ -53,11 +63,22 @@ init_per_group(Group, Config) ->
 
 end_per_group(_, _) -> ok.
 
-init_per_testcase(_, Config) ->
-    case ?config(agent, Config) of
-        undefined ->
+init_per_testcase(Case, Config) ->
+    case {?config(executable, Config), ?config(agent, Config)} of
+        {undefined, undefined} ->
             Config;
-        Agent ->
+        {Executable, undefined} ->
+            Managed = muster_test_nodes:start("managed", []),
+            Shell = muster_test_nodes:start("shell", ["-hidden"]),
+            connect(Shell, Managed),
+            _ = snapshot_of(Managed),
+            true = peer:call(Shell, erlang, disconnect_node, [muster_test_nodes:name(Managed)]),
+            muster_test_nodes:until([], fun() -> peer:call(Managed, erlang, nodes, [connected]) end),
+            Dir = filename:join(?config(priv_dir, Config), Case),
+            [{managed, Managed}, {shell, Shell}, {alone, snapshot_of(Managed)},
+             {real, start_daemon(Executable, filename:join(Dir, "one"))},
+             {case_dir, Dir} | Config];
+        {undefined, Agent} ->
             Managed = muster_test_nodes:start("managed", []),
             Daemon = muster_test_nodes:start("daemon", ["-hidden"]),
             %% The first snapshot loads what it needs; only then can two be compared.
@@ -72,8 +93,9 @@ init_per_testcase(_, Config) ->
     end.
 
 end_per_testcase(_, Config) ->
-    [muster_test_nodes:stop(?config(Key, Config)) || Key <- [managed, daemon],
+    [muster_test_nodes:stop(?config(Key, Config)) || Key <- [managed, daemon, shell],
                                                      ?config(Key, Config) =/= undefined],
+    [stop_daemon(?config(real, Config)) || ?config(real, Config) =/= undefined],
     ok.
 
 %%% Beams
@@ -285,6 +307,109 @@ coming_and_going_leaves_nothing(Config) ->
     [receive {'DOWN', Ref, process, Pid, Result} -> ?assertEqual(ok, Result) end
      || {Pid, Ref} <- Calls],
     same_as_before(Config).
+
+%%% The real daemon
+
+the_daemon_is_killed(Config) ->
+    #{pid := Pid} = watched(?config(real, Config), #{}, Config),
+    _ = os:cmd("kill -9 " ++ Pid),
+    same_as_alone(Config).
+
+the_node_is_removed(Config) ->
+    Daemon = watched(?config(real, Config), #{}, Config),
+    {ok, _} = ask(Daemon, topology, remove_node, #{id => managed_name(Config)}, Config),
+    same_as_alone(Config).
+
+%% It comes back, since the node is still watched, and leaves with the last lease as ever.
+the_agent_is_killed(Config) ->
+    Managed = ?config(managed, Config),
+    Daemon = watched(?config(real, Config), #{}, Config),
+    [Agent] = agents_in(Managed),
+    Pid = peer:call(Managed, erlang, whereis, [Agent]),
+    true = peer:call(Managed, erlang, exit, [Pid, kill]),
+    muster_test_nodes:until(true, fun() ->
+                                          New = peer:call(Managed, erlang, whereis, [Agent]),
+                                          is_pid(New) andalso New =/= Pid
+                                  end),
+    {ok, _} = ask(Daemon, topology, remove_node, #{id => managed_name(Config)}, Config),
+    same_as_alone(Config).
+
+a_node_marked_none_gets_nothing(Config) ->
+    Daemon = watched(?config(real, Config), #{agents => none}, Config),
+    timer:sleep(1000),
+    [] = agents_in(?config(managed, Config)),
+    {ok, _} = ask(Daemon, topology, update_node,
+                  #{id => managed_name(Config), agents => all}, Config),
+    muster_test_nodes:until(1, fun() -> length(agents_in(?config(managed, Config))) end),
+    {ok, _} = ask(Daemon, topology, update_node,
+                  #{id => managed_name(Config), agents => none}, Config),
+    muster_test_nodes:until([], fun() -> agents_in(?config(managed, Config)) end).
+
+two_real_daemons(Config) ->
+    #{pid := Pid} = watched(?config(real, Config), #{}, Config),
+    Second = start_daemon(?config(executable, Config),
+                          filename:join(?config(case_dir, Config), "two")),
+    try
+        #{pid := Pid2} = watched(Second, #{}, Config),
+        [Agent] = agents_in(?config(managed, Config)),
+        Agent1 = peer:call(?config(managed, Config), erlang, whereis, [Agent]),
+        _ = os:cmd("kill -9 " ++ Pid),
+        timer:sleep(1000),
+        ?assertEqual(Agent1, peer:call(?config(managed, Config), erlang, whereis, [Agent])),
+        _ = os:cmd("kill -9 " ++ Pid2),
+        same_as_alone(Config)
+    after
+        stop_daemon(Second)
+    end.
+
+start_daemon(Executable, Dir) ->
+    CookieFile = filename:join(Dir, "cookie"),
+    ok = filelib:ensure_dir(CookieFile),
+    ok = file:write_file(CookieFile, "test"),
+    ok = file:change_mode(CookieFile, 8#600),
+    Name = "muster_" ++ integer_to_list(erlang:unique_integer([positive])) ++ "@127.0.0.1",
+    Port = open_port({spawn_executable, Executable},
+                     [{args, ["serve", "--name", Name, "--cookie-file", CookieFile, "--data-dir",
+                              filename:join(Dir, "data"), "--http", "127.0.0.1:" ++ free_port(),
+                              "--exit-on-stdin-close"]}, stderr_to_stdout, exit_status]),
+    {os_pid, Pid} = erlang:port_info(Port, os_pid),
+    #{node => list_to_atom(Name), pid => integer_to_list(Pid), port => Port}.
+
+stop_daemon(#{pid := Pid}) -> os:cmd("kill -9 " ++ Pid).
+
+free_port() ->
+    {ok, Socket} = gen_tcp:listen(0, [{ip, {127, 0, 0, 1}}]),
+    {ok, Port} = inet:port(Socket),
+    ok = gen_tcp:close(Socket),
+    integer_to_list(Port).
+
+%% The daemon watches the managed node, which is UP and has its agent, if it may.
+watched(Daemon, Options, Config) ->
+    muster_test_nodes:until({ok, hello},
+                            fun() -> ask(Daemon, muster, echo, hello, Config) end, 30000),
+    {ok, _} = ask(Daemon, topology, add_node, Options#{name => managed_name(Config)}, Config),
+    muster_test_nodes:until('UP', fun() ->
+                                          {ok, #{state := State}} =
+                                              ask(Daemon, topology, get_node,
+                                                  #{id => managed_name(Config)}, Config),
+                                          State
+                                  end, 30000),
+    case Options of
+        #{agents := none} -> ok;
+        #{} -> muster_test_nodes:until(1, fun() -> length(agents_in(?config(managed, Config))) end)
+    end,
+    Daemon.
+
+ask(#{node := Node}, Service, Operation, Args, Config) ->
+    try peer:call(?config(shell, Config), gen_server, call, [{Service, Node}, {Operation, Args}])
+    catch exit:Reason -> {exit, Reason}
+    end.
+
+agents_in(Managed) ->
+    [Name || Name <- peer:call(Managed, erlang, registered, []),
+             lists:prefix("muster_agent_", atom_to_list(Name))].
+
+managed_name(Config) -> muster_test_nodes:name(?config(managed, Config)).
 
 %%% On the peers
 
