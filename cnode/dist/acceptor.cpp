@@ -80,11 +80,11 @@ boost::asio::awaitable<void> Acceptor::run(Listener& listener) {
       continue;
     }
     is_short = false;
-    if (unauthenticated_.size() >= core_->config.limits.incoming) {
+    if (unauthenticated_->size() >= core_->config.limits.incoming) {
       // Who knows the cookie is through in milliseconds; the oldest does not.
       boost::system::error_code ignored;
-      unauthenticated_.front()->close(ignored);
-      unauthenticated_.pop_front();
+      unauthenticated_->front()->close(ignored);
+      unauthenticated_->pop_front();
     }
     group_.spawn("incoming node", serve(std::move(socket)));
   }
@@ -106,12 +106,12 @@ boost::asio::awaitable<void> Acceptor::serve(Channel::Socket socket) {
 Task<> Acceptor::let_in(Channel channel) {
   Deadline deadline(core_->context, channel.socket(), core_->config.times.handshake);
   struct Listed {
-    std::list<Channel::Socket*>& list;
+    std::shared_ptr<Sockets> list;
     Channel::Socket* socket;
-    Listed(std::list<Channel::Socket*>& l, Channel::Socket* s) : list(l), socket(s) {
-      list.push_back(socket);
+    Listed(std::shared_ptr<Sockets> l, Channel::Socket* s) : list(std::move(l)), socket(s) {
+      list->push_back(socket);
     }
-    ~Listed() { list.remove(socket); }
+    ~Listed() { list->remove(socket); }
   } listed(unauthenticated_, &channel.socket());
   auto ec = co_await channel.wait(Channel::Socket::wait_read);
   unsigned char first = 0;

@@ -43,7 +43,8 @@ class Acceptor {
   TaskGroup& group_;
   std::vector<Listener> listeners_;
   std::uint16_t port_ = 0;
-  std::list<Channel::Socket*> unauthenticated_;  ///< the oldest first
+  using Sockets = std::list<Channel::Socket*>;
+  const std::shared_ptr<Sockets> unauthenticated_ = std::make_shared<Sockets>();  ///< oldest first
   LogLimit refusals_;
 };
 

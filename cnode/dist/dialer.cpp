@@ -32,16 +32,16 @@ bool is_worth_another(const Error& error) {
 }  // namespace
 
 Dialer::Dialer(std::shared_ptr<NodeCore> core, TaskGroup& group)
-    : core_(std::move(core)), group_(group) {}
+    : core_(std::move(core)), group_(group), dials_(std::make_shared<Dials>()) {}
 
 Task<std::shared_ptr<Link>> Dialer::connect(std::string peer) {
   if (!is_node_name(peer)) co_return Error(Errc::bad_request, "'" + peer + "' is no node name");
   if (auto up = core_->links.find(peer); up != core_->links.end()) co_return up->second;
   if (peer == core_->self_for(peer)->name) co_return failed(LinkError::not_allowed, "that is us");
-  auto found = dials_.find(peer);
-  auto dial = found != dials_.end() ? found->second : std::make_shared<Dial>(core_->context);
-  if (found == dials_.end()) {
-    dials_.emplace(peer, dial);
+  auto found = dials_->find(peer);
+  auto dial = found != dials_->end() ? found->second : std::make_shared<Dial>(core_->context);
+  if (found == dials_->end()) {
+    dials_->emplace(peer, dial);
     group_.spawn("dial " + peer, run(peer, dial));
   }
   auto [ec] = co_await dial->done.async_wait(waits);
@@ -51,13 +51,13 @@ Task<std::shared_ptr<Link>> Dialer::connect(std::string peer) {
 
 boost::asio::awaitable<void> Dialer::run(std::string peer, DialPtr dial) {
   struct Unwound {  // a cancelled dial must not leave callers waiting
-    Dialer& dialer;
+    std::shared_ptr<Dials> dials;
     const std::string& peer;
     DialPtr dial;
     ~Unwound() {
-      if (!dial->result) dialer.finish(peer, failed(LinkError::dropped, "dialling was given up"));
+      if (!dial->result) finish(*dials, peer, failed(LinkError::dropped, "dialling was given up"));
     }
-  } unwound{*this, peer, dial};
+  } unwound{dials_, peer, dial};
   auto result = co_await this->dial(peer, dial);
   if (dial->result) co_return;
   if (!result && dial->is_yielding) {  // the peer's own connection is on its way
@@ -73,7 +73,7 @@ boost::asio::awaitable<void> Dialer::run(std::string peer, DialPtr dial) {
     result = failed(LinkError::timeout, "the peer's own connection did not come");
   }
   if (!result) result = std::move(result).error().context("connect to " + peer);
-  finish(peer, std::move(result));
+  finish(*dials_, peer, std::move(result));
 }
 
 Task<std::shared_ptr<Link>> Dialer::dial(std::string peer, DialPtr dial) {
@@ -202,18 +202,18 @@ Task<std::shared_ptr<Link>> Dialer::shake_hands(std::string peer, DialPtr dial, 
   }
 }
 
-void Dialer::finish(std::string_view peer, LinkResult result) {
-  auto found = dials_.find(peer);
-  if (found == dials_.end()) return;
+void Dialer::finish(Dials& dials, std::string_view peer, LinkResult result) {
+  auto found = dials.find(peer);
+  if (found == dials.end()) return;
   auto dial = found->second;
-  dials_.erase(found);
+  dials.erase(found);
   dial->result = std::move(result);
   dial->done.cancel();
 }
 
 void Dialer::yield(std::string_view peer) {
-  auto found = dials_.find(peer);
-  if (found == dials_.end()) return;
+  auto found = dials_->find(peer);
+  if (found == dials_->end()) return;
   found->second->is_yielding = true;
   boost::system::error_code ignored;
   if (found->second->socket) found->second->socket->close(ignored);
@@ -221,12 +221,12 @@ void Dialer::yield(std::string_view peer) {
 
 void Dialer::connected(const std::shared_ptr<Link>& link) {
   yield(link->peer());
-  finish(link->peer(), link);
+  finish(*dials_, link->peer(), link);
 }
 
 void Dialer::abandon(std::string_view peer) {
   yield(peer);
-  finish(peer, failed(LinkError::dropped, "dialling was given up"));
+  finish(*dials_, peer, failed(LinkError::dropped, "dialling was given up"));
 }
 
 }  // namespace muster::dist

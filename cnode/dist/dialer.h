@@ -23,7 +23,7 @@ class Dialer {
   Dialer(std::shared_ptr<NodeCore> core, TaskGroup& group);
 
   Task<std::shared_ptr<Link>> connect(std::string peer);
-  bool is_dialling(std::string_view peer) const { return dials_.find(peer) != dials_.end(); }
+  bool is_dialling(std::string_view peer) const { return dials_->find(peer) != dials_->end(); }
   /// The peer's own connection is preferred: ours is closed, and its callers wait for the other.
   void yield(std::string_view peer);
   /// A connection of the peer's has become a link.
@@ -54,11 +54,12 @@ class Dialer {
   Task<std::shared_ptr<Link>> shake_hands(std::string peer, DialPtr dial, Channel channel,
                                           PeerSettings settings, int version);
   Task<std::vector<Address>> resolve(std::string host);
-  void finish(std::string_view peer, Result<std::shared_ptr<Link>> result);
+  using Dials = ByName<DialPtr>;
+  static void finish(Dials& dials, std::string_view peer, Result<std::shared_ptr<Link>> result);
 
   std::shared_ptr<NodeCore> core_;
   TaskGroup& group_;
-  ByName<DialPtr> dials_;
+  const std::shared_ptr<Dials> dials_;  ///< shared with dials that are unwound late
   struct Resolved {
     std::vector<Address> addresses;
     std::chrono::steady_clock::time_point until;
