@@ -17,6 +17,7 @@ struct Options {
   std::filesystem::path (*default_data_dir)();
   int* exit_code;
   bool as_json = false;
+  bool is_events = false;
   std::string operation;
   std::vector<std::string> words;
   std::string wanted_state;
@@ -118,9 +119,12 @@ Result<> show_events(Client& client, const Options& options) {
   });
 }
 
-Result<> show_openapi(Client& client, const Options&) {
+Result<> show_openapi(Client& client, const Options& options) {
   TRY(auto document, client.get("/api/openapi.json"));
-  std::cout << pretty(document) << '\n';
+  if (options.is_events)
+    std::cout << render_events(document.as_object());
+  else
+    std::cout << pretty(document) << '\n';
   return {};
 }
 
@@ -178,7 +182,8 @@ void add_commands(CLI::App& app, int& exit_code, std::filesystem::path (*default
   events->add_option("topics", options->topics, "All when absent: topology, alarms.raised, …");
   events->add_option("--since", options->since, "Begin after this sequence number");
 
-  add(app, options, "openapi", "Prints the OpenAPI document of the daemon", &show_openapi);
+  auto* openapi = add(app, options, "openapi", "Prints the OpenAPI document", &show_openapi);
+  openapi->add_flag("--events", options->is_events, "The list of events instead (Markdown)");
 }
 
 }  // namespace muster::cli

@@ -4,6 +4,7 @@
 #include <map>
 
 #include "ops/convert.h"
+#include "ops/openapi.h"
 
 namespace muster::cli {
 namespace {
@@ -128,6 +129,43 @@ std::string render(const json::value& value) {
       rows.push_back({std::string(pair.key()) + ':', cell(pair.value())});
   }
   return columns(rows) + tables;
+}
+
+std::string render_events(const json::object& openapi) {
+  std::string out =
+      "# Events\n\n"
+      "Made by `muster openapi --events`; do not edit. The WebSocket `/api/events` sends each "
+      "event "
+      "as a text frame\n`{\"topic\", \"seq\", \"at\", \"data\"}`; `muster.subscribe` as the "
+      "message "
+      "`{muster_event, Topic, #{seq, at, data}}`; `GET /api/events`\n(`muster.events`) as a list. "
+      "`seq` counts up from 1 in the daemon's life; `since=seq` goes on after it. Events that are "
+      "missing\n(a slow listener, a `since` that is too old) are announced in their place by the "
+      "topic `gap` with `lost`, their number; 0 where\nnobody knows it. A listener names topics "
+      "(`topology.node_state`), or their first part (`topology`), or none for all.\n";
+  auto& events = openapi.at("x-muster-events").as_object();
+  auto& schemas = openapi.at("components").at("schemas").as_object();
+  std::map<std::string_view, const json::object*> sorted;
+  for (auto& pair : events) sorted.emplace(pair.key(), &pair.value().as_object());
+  for (auto& [topic, event] : sorted) {
+    out += fmt::format("\n## {}\n\n{}.\n\n| data | |\n|---|---|\n", topic,
+                       event->at("description").as_string().c_str());
+    auto* schema = &event->at("schema").as_object();
+    if (auto* reference = schema->if_contains("$ref")) {
+      std::string name(reference->as_string());
+      schema = &schemas.at(name.substr(name.rfind('/') + 1)).as_object();
+    }
+    auto* required = schema->if_contains("required");
+    for (auto& member : schema->at("properties").as_object()) {
+      json::value name(member.key());
+      static const json::array none;
+      auto& list = required ? required->as_array() : none;
+      bool is_optional = std::find(list.begin(), list.end(), name) == list.end();
+      out += fmt::format("| `{}` | {}{} |\n", std::string_view(member.key()),
+                         ops::in_words(member.value().as_object()), is_optional ? ", if any" : "");
+    }
+  }
+  return out;
 }
 
 std::string render_operations(const std::vector<ops::Help>& help) {

@@ -16,6 +16,9 @@ std::string render(const json::value& value);
 /// Indented JSON with the keys in order: what is kept in files and compared.
 std::string pretty(const json::value& value);
 
+/// schemas/events.md out of an OpenAPI document of the daemon.
+std::string render_events(const json::object& openapi);
+
 /// Rows of cells in columns, the first row being the head.
 std::string columns(const std::vector<std::vector<std::string>>& rows);
 

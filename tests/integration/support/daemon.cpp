@@ -88,7 +88,24 @@ HttpReply Daemon::rest_raw(const std::string& method, const std::string& path,
   request.headers = {"Authorization: Bearer " + token()};
   if (!content_type.empty()) request.headers.push_back("Content-Type: " + content_type);
   request.body = body;
-  return http(request);
+  auto reply = http(request);
+  if (reply.status != 0 && method != "HEAD") {
+    const auto wrong =
+        openapi().check(method, path.substr(0, path.find('?')), reply.status, reply.json);
+    EXPECT_EQ(wrong, "") << method << " " << path
+                         << " does not answer as documented: " << reply.text;
+  }
+  return reply;
+}
+
+const OpenApi& Daemon::openapi() const {
+  if (!openapi_) {
+    HttpRequest request;
+    request.url = url("/api/openapi.json");
+    request.headers = {"Authorization: Bearer " + token()};
+    openapi_.emplace(http(request).json);
+  }
+  return *openapi_;
 }
 
 }  // namespace muster::test

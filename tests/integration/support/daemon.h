@@ -10,6 +10,7 @@
 
 #include "epmd.h"
 #include "http.h"
+#include "openapi.h"
 #include "process.h"
 #include "temp_dir.h"
 
@@ -51,6 +52,9 @@ class Daemon {
   /// SIGTERM. True when it ended with exit code 0 within ten seconds.
   bool stop();
 
+  /// Its OpenAPI document; every reply that rest() and rest_raw() see is checked against it.
+  const OpenApi& openapi() const;
+
   /// A request with the admin token; `body` is sent as JSON unless it is null.
   HttpReply rest(const std::string& method, const std::string& path,
                  const boost::json::value& body = nullptr) const;
@@ -65,6 +69,7 @@ class Daemon {
   TempDir dir_;
   std::uint16_t http_port_;
   std::unique_ptr<Process> process_;
+  mutable std::optional<OpenApi> openapi_;
 };
 
 }  // namespace muster::test
