@@ -62,7 +62,8 @@ deploys_a_node_from_its_own_shell(Config) ->
     Port = open_port({spawn_executable, filename:join([built(Config), "bin", "sample_release"])},
                      [{args, ["foreground"]}, {env, env(Config)}, exit_status, stderr_to_stdout,
                       binary]),
-    Caller = muster_test_nodes:start("caller", ["-hidden", "-setcookie", "sample_cookie"]),
+    Caller = muster_test_nodes:start("caller", ["-hidden"]),
+    true = peer:call(Caller, erlang, set_cookie, [sample_cookie]),
     try
         Sample = list_to_atom(node_name()),
         Call = fun(M, F, A, Time) -> peer:call(Caller, rpc, call, [Sample, M, F, A], Time) end,
