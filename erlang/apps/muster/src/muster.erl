@@ -9,17 +9,16 @@
 -export([daemon/0, await/1, call/3, call/4]).
 -export([echo/1, help/0, health/0, openapi/0, ticket/0, events/1, subscribe/1,
          unsubscribe/1]).
--export([add_node/1, remove_node/1, get_node/1, list_nodes/1, discover_nodes/1, update_node/1,
-         list_node_families/1, get_node_family/1]).
+-export([add_node/1, remove_node/1, get_node/1, list_nodes/1, discover_nodes/1, update_node/1]).
 -export([run/1, list_runs/1, get_run/1]).
 -export([create_provider/1, list_providers/1, get_provider/1, update_provider/1,
          delete_provider/1, ssh_key/0, create_release/1, upload_release/1, update_release/1,
          list_releases/1, get_release/1, delete_release/1, create_node_family/1,
-         update_node_family/1, delete_node_family/1, orch_list_node_families/1, orch_get_node_family/1, set_release/1,
-         set_firewall/1, add_domain/1, list_domains/1, delete_domain/1, deploy_nodes/1,
-         orch_list_nodes/1, orch_get_node/1, start_node/1, stop_node/1, restart_node/1,
-         retry_node/1, delete_node/1, start_family/1, stop_family/1, restart_family/1,
-         delete_family_nodes/1]).
+         update_node_family/1, delete_node_family/1, list_node_families/1, get_node_family/1,
+         set_release/1, set_firewall/1, add_domain/1, list_domains/1, delete_domain/1,
+         deploy_nodes/1, orch_list_nodes/1, orch_get_node/1, start_node/1, stop_node/1,
+         restart_node/1, retry_node/1, delete_node/1, start_family/1, stop_family/1,
+         restart_family/1, delete_family_nodes/1]).
 -export_type([args/0, reply/0, problem/0]).
 
 -type args() :: #{atom() | binary() => term()} | [{atom() | binary(), term()}].
@@ -144,14 +143,6 @@ discover_nodes(Args) -> call(topology, discover_nodes, Args).
 -spec update_node(args()) -> reply().
 update_node(Args) -> call(topology, update_node, Args).
 
-%% @doc The families of nodes.
--spec list_node_families(args()) -> reply().
-list_node_families(Args) -> call(topology, list_node_families, Args).
-
-%% @doc One family with its nodes.
--spec get_node_family(args()) -> reply().
-get_node_family(Args) -> call(topology, get_node_family, Args).
-
 %%% commands
 
 %% @doc Applies `module', `function', `args' on `nodes' or a `family', and says what each answered.
@@ -228,13 +219,13 @@ update_node_family(Args) -> call(orchestration, update_node_family, Args).
 -spec delete_node_family(args()) -> reply().
 delete_node_family(Args) -> call(orchestration, delete_node_family, Args).
 
-%% @doc The families as they are deployed.
--spec orch_list_node_families(args()) -> reply().
-orch_list_node_families(Args) -> call(orchestration, list_node_families, Args).
+%% @doc The families: those that are deployed, and those of nodes that were added.
+-spec list_node_families(args()) -> reply().
+list_node_families(Args) -> call(orchestration, list_node_families, Args).
 
-%% @doc One family as it is deployed.
--spec orch_get_node_family(args()) -> reply().
-orch_get_node_family(Args) -> call(orchestration, get_node_family, Args).
+%% @doc One family.
+-spec get_node_family(args()) -> reply().
+get_node_family(Args) -> call(orchestration, get_node_family, Args).
 
 %% @doc The release of a family.
 -spec set_release(args()) -> reply().

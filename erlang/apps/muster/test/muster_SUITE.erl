@@ -324,7 +324,7 @@ facade() ->
 
 %% An operation's function: its name, except where topology has one of the same.
 function({orchestration, Operation}) ->
-    case lists:member(Operation, [list_nodes, get_node, list_node_families, get_node_family]) of
+    case lists:member(Operation, [list_nodes, get_node]) of
         true -> list_to_atom("orch_" ++ atom_to_list(Operation));
         false -> Operation
     end;

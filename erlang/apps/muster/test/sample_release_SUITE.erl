@@ -1,15 +1,15 @@
 %% Somebody else's release: examples/sample_release, copied out of the repository, built without a
-%% network, started, and asked to deploy a node. The last needs the real daemon.
+%% network, started, and asked to deploy nodes. The last needs the real daemon.
 -module(sample_release_SUITE).
 -include_lib("common_test/include/ct.hrl").
 -include_lib("stdlib/include/assert.hrl").
 
 -export([all/0, init_per_suite/1, end_per_suite/1, init_per_testcase/2, end_per_testcase/2]).
 -export([builds_without_a_network/1, does_not_start_without_the_daemon/1,
-         deploys_a_node_from_its_own_shell/1]).
+         deploys_nodes_from_its_own_shell/1]).
 
 all() -> [builds_without_a_network, does_not_start_without_the_daemon,
-          deploys_a_node_from_its_own_shell].
+          deploys_nodes_from_its_own_shell].
 
 %% Copies of the release and of ant_farm, with links followed as `cp -rL` does.
 init_per_suite(Config) ->
@@ -28,7 +28,7 @@ init_per_suite(Config) ->
 
 end_per_suite(Config) -> muster_test_nodes:stop_epmd(?config(epmd, Config)).
 
-init_per_testcase(deploys_a_node_from_its_own_shell, Config) ->
+init_per_testcase(deploys_nodes_from_its_own_shell, Config) ->
     case muster_test_nodes:daemon() of
         {ok, Executable} -> [{executable, Executable} | Config];
         {skip, Why} -> {skip, Why}
@@ -48,7 +48,7 @@ does_not_start_without_the_daemon(Config) ->
                env(Config) ++ [{"PATH", "/usr/bin:/bin"}]),
     ?assertNotEqual(nomatch, string:find(Said, "priv/muster")).
 
-deploys_a_node_from_its_own_shell(Config) ->
+deploys_nodes_from_its_own_shell(Config) ->
     Priv = filename:join([?config(release, Config), "_checkouts", "muster", "priv", "muster"]),
     ok = filelib:ensure_dir(Priv),
     {ok, _} = file:copy(?config(executable, Config), Priv),
@@ -64,30 +64,39 @@ deploys_a_node_from_its_own_shell(Config) ->
                       binary]),
     Caller = muster_test_nodes:start("caller", ["-hidden"]),
     true = peer:call(Caller, erlang, set_cookie, [sample_cookie]),
+    Sample = list_to_atom(node_name()),
+    Call = fun(M, F, A, Time) -> peer:call(Caller, rpc, call, [Sample, M, F, A], Time) end,
     try
-        Sample = list_to_atom(node_name()),
-        Call = fun(M, F, A, Time) -> peer:call(Caller, rpc, call, [Sample, M, F, A], Time) end,
-        muster_test_nodes:until(pong, fun() -> peer:call(Caller, net_adm, ping, [Sample]) end),
+        muster_test_nodes:until(pong, fun() -> peer:call(Caller, net_adm, ping, [Sample]) end,
+                                30000),
         ?assertEqual(ok, Call(muster, await, [30000], 40000)),
-        {ok, [Node]} = Call(sample, deploy, [Tarball, 1], 130000),
-        {ok, #{items := [#{name := Node, state := 'UP'}]}} =
-            Call(muster, orch_list_nodes, [#{family => ants}], 30000),
-        {ok, _} = Call(sample, remove, [], 30000),
-        muster_test_nodes:until({ok, []},
-                                fun() ->
-                                        {ok, #{items := Left}} =
-                                            Call(muster, orch_list_nodes, [#{}], 30000),
-                                        {ok, Left}
-                                end, 60000),
-        true = peer:call(Caller, erlang, monitor_node, [Sample, true]),
-        ok = Call(init, stop, [], 10000),
-        Output = until_exit(Port, []),
-        muster_test_nodes:until(nomatch, fun() -> string:find(os:cmd("epmd -names"), "sample") end),
-        ct:pal("~ts", [Output])
+        deploy(Call, Tarball)
     after
-        muster_test_nodes:stop(Caller),
-        stop_os_process(Port)
-    end.
+        %% Also after a failure: nothing is to be left running.
+        _ = Call(sample, remove, [], 30000),
+        Gone = fun() -> Call(muster, orch_list_nodes, [#{}], 30000) end,
+        try muster_test_nodes:until({ok, #{items => []}}, Gone, 60000)
+        after
+            _ = Call(init, stop, [], 10000),
+            ct:pal("~ts", [until_exit(Port, [])]),
+            muster_test_nodes:stop(Caller)
+        end
+    end,
+    muster_test_nodes:until(nomatch, fun() -> string:find(os:cmd("epmd -names"), "sample") end).
+
+deploy(Call, Tarball) ->
+    {ok, [_, _] = Nodes} = Call(sample, deploy, [Tarball, 2], 130000),
+    {ok, #{items := Items}} = Call(muster, orch_list_nodes, [#{family => ants}], 30000),
+    ?assertEqual([{Node, 'UP'} || Node <- lists:sort(Nodes)],
+                 lists:sort([{Node, State} || #{name := Node, state := State} <- Items])),
+    Command = #{family => ants, module => ant_farm, function => status},
+    muster_test_nodes:until([1, 1], fun() ->
+                                            {ok, Run} = Call(muster, run, [Command], 30000),
+                                            others_seen(Run)
+                                    end).
+
+%% How many other colonies each node said to see.
+others_seen(#{results := Results}) -> [Others || #{value := #{others := Others}} <- Results].
 
 %%% Helpers
 
