@@ -58,10 +58,19 @@ class Source {
   std::size_t at_ = 0;
 };
 
-/// SFTP on a channel of its own; close() before it goes.
+/// SFTP on a channel of its own; close() or abandon() before it goes.
 class Sftp {
  public:
   explicit Sftp(std::shared_ptr<Session> session) : session_(std::move(session)) {}
+  Sftp(const Sftp&) = delete;
+  Sftp& operator=(const Sftp&) = delete;
+  /// A session frees its channels, but not the files of an SFTP server; when it is lost, freeing
+  /// them does not wait.
+  ~Sftp() {
+    if (raw_ == nullptr || !session_->is_lost()) return;
+    if (handle_ != nullptr) libssh2_sftp_close_handle(handle_);
+    libssh2_sftp_shutdown(raw_);
+  }
 
   Task<> open(std::string name, std::uint64_t from) {
     {
