@@ -89,15 +89,17 @@ void describe_request(const Operation& operation, const std::vector<std::string>
   if (!required.empty()) out["requestBody"].as_object()["required"] = true;
 }
 
+/// `alias` counts the further paths of an operation; ids are unique in a document.
 json::object describe(const Operation& operation, const std::vector<std::string>& in_path,
-                      bool is_alias, Components& components) {
+                      std::size_t alias, Components& components) {
   auto& row = operation.row();
   json::object out{
       {"tags", {row.service}},
-      {"operationId", is_alias ? operation.full_name() + "_alias" : operation.full_name()},
+      {"operationId", alias == 0 ? operation.full_name()
+                                 : fmt::format("{}_alias{}", operation.full_name(), alias)},
       {"summary", row.doc},
       {"x-muster-role", to_json(row.role)}};
-  if (is_alias) out["deprecated"] = true;
+  if (alias > 0) out["deprecated"] = true;
   if (row.is_anonymous) out["security"] = json::array();
   describe_request(operation, in_path, components, out);
   json::object success{{"description", "success"}};
@@ -149,7 +151,7 @@ json::object openapi(const Table& table, const std::vector<Topic>& topics) {
         auto path = template_path(all[i], parameters);
         if (!paths.contains(path)) paths[path] = json::object();
         auto& entry = paths[path].as_object();
-        entry[lower(http.verb)] = describe(*operation, parameters, i > 0, components);
+        entry[lower(http.verb)] = describe(*operation, parameters, i, components);
       }
     }
   }

@@ -121,6 +121,15 @@ TEST_F(CatalogueDoors, TheSlidesBodiesMakeAFamilyAtOnce) {
   EXPECT_EQ(family["domains"].as_array().at(0).at("ssh_user"), "ubuntu");
 }
 
+TEST_F(CatalogueDoors, ChangesOnlyTheMembersGiven) {
+  post("/api/orch/node_families",
+       R"({"name": "f", "description": "a", "dist_ports": {"min": 1, "max": 2}})", 201);
+  auto changed = daemon.rest("PATCH", "/api/orch/node_families/f", {{"description", "b"}});
+  ASSERT_EQ(changed.status, 200) << changed.text;
+  EXPECT_EQ(changed.json.at("description"), "b");
+  EXPECT_EQ(changed.json.at("dist_ports").at("max"), 2);
+}
+
 TEST_F(CatalogueDoors, NothingSecretComesOut) {
   post("/api/orch/providers",
        R"({"name": "r", "type": "rackspace", "username": "u", "password": "sesame-1",

@@ -1,4 +1,7 @@
+#include <set>
+
 #include "catalogue_fixture.h"
+#include "ops/openapi.h"
 #include "services/orchestration/names.h"
 
 namespace muster::orchestration {
@@ -184,6 +187,16 @@ TEST_F(CatalogueOperations, AnAddedFamilyIsListedAndCanBeANeighbor) {
   EXPECT_EQ(neighbor.bootstrap.strategy, Strategy::distributed_erlang);
   EXPECT_EQ(refused("PATCH", "/api/orch/node_families/f1", {{"description", "x"}}).errc(),
             Errc::not_found);
+}
+
+TEST_F(CatalogueOperations, OpenApiGivesEveryPathAnIdOfItsOwn) {
+  auto document = ops::openapi(*table, {});
+  std::set<std::string> ids;
+  for (auto& [path, verbs] : document["paths"].as_object())
+    for (auto& [verb, operation] : verbs.as_object())
+      EXPECT_TRUE(ids.insert(std::string(operation.at("operationId").as_string())).second)
+          << verb << ' ' << path;
+  EXPECT_GT(ids.size(), 40u);
 }
 
 TEST(Names, PathsStayInsideTheRelease) {
