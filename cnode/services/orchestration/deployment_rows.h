@@ -28,26 +28,28 @@ struct HostRelease {
   Timestamp changed_at;
 };
 
-/// The tables deployed_nodes and host_releases. Owned by Engine; lives on the loop.
+/// The tables deployed_nodes and host_releases. Owned by app; lives on the loop. Writes are virtual
+/// for tests that let the daemon die around each of them.
 class DeploymentRows {
  public:
   /// Both outlive it.
   DeploymentRows(store::Database& database, const store::Cipher& cipher)
       : database_(database), cipher_(cipher) {}
+  virtual ~DeploymentRows() = default;
 
   Task<std::vector<Deployment>> nodes();
   Task<std::vector<HostRelease>> host_releases();
 
   /// All or none. Errors: conflict, where something that a row refers to was deleted meanwhile.
-  Task<> insert(std::vector<Deployment> nodes);
+  virtual Task<> insert(std::vector<Deployment> nodes);
   /// What changes in the life of a row: goal, reached, step.
-  Task<> update(Deployment node);
+  virtual Task<> update(Deployment node);
   /// The row goes; with `release`, in the same commit that one is written.
-  Task<> remove(std::string id, std::optional<HostRelease> release);
+  virtual Task<> remove(std::string id, std::optional<HostRelease> release);
 
   /// Makes or changes it.
-  Task<> put(HostRelease release);
-  Task<> remove(HostRelease release);
+  virtual Task<> put(HostRelease release);
+  virtual Task<> remove(HostRelease release);
 
  private:
   store::Database& database_;

@@ -108,6 +108,7 @@ std::string unpack(const std::string& id, const std::string& sha256, unsigned st
   std::string script = fmt::format(R"sh(set -e
 umask 077
 [ ! -e {0}/.muster/unpacked ] || exit 0
+[ -e {2} ] || {{ echo "the archive is not on the host"; exit 66; }}
 for old in .muster/unpack/{0}.*; do
 [ -e "$old" ] || continue
 mkdir -p .muster/trash

@@ -1,0 +1,318 @@
+#include "services/orchestration/engine.h"
+
+#include <fmt/format.h>
+
+#include "base/all.h"
+#include "base/backoff.h"
+#include "base/log.h"
+#include "base/random.h"
+#include "base/timeout.h"
+#include "services/orchestration/events.h"
+#include "services/orchestration/placement.h"
+#include "services/orchestration/steps.h"
+
+namespace muster::orchestration {
+
+using topology::NodeState;
+
+Engine::Engine(asio::any_io_executor executor, asio::thread_pool& pool, DeploymentRows& rows,
+               Catalogue& catalogue, FindHost find_host, NodeManager& manager, ops::EventBus& bus,
+               const Clock& clock, DeploySettings settings)
+    : executor_(executor),
+      rows_(rows),
+      catalogue_(catalogue),
+      manager_(manager),
+      bus_(bus),
+      clock_(clock),
+      archives_(rows, fleet_, catalogue, find_host, bus, clock),
+      runner_(pool, catalogue, find_host, manager, archives_, fleet_, clock, settings),
+      at_once_(settings.nodes_at_once),
+      tasks_(executor) {
+  catalogue_.set_uses(uses());
+}
+
+Task<> Engine::start() {
+  CO_TRY(auto rows, co_await rows_.nodes());
+  for (auto& row : rows) fleet_.add(std::move(row));
+  CO_TRY(auto unused, co_await archives_.start());
+  for (auto& release : unused)
+    tasks_.spawn("remove a release archive", remove_archive(std::move(release)));
+  for (auto& [id, node] : fleet_.all()) go_on(node);
+  co_return Result<>();
+}
+
+asio::awaitable<void> Engine::stop() {
+  is_stopping_ = true;
+  tasks_.cancel();
+  co_await tasks_.join();
+}
+
+Catalogue::Uses Engine::uses() const {
+  auto counted = [this](auto member) {
+    return [this, member](const std::string& key) -> std::string {
+      auto count = fleet_.count([&](const Deployment& row) { return row.*member == key; });
+      return count == 0 ? "" : fmt::format("{} deployed node{}", count, count == 1 ? "" : "s");
+    };
+  };
+  Catalogue::Uses uses;
+  uses.provider = counted(&Deployment::provider_id);
+  uses.family = counted(&Deployment::family_id);
+  uses.domain = counted(&Deployment::domain_id);
+  uses.archive = counted(&Deployment::sha256);
+  uses.node_count = [this](const std::string& id) { return fleet_.of_family(id).size(); };
+  return uses;
+}
+
+NodeState Engine::state_of(const Deployment& row) const {
+  if (row.status == StepStatus::failed) return NodeState::error;
+  if (row.reached < Reached::unpacked) return NodeState::uninit;
+  if (row.reached < Reached::handed_over) return NodeState::stopped;
+  auto health = manager_.health(row.id);
+  return health && health->is_up ? NodeState::up : NodeState::down;
+}
+
+Result<std::vector<Place>> Engine::places(const DeployOrder& order) {
+  std::string provider_id;
+  if (!order.provider.empty()) {
+    auto provider = catalogue_.provider(order.provider);
+    if (!provider) return Error(Errc::not_found, provider.error().message, "/provider");
+    provider_id = provider->id;
+  }
+  auto loads = fleet_.loads();
+  std::vector<Place> places;
+  for (auto& domain : order.family.domains) {
+    if (!provider_id.empty() && domain.provider_id != provider_id) continue;
+    TRY(auto driver, catalogue_.driver(domain.provider_id));
+    for (auto& machine : driver->machines()) {
+      places.push_back({domain.provider_id, domain.id, machine.id, machine.node_host,
+                        domain.ssh_user, loads[domain.provider_id + '/' + machine.id]});
+    }
+  }
+  if (places.empty())
+    return Error(Errc::conflict,
+                 provider_id.empty()
+                     ? fmt::format("node family '{}' has no deployment domain", order.family.name)
+                     : fmt::format("node family '{}' has no deployment domain of provider '{}'",
+                                   order.family.name, order.provider));
+  return places;
+}
+
+Task<std::vector<FleetNodePtr>> Engine::deploy(DeployOrder order) {
+  auto& family = order.family;
+  if (family.release_id.empty())
+    co_return Error(Errc::conflict, fmt::format("node family '{}' has no release", family.name));
+  CO_TRY(auto release, catalogue_.release(family.release_id));
+  CO_TRYV(catalogue_.archive(release));
+  CO_TRY(auto places, this->places(order));
+  std::vector<Deployment> rows;
+  for (auto index : place(order.amount, places)) {
+    auto& at = places[index];
+    Deployment row;
+    row.id = random_uuid();
+    row.name = row.id + '@' + at.node_host;
+    row.family_id = family.id;
+    row.release_id = release.id;
+    row.provider_id = at.provider_id;
+    row.domain_id = at.domain_id;
+    row.sha256 = release.sha256;
+    row.machine = at.machine;
+    row.node_host = at.node_host;
+    row.user = at.user;
+    row.cookie = release.cookie.value_or(family.cookie);
+    row.goal = order.is_started ? Goal::running : Goal::stopped;
+    row.created_at = row.changed_at = clock_.now();
+    rows.push_back(std::move(row));
+  }
+  CO_TRYV(co_await rows_.insert(rows));
+  std::vector<FleetNodePtr> nodes;
+  for (auto& row : rows) {
+    auto node = fleet_.add(std::move(row));
+    bus_.publish(
+        "topology.node_state",
+        topology::NodeStateEvent{node->row.id, {node->row.name}, NodeState::uninit, std::nullopt});
+    go_on(node);
+    nodes.push_back(std::move(node));
+  }
+  co_return nodes;
+}
+
+Task<> Engine::want(FleetNodePtr node, Goal goal) {
+  bool is_interrupted = false;
+  Change how = [&, goal](Deployment& row) -> Result<> {
+    is_interrupted = interrupts(row, goal);
+    // Asked for although it was handed over: it is DOWN, or all is well.
+    if (goal == Goal::running && row.goal == Goal::running && row.reached == Reached::handed_over &&
+        state_of(row) != NodeState::up)
+      start_again(row);
+    return orchestration::want(row, goal);
+  };
+  CO_TRYV(co_await change(node, std::move(how)));
+  if (is_interrupted && node->is_busy) node->cancel();
+  go_on(node);
+  co_return Result<>();
+}
+
+Task<> Engine::want_all(std::vector<FleetNodePtr> nodes, Goal goal) {
+  std::vector<Task<>> tasks;
+  for (auto& node : nodes)
+    if (goal == Goal::gone || node->row.goal != Goal::gone) tasks.push_back(want(node, goal));
+  for (auto& result : co_await all(std::move(tasks)))
+    if (!result && result.error().errc() != Errc::conflict) co_return result;
+  co_return Result<>();
+}
+
+Task<> Engine::retry(FleetNodePtr node) {
+  Change how = [](Deployment& row) { return orchestration::retry(row); };
+  CO_TRYV(co_await change(node, std::move(how)));
+  go_on(node);
+  co_return Result<>();
+}
+
+void Engine::go_on(FleetNodePtr node) {
+  if (is_stopping_ || node->is_gone || node->is_busy || !next_step(node->row)) return;
+  node->is_busy = true;
+  auto name = "deployment of " + node->row.name;
+  node->cancel = tasks_.spawn(std::move(name), run(node));
+}
+
+asio::awaitable<void> Engine::run(FleetNodePtr node) {
+  // However this ends: what was wanted meanwhile is begun.
+  struct AtEnd {
+    Engine& engine;
+    FleetNodePtr node;
+    ~AtEnd() {
+      node->is_busy = false;
+      // Not from here: this coroutine is still being taken down.
+      auto again = [engine = &engine, node = node] { engine->go_on(node); };
+      if (!engine.is_stopping_) asio::post(engine.executor_, std::move(again));
+    }
+  } at_end{*this, node};
+  auto slot = co_await at_once_.take();
+  Held held;
+  while (auto step = next_step(node->row)) {
+    const bool had_started = node->row.may_run;
+    Change begun = [step](Deployment& row) -> Result<> {
+      begin(row, *step);
+      return {};
+    };
+    if (auto written = co_await change(node, std::move(begun)); !written) {
+      fail_unwritten(node, *step, written.error());
+      co_return;
+    }
+    publish_step(node->row);
+    auto trouble = co_await attempt(node, *step, had_started, held);
+    if (trouble) held.start.reset();
+    bool goes_on = co_await conclude(node, *step, std::move(trouble));
+    held.joining.reset();
+    if (!goes_on) co_return;
+  }
+}
+
+/// A host that cannot be reached just now is tried again a few times.
+asio::awaitable<StepResult> Engine::attempt(FleetNodePtr node, Step step, bool had_started,
+                                            Held& held) {
+  auto& settings = runner_.settings();
+  Backoff pauses(settings.first_pause, settings.first_pause * 16, 3.0);
+  for (unsigned attempt = 1;; ++attempt) {
+    auto result = co_await runner_.run(node->row, step, had_started || attempt > 1, held);
+    if (!result || !result->is_transient || attempt >= settings.attempts) co_return result;
+    co_await pause(pauses.next(random_u32()));
+  }
+}
+
+/// Writes down how a step ended. True when the next one may follow.
+asio::awaitable<bool> Engine::conclude(FleetNodePtr node, Step step, StepResult trouble) {
+  if (!trouble && step == Step::remove) co_return co_await erase(node);
+  Change ended = [&](Deployment& row) -> Result<> {
+    if (trouble)
+      fail(row, step, trouble->failure);
+    else
+      finish(row, step);
+    return {};
+  };
+  if (auto written = co_await change(node, std::move(ended)); !written) {
+    fail_unwritten(node, step, written.error());
+    co_return false;
+  }
+  publish_step(node->row);
+  if (trouble) log::warn("{}: {}", node->row.name, trouble->failure.message);
+  co_return !trouble;
+}
+
+/// The row goes with the node.
+asio::awaitable<bool> Engine::erase(FleetNodePtr node) {
+  // Before the write: of two nodes that go at the same time one must be the last.
+  node->is_gone = true;
+  auto release = archives_.last_use(node->row);
+  if (auto written = co_await rows_.remove(node->row.id, release); !written) {
+    node->is_gone = false;
+    fail_unwritten(node, Step::remove, written.error());
+    co_return false;
+  }
+  node->row.status = StepStatus::done;
+  fleet_.remove(node->row.id);
+  if (release) {
+    archives_.expect_removal(*release);
+    tasks_.spawn("remove a release archive", remove_archive(*release));
+  }
+  publish_step(node->row);
+  co_return false;
+}
+
+/// The disk is full, say. What the database holds is older than what was done; every step may be
+/// repeated, so that is no harm.
+void Engine::fail_unwritten(const FleetNodePtr& node, Step step, const Error& error) {
+  log::error("{}: cannot write down a step: {}", node->row.name, error.text());
+  auto row = node->row;
+  fail(row, step,
+       {"write down the step: " + error.text(), "",
+        "make space in the daemon's data directory, then retry"});
+  replace(node, std::move(row));
+  publish_step(node->row);
+}
+
+asio::awaitable<void> Engine::remove_archive(HostRelease release) {
+  Backoff pauses(std::chrono::seconds(5), std::chrono::minutes(10));
+  while (true) {
+    auto removed = co_await archives_.remove(release);
+    if (removed) co_return;
+    log::warn("a release archive stays on {} for now: {}", release.host.machine,
+              removed.error().text());
+    co_await pause(pauses.next(random_u32()));
+  }
+}
+
+Task<> Engine::change(FleetNodePtr node, Change how) {
+  auto turn = co_await node->writing.take();
+  if (node->is_gone) co_return Error(Errc::not_found, node->row.name + " is gone");
+  auto next = node->row;
+  CO_TRYV(how(next));
+  next.changed_at = clock_.now();
+  CO_TRYV(co_await rows_.update(next));
+  replace(node, std::move(next));
+  co_return Result<>();
+}
+
+/// States of nodes that topology keeps are topology's to tell, but for errors.
+void Engine::replace(const FleetNodePtr& node, Deployment next) {
+  auto before = state_of(node->row), after = state_of(next);
+  node->row = std::move(next);
+  if (before == after) return;
+  bool is_error = before == NodeState::error || after == NodeState::error;
+  if (!is_error && manager_.health(node->row.id)) return;
+  if (!is_error && after != NodeState::uninit && after != NodeState::stopped) return;
+  bus_.publish("topology.node_state",
+               topology::NodeStateEvent{node->row.id, {node->row.name}, after, std::nullopt});
+}
+
+void Engine::publish_step(const Deployment& row) {
+  StepEvent event{row.id, {row.name}, row.family_id, *row.step, row.status, {}, {}, {}};
+  if (row.status == StepStatus::failed) {
+    event.message = row.failure.message;
+    event.output = row.failure.output;
+    event.remedy = row.failure.remedy;
+  }
+  bus_.publish("orchestration.step", std::move(event));
+}
+
+}  // namespace muster::orchestration

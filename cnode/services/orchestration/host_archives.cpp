@@ -1,0 +1,108 @@
+#include "services/orchestration/host_archives.h"
+
+#include "services/orchestration/events.h"
+#include "services/orchestration/scripts.h"
+
+namespace muster::orchestration {
+
+FindHost find_host_in(Catalogue& catalogue) {
+  return [&catalogue](const HostKey& key) -> Result<std::shared_ptr<drivers::Host>> {
+    TRY(auto* driver, catalogue.driver(key.provider_id));
+    return driver->host(key.machine, key.user);
+  };
+}
+
+Task<std::vector<HostRelease>> HostArchives::start() {
+  CO_TRY(auto releases, co_await rows_.host_releases());
+  std::vector<HostRelease> unused;
+  for (auto& release : releases) {
+    known_[key_of(release)] = release;
+    if (!is_used(key_of(release), "")) unused.push_back(release);
+  }
+  co_return unused;
+}
+
+bool HostArchives::is_used(const Key& key, const std::string& but_not_by) const {
+  return fleet_.any([&](const Deployment& node) {
+    return node.id != but_not_by && node.sha256 == key.second && host_of(node) == key.first;
+  });
+}
+
+Task<> HostArchives::put(HostRelease release) {
+  release.changed_at = clock_.now();
+  CO_TRYV(co_await rows_.put(release));
+  known_[key_of(release)] = release;
+  co_return Result<>();
+}
+
+asio::awaitable<StepResult> HostArchives::ensure(std::shared_ptr<drivers::Host> host, HostKey key,
+                                                 Release release) {
+  auto& turn = turns_[{host.get(), release.sha256}];
+  if (!turn) turn = std::make_shared<Slots>(1);
+  auto held = co_await turn->take();
+  auto known = known_.find({key, release.sha256});
+  if (known != known_.end() && known->second.status == ArchiveStatus::present)
+    co_return StepResult();
+  auto file = catalogue_.archive(release);
+  if (!file) co_return trouble_of(file.error(), "release " + release.name);
+  HostRelease row{key, release.sha256, ArchiveStatus::uploading, {}};
+  if (auto written = co_await put(row); !written)
+    co_return trouble_of(written.error(), "write down the upload");
+  auto told = clock_.steady();
+  drivers::Progress progress = [&, name = host->name()](std::uint64_t done, std::uint64_t total) {
+    auto now = clock_.steady();
+    if (done < total && now - told < std::chrono::milliseconds(500)) return;
+    told = now;
+    bus_.publish("orchestration.upload",
+                 UploadEvent{key.provider_id, name, release.sha256, done, total});
+  };
+  auto placed =
+      co_await host->put(*file, scripts::archive_path(release.sha256), std::move(progress));
+  if (!placed) co_return trouble_of(placed.error(), "upload " + release.name);
+  row.status = ArchiveStatus::present;
+  if (auto written = co_await put(row); !written)
+    co_return trouble_of(written.error(), "write down the upload");
+  co_return StepResult();
+}
+
+Task<> HostArchives::forget(const HostKey& key, const std::string& sha256) {
+  HostRelease row{key, sha256, ArchiveStatus::uploading, {}};
+  co_return co_await put(std::move(row));
+}
+
+std::optional<HostRelease> HostArchives::last_use(const Deployment& node) const {
+  Key key{host_of(node), node.sha256};
+  auto known = known_.find(key);
+  if (known == known_.end() || is_used(key, node.id)) return std::nullopt;
+  auto row = known->second;
+  row.status = ArchiveStatus::removing;
+  row.changed_at = clock_.now();
+  return row;
+}
+
+Task<> HostArchives::remove(HostRelease release) {
+  CO_TRY(auto host, find_host_(release.host));
+  auto turn_key = std::make_pair(host.get(), release.sha256);
+  auto& turn = turns_[turn_key];
+  if (!turn) turn = std::make_shared<Slots>(1);
+  auto held = co_await turn->take();
+  auto key = key_of(release);
+  if (is_used(key, "") || !known_.contains(key)) co_return Result<>();
+  // Another provider may have put it there as well, by the same door.
+  bool is_shared = false;
+  for (auto& [other, row] : known_) {
+    if (other == key || other.second != key.second || !is_used(other, "")) continue;
+    auto same = find_host_(other.first);
+    is_shared = is_shared || (same && *same == host);
+  }
+  if (!is_shared) {
+    drivers::Command command;
+    command.script = scripts::remove_archive(release.sha256);
+    CO_TRYV(co_await host->expect(std::move(command), "remove a release archive"));
+  }
+  CO_TRYV(co_await rows_.remove(release));
+  known_.erase(key);
+  co_return Result<>();
+}
+
+}  // namespace muster::orchestration

@@ -1,0 +1,267 @@
+#include "services/orchestration/engine.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <algorithm>
+
+#include "catalogue_fixture.h"
+#include "fake_world.h"
+#include "services/orchestration/events.h"
+#include "services/orchestration/node_operations.h"
+#include "services/topology/topology.h"
+
+namespace muster::orchestration {
+namespace {
+
+using topology::NodeState;
+
+class EngineTest : public CatalogueTest {
+ protected:
+  EngineTest() {
+    CatalogueTest::start();
+    bus.declare(deployment_topics());
+    bus.declare({ops::topic<topology::NodeStateEvent>("topology.node_state", "")});
+    json::object provider{{"name", "here"}, {"type", "local"}};
+    ok("POST", "/api/orch/providers", provider);
+    auto archive = packed({{"etc/vm.args", "-name {{ node_name }}\n"}, {"bin/start", "x"}});
+    json::object release{{"name", "shop"},
+                         {"start_cmd", "START"},
+                         {"stop_cmd", "STOP"},
+                         {"node_name_templates", json::array{"etc/vm.args"}},
+                         {"release", ops::base64_encode(archive)}};
+    ok("POST", "/api/orch/releases", release);
+    family = json::object{{"name", "shop"},
+                          {"release", "shop"},
+                          {"bootstrap_node_selection", "first"},
+                          {"bootstrap_strategy", "distributed_erlang"},
+                          {"domains", json::array{json::object{{"provider", "here"}}}}};
+  }
+  ~EngineTest() override { end(); }
+
+  /// The daemon starts on what is in the database and on the host.
+  void begin() {
+    rows = std::make_unique<MortalRows>(*database, cipher);
+    auto find_host = [this](const HostKey&) -> Result<std::shared_ptr<drivers::Host>> {
+      return std::shared_ptr<drivers::Host>(host);
+    };
+    DeploySettings settings;
+    settings.first_pause = std::chrono::milliseconds(1);
+    settings.stop.quiet = settings.stop.patience = std::chrono::milliseconds(0);
+    settings.stop.limit = std::chrono::milliseconds(50);
+    engine = std::make_unique<Engine>(io.get_executor(), pool, *rows, *catalogue, find_host,
+                                      manager, bus, clock, settings);
+    operations = std::make_unique<NodeOperations>(*catalogue, *engine);
+    table->add(operations->operations());
+  }
+  void end() {
+    if (!engine) return;
+    auto body = [&]() -> asio::awaitable<void> { co_await engine->stop(); };
+    asio::co_spawn(io, body(), asio::detached);
+    rows->bury();
+    io.restart();
+    io.run();
+    engine.reset();
+  }
+  /// kill -9, and a new daemon.
+  void die_and_return() {
+    end();
+    CatalogueTest::start();
+    begin();
+    is_waiting = true;
+    auto body = [&]() -> asio::awaitable<void> {
+      (void)co_await engine->start();
+      is_waiting = false;
+    };
+    asio::co_spawn(io, body(), asio::detached);
+    settle();
+  }
+  /// Runs until nothing is left to do, or the daemon is dead.
+  void settle() {
+    io.restart();
+    while (!rows->is_dead) {
+      auto ran = io.run_one_for(std::chrono::milliseconds(10));
+      if (io.stopped()) io.restart();
+      if (ran == 0 && !is_waiting && engine->is_idle()) break;
+    }
+  }
+  void call(const std::string& verb, const std::string& path, json::value body = json::object()) {
+    auto route = table->route(verb, path);
+    auto& match = std::get<ops::Table::Match>(route);
+    for (auto& [name, value] : match.parameters) body.as_object()[name] = value;
+    reply.reset();
+    is_waiting = true;
+    auto run = [this, operation = match.operation, body]() -> asio::awaitable<void> {
+      reply.emplace(co_await operation->call(body, admin));
+      is_waiting = false;
+    };
+    auto ended = [](std::exception_ptr) {};
+    asio::co_spawn(io, run(), ended);
+    settle();
+    is_waiting = false;
+  }
+  std::string only_id() const { return engine->fleet().all().begin()->first; }
+  NodeState only_state() const {
+    return engine->state_of(engine->fleet().all().begin()->second->row);
+  }
+
+  std::shared_ptr<FakeHost> host = std::make_shared<FakeHost>();
+  FakeNodeManager manager{*host};
+  ops::EventBus bus{io.get_executor(), clock};
+  json::object family;
+  std::unique_ptr<MortalRows> rows;
+  std::unique_ptr<Engine> engine;
+  std::unique_ptr<NodeOperations> operations;
+  std::optional<Result<json::value>> reply;
+  bool is_waiting = false;
+};
+
+TEST_F(EngineTest, DeploysConnectsAndHandsOver) {
+  ok("POST", "/api/orch/node_families", family);
+  begin();
+  call("POST", "/api/orch/node_families/shop/nodes", json::object{{"amount", 3}});
+  ASSERT_TRUE(reply && *reply) << reply->error().text();
+  auto& items = (*reply)->at("items").as_array();
+  ASSERT_EQ(items.size(), 3u);
+  EXPECT_EQ(items[0].at("state").as_string(), "UNINIT");
+  EXPECT_EQ(host->running.size(), 3u);
+  EXPECT_EQ(manager.kept.size(), 3u);
+  EXPECT_EQ(std::count(host->log.begin(), host->log.end(), "upload"), 1);
+  EXPECT_EQ(manager.connections.size(), 2u);  // but for the first
+  EXPECT_EQ(only_state(), NodeState::up);
+}
+
+TEST_F(EngineTest, LeavesNodesStoppedWithoutAutostart) {
+  ok("POST", "/api/orch/node_families", family);
+  begin();
+  call("POST", "/api/orch/node_families/shop/nodes", json::object{{"autostart", false}});
+  EXPECT_EQ(only_state(), NodeState::stopped);
+  EXPECT_TRUE(host->running.empty());
+  call("POST", "/api/orch/nodes/" + only_id() + "/start");
+  EXPECT_EQ(only_state(), NodeState::up);
+  call("POST", "/api/orch/nodes/" + only_id() + "/stop");
+  EXPECT_EQ(only_state(), NodeState::stopped);
+  EXPECT_TRUE(host->running.empty());
+}
+
+TEST_F(EngineTest, RemovesEverythingWithTheLastNode) {
+  ok("POST", "/api/orch/node_families", family);
+  begin();
+  call("POST", "/api/orch/node_families/shop/nodes", json::object{{"amount", 2}});
+  EXPECT_EQ(refused("DELETE", "/api/orch/node_families/shop").errc(), Errc::conflict);
+  call("DELETE", "/api/orch/nodes/" + only_id());
+  EXPECT_EQ(host->files.size(), 1u);
+  call("DELETE", "/api/orch/node_families/shop/nodes");
+  EXPECT_TRUE(engine->fleet().all().empty());
+  EXPECT_TRUE(host->files.empty());
+  EXPECT_TRUE(host->folders.empty());
+  EXPECT_TRUE(host->running.empty());
+  EXPECT_TRUE(manager.kept.empty());
+}
+
+TEST_F(EngineTest, EndsInErrorWithWhatToDoAndGoesOnFromThere) {
+  ok("POST", "/api/orch/node_families", family);
+  begin();
+  host->failing["START"] = "no such file";
+  call("POST", "/api/orch/node_families/shop/nodes");
+  EXPECT_EQ(only_state(), NodeState::error);
+  call("GET", "/api/orch/nodes/" + only_id());
+  auto& error = (*reply)->at("error");
+  EXPECT_EQ(error.at("step").as_string(), "start");
+  EXPECT_EQ(error.at("output").as_string(), "no such file");
+  EXPECT_FALSE(error.at("remedy").as_string().empty());
+  host->failing.clear();
+  host->log.clear();
+  call("POST", "/api/orch/nodes/" + only_id() + "/retry");
+  EXPECT_EQ(only_state(), NodeState::up);
+  EXPECT_THAT(host->log, testing::ElementsAre("start"));
+}
+
+TEST_F(EngineTest, TriesAgainAHostThatCannotBeReachedForAMoment) {
+  ok("POST", "/api/orch/node_families", family);
+  begin();
+  host->unreachable = 2;
+  call("POST", "/api/orch/node_families/shop/nodes");
+  EXPECT_EQ(only_state(), NodeState::up);
+}
+
+TEST_F(EngineTest, UploadsAgainWhatSomebodyRemovedFromTheHost) {
+  ok("POST", "/api/orch/node_families", family);
+  begin();
+  call("POST", "/api/orch/node_families/shop/nodes");
+  host->files.clear();
+  call("POST", "/api/orch/node_families/shop/nodes");
+  EXPECT_EQ(host->running.size(), 2u);
+  EXPECT_EQ(std::count(host->log.begin(), host->log.end(), "upload"), 2);
+}
+
+TEST_F(EngineTest, JoinsByTheFamilysScriptOnce) {
+  family["bootstrap_strategy"] = "custom";
+  family["bootstrap_strategy_opts"] = json::object{{"cmd", "JOIN"}};
+  ok("POST", "/api/orch/node_families", family);
+  begin();
+  call("POST", "/api/orch/node_families/shop/nodes", json::object{{"amount", 2}});
+  ASSERT_EQ(host->joined.size(), 1u);
+  call("POST", "/api/orch/node_families/shop/restart");
+  EXPECT_EQ(host->joined.size(), 1u);
+  EXPECT_EQ(host->running.size(), 2u);
+}
+
+TEST_F(EngineTest, DoesNotDeployOnAProviderThatIsOnlyStored) {
+  json::object cloud{{"name", "ec2"}, {"type", "ec2"}, {"username", "u"}, {"password", "p"}};
+  ok("POST", "/api/orch/providers", cloud);
+  family["domains"] = json::array{json::object{{"provider", "ec2"}}};
+  ok("POST", "/api/orch/node_families", family);
+  begin();
+  call("POST", "/api/orch/node_families/shop/nodes");
+  EXPECT_EQ(reply->error().errc(), Errc::unsupported);
+}
+
+TEST_F(EngineTest, ConvergesWhereverTheDaemonDies) {
+  ok("POST", "/api/orch/node_families", family);
+  auto play = [this] {
+    call("POST", "/api/orch/node_families/shop/nodes", json::object{{"amount", 2}});
+    if (rows->is_dead) return;
+    call("POST", "/api/orch/node_families/shop/stop");
+    if (rows->is_dead) return;
+    call("POST", "/api/orch/nodes/" + only_id() + "/start");
+    if (rows->is_dead) return;
+    call("DELETE", "/api/orch/node_families/shop/nodes");
+  };
+  begin();
+  play();
+  const int writes = rows->writes;
+  EXPECT_GT(writes, 40);
+  for (int at = 1; at <= writes; ++at) {
+    for (bool before : {true, false}) {
+      SCOPED_TRACE(testing::Message() << (before ? "before" : "after") << " write " << at);
+      end();
+      CatalogueTest::start();
+      begin();
+      rows->dies_at = at;
+      rows->dies_before = before;
+      play();
+      ASSERT_TRUE(rows->is_dead);
+      die_and_return();
+      std::set<std::string> known, wanted;
+      for (auto& [id, node] : engine->fleet().all()) {
+        known.insert(id);
+        EXPECT_NE(only_state(), NodeState::error) << node->row.failure.message;
+        if (node->row.goal == Goal::running) wanted.insert(id);
+      }
+      EXPECT_EQ(host->folders, known);
+      EXPECT_EQ(host->running, wanted);
+      EXPECT_EQ(host->files.size(), known.empty() ? 0u : 1u);
+      EXPECT_EQ(host->started_twice, 0);
+      call("DELETE", "/api/orch/node_families/shop/nodes");
+      EXPECT_TRUE(engine->fleet().all().empty());
+      EXPECT_THAT(host->folders, testing::IsEmpty());
+      EXPECT_THAT(host->running, testing::IsEmpty());
+      EXPECT_THAT(host->files, testing::IsEmpty()) << testing::PrintToString(host->log);
+      host->log.clear();
+    }
+  }
+}
+
+}  // namespace
+}  // namespace muster::orchestration
