@@ -3,6 +3,7 @@
 #include "app/node_config.h"
 #include "base/log.h"
 #include "ops/builtin.h"
+#include "services/orchestration/events.h"
 
 namespace muster::app {
 
@@ -61,10 +62,16 @@ Daemon::Daemon(asio::io_context& io, Config config, dist::NodeConfig node,
       releases_(catalogue_, orchestration::ReleaseStore(workers_, config_.data_dir / "releases"),
                 clock_),
       families_(catalogue_, clock_),
+      mesh_nodes_(topology_, manager_, node_, clock_),
+      deployment_rows_(*database_, cipher_),
+      deployments_(io.get_executor(), workers_, deployment_rows_, catalogue_,
+                   orchestration::find_host_in(catalogue_), mesh_nodes_, events_, clock_, {}),
+      deployed_nodes_(catalogue_, deployments_),
       subscribers_(io.get_executor(), node_, events_),
       erlang_door_(io.get_executor(), node_, table_),
       rest_door_(io.get_executor(), table_, events_, token_, clock_, server_options(config_)) {
   events_.declare(topology::Topology::topics());
+  events_.declare(orchestration::deployment_topics());
   table_.add(ops::builtin(table_, events_, clock_));
   table_.add(subscribers_.operations());
   table_.add(rest_door_.ticket_operation());
@@ -73,6 +80,7 @@ Daemon::Daemon(asio::io_context& io, Config config, dist::NodeConfig node,
   table_.add(providers_.operations());
   table_.add(releases_.operations());
   table_.add(families_.operations());
+  table_.add(deployed_nodes_.operations());
   manager_.attach(node_, agents_, topology_);
   agents_.on_sample([this](const std::string& node, const std::string&, const etf::Term& sample) {
     topology_.node_vitals(node, sample);
@@ -86,6 +94,7 @@ Task<> Daemon::start() {
   erlang_door_.open();
   CO_TRYV(co_await topology_.start());
   CO_TRYV(co_await catalogue_.start());
+  CO_TRYV(co_await deployments_.start());
   CO_TRYV(rest_door_.listen());
   co_return Result<>();
 }
@@ -101,6 +110,7 @@ asio::awaitable<void> Daemon::stop() {
   events_.close();
   subscribers_.running().cancel();
   co_await subscribers_.running().join();
+  co_await deployments_.stop();
   co_await hosts_.close();
   co_await manager_.stop();
   co_await agents_.stop();

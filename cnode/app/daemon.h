@@ -14,7 +14,10 @@
 #include "mesh/manager.h"
 #include "ops/table.h"
 #include "services/commands/commands.h"
+#include "services/orchestration/engine.h"
 #include "services/orchestration/families.h"
+#include "services/orchestration/mesh_nodes.h"
+#include "services/orchestration/node_operations.h"
 #include "services/orchestration/providers.h"
 #include "services/orchestration/releases.h"
 #include "services/topology/topology.h"
@@ -62,6 +65,10 @@ class Daemon {
   orchestration::Providers providers_;
   orchestration::Releases releases_;
   orchestration::Families families_;
+  orchestration::MeshNodes mesh_nodes_;
+  orchestration::DeploymentRows deployment_rows_;
+  orchestration::Engine deployments_;
+  orchestration::NodeOperations deployed_nodes_;
   doors::dist::Subscribers subscribers_;
   doors::dist::Door erlang_door_;
   doors::rest::Server rest_door_;

@@ -293,14 +293,13 @@ Task<> Engine::change(FleetNodePtr node, Change how) {
   co_return Result<>();
 }
 
-/// States of nodes that topology keeps are topology's to tell, but for errors.
+/// From STOPPED on, states are topology's to tell, but for errors.
 void Engine::replace(const FleetNodePtr& node, Deployment next) {
   auto before = state_of(node->row), after = state_of(next);
   node->row = std::move(next);
   if (before == after) return;
   bool is_error = before == NodeState::error || after == NodeState::error;
-  if (!is_error && manager_.health(node->row.id)) return;
-  if (!is_error && after != NodeState::uninit && after != NodeState::stopped) return;
+  if (!is_error && before != NodeState::uninit) return;
   bus_.publish("topology.node_state",
                topology::NodeStateEvent{node->row.id, {node->row.name}, after, std::nullopt});
 }
