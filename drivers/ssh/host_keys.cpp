@@ -98,7 +98,7 @@ Result<> KnownHosts::check(const std::string& host, std::uint16_t port, const Ho
       return {};
     case HostKeyTable::Verdict::changed:
       return Error(
-          Errc::forbidden,
+          Errc::conflict,
           fmt::format(
               "host {} shows another key than before: {} instead of {}. Either somebody is in "
               "between, or it was set up anew: then take the line that begins with {} out of "
@@ -141,13 +141,13 @@ Result<> KnownHosts::check_strictly(const std::string& host, std::uint16_t port,
   if (verdict == LIBSSH2_KNOWNHOST_CHECK_MATCH) return {};
   if (verdict == LIBSSH2_KNOWNHOST_CHECK_MISMATCH)
     return Error(
-        Errc::forbidden,
+        Errc::conflict,
         fmt::format("host {} shows another key ({}) than known_hosts has for it. Either somebody "
                     "is in between, or it was set up anew: then ssh-keygen -R '{}' and connect "
                     "to it once by hand",
                     host, fingerprint(key.bytes), port == 22 ? host : place(host, port)));
   return Error(
-      Errc::forbidden,
+      Errc::conflict,
       fmt::format("host {} is not in the known_hosts of the daemon's user, and only known hosts "
                   "are allowed: connect to it once by hand (its {} key is {})",
                   host, key.type, fingerprint(key.bytes)));

@@ -44,7 +44,7 @@ class KnownHosts {
  public:
   KnownHosts(std::filesystem::path file, bool strict) : file_(std::move(file)), strict_(strict) {}
 
-  /// Errors: forbidden, with what to do.
+  /// Errors: conflict, with what to do.
   Result<> check(const std::string& host, std::uint16_t port, const HostKey& key);
   std::string type_of(const std::string& host, std::uint16_t port);
 

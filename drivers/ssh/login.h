@@ -18,7 +18,7 @@ struct Identity {
 
 /// Connects, agrees on keys (curve25519 first: it costs a sixth of what Debian 12 would choose),
 /// checks the host's key and logs in. Errors say what to do: unavailable (worth another attempt),
-/// timeout, forbidden (our key or the host's).
+/// timeout, forbidden (our key), conflict (the host's key).
 Task<std::shared_ptr<Session>> log_in(SshTarget target, Identity identity, KnownHosts& known);
 
 }  // namespace muster::drivers::ssh

@@ -83,7 +83,7 @@ TEST_F(SshTest, AChangedHostKeyIsRefused) {
   authorize_us();
   ASSERT_TRUE(run(*hosts_.ssh(target()), "true"));
   sshd_.change_host_key();
-  expect_says(run(*hosts_.ssh(target()), "true"), Errc::forbidden, "shows another key than before");
+  expect_says(run(*hosts_.ssh(target()), "true"), Errc::conflict, "shows another key than before");
   // As the message says: without its line it is a first key again.
   test::write_file(dir_ / "ssh/known_hosts", "");
   EXPECT_TRUE(run(*hosts_.ssh(target()), "true"));
@@ -94,13 +94,13 @@ TEST_F(SshTest, StrictMeansThatOnlyKnownHostsAreEntered) {
   test::TempDir home;
   ::setenv("HOME", home.path().c_str(), 1);
   Hosts strict(loop_.io.get_executor(), loop_.pool, Hosts::Settings{dir_ / "ssh", {}, true});
-  expect_says(run(*strict.ssh(target()), "true"), Errc::forbidden, "is not in the known_hosts");
+  expect_says(run(*strict.ssh(target()), "true"), Errc::conflict, "is not in the known_hosts");
   auto scanned = test::run({"ssh-keyscan", "-p", std::to_string(sshd_.port()), "127.0.0.1"});
   test::write_file(home / ".ssh/known_hosts", scanned, 0600);
   auto known = run(*strict.ssh(target()), "true");
   EXPECT_TRUE(known) << known.error().text();
   sshd_.change_host_key();
-  expect_says(run(*strict.ssh(target()), "true"), Errc::forbidden, "shows another key");
+  expect_says(run(*strict.ssh(target()), "true"), Errc::conflict, "shows another key");
   loop_(strict.close());
 }
 
@@ -226,6 +226,28 @@ TEST_F(SshTest, AHostThatStopsAnsweringIsGivenUp) {
   ASSERT_FALSE(result);
   auto again = run(*host, "true");
   EXPECT_TRUE(again) << again.error().text();
+}
+
+TEST_F(SshTest, ClosingEndsWhatRuns) {
+  authorize_us();
+  auto host = hosts_.ssh(target());
+  ASSERT_TRUE(run(*host, "true"));
+  auto closing = [&]() -> Task<CommandResult> {
+    co_await pause(200ms);
+    co_await hosts_.close();
+    co_return CommandResult{};
+  };
+  Command slow;
+  slow.script = "sleep 20";
+  std::vector<Task<CommandResult>> both;
+  both.push_back(host->run(std::move(slow)));
+  both.push_back(closing());
+  const auto before = std::chrono::steady_clock::now();
+  auto results = loop_.all(std::move(both));
+  EXPECT_LT(std::chrono::steady_clock::now() - before, 5s);
+  ASSERT_FALSE(results[0]);
+  EXPECT_EQ(results[0].error().errc(), Errc::unavailable);
+  EXPECT_TRUE(run(*host, "true"));  // used again, it connects again
 }
 
 TEST_F(SshTest, CancelledWaitersLeaveTheConnectionSound) {
