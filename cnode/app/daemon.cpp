@@ -91,10 +91,12 @@ Daemon::~Daemon() = default;
 
 Task<> Daemon::start() {
   CO_TRYV(co_await node_.start());
-  erlang_door_.open();
   CO_TRYV(co_await topology_.start());
   CO_TRYV(co_await catalogue_.start());
   CO_TRYV(co_await deployments_.start());
+  if (auto swept = co_await releases_.sweep(); !swept)
+    log::warn("release archives: {}", swept.error().text());
+  erlang_door_.open();  // nobody is answered from rows that are not read yet
   CO_TRYV(rest_door_.listen());
   co_return Result<>();
 }

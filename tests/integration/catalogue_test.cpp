@@ -166,6 +166,21 @@ TEST_F(CatalogueDoors, AnArchiveIsStreamedAndABadOneRefused) {
   EXPECT_TRUE(std::filesystem::is_empty(daemon.data_dir() / "releases"));
 }
 
+TEST_F(CatalogueDoors, WhatAKilledDaemonHalfReceivedIsGoneAfterwards) {
+  Packed riak;
+  post("/api/orch/releases", R"({"name": "riak"})", 201);
+  ASSERT_EQ(
+      daemon.rest_raw("PUT", "/api/orch/releases/riak/tarball", riak.bytes(), "application/gzip")
+          .status,
+      200);
+  auto folder = daemon.data_dir() / "releases";
+  daemon.kill9();
+  write_file(folder / "98cc7af6.part", "the first bytes");
+  daemon.start();
+  EXPECT_FALSE(std::filesystem::exists(folder / "98cc7af6.part"));
+  EXPECT_FALSE(std::filesystem::is_empty(folder));
+}
+
 TEST_F(CatalogueDoors, AShellSeesTheSameAsRest) {
   Packed riak;
   ErlNode shell(epmd, {});
