@@ -1,0 +1,208 @@
+// Managed nodes and commands against real Erlang nodes.
+#include <gtest/gtest.h>
+
+#include <functional>
+#include <thread>
+
+#include "daemon.h"
+#include "epmd.h"
+#include "erl.h"
+
+namespace muster::test {
+namespace {
+
+namespace json = boost::json;
+using std::chrono::seconds;
+
+class Topology : public testing::Test {
+ protected:
+  ErlNode node(const std::string& name, const std::string& cookie = "cookie",
+               std::vector<std::string> args = {}) {
+    return ErlNode(epmd_, options(name, cookie, std::move(args)));
+  }
+  static ErlOptions options(const std::string& name, const std::string& cookie = "cookie",
+                            std::vector<std::string> args = {}) {
+    ErlOptions options;
+    options.name = name;
+    options.cookie = cookie;
+    options.args = std::move(args);
+    return options;
+  }
+  json::value add(const std::string& name, json::object more = {}) {
+    more["name"] = name;
+    auto reply = daemon_.rest("POST", "/api/actions/add-node", more);
+    EXPECT_EQ(reply.status, 201) << reply.text;
+    return reply.json;
+  }
+  json::value get(const std::string& name) {
+    return daemon_.rest("GET", "/api/topo/nodes/" + name).json;
+  }
+  /// The node once `what` ("UP", "cookie") is its state or its reason; what it was last otherwise.
+  json::value wait_for(const std::string& name, const std::string& what) {
+    auto end = std::chrono::steady_clock::now() + seconds(20);
+    json::value last;
+    while (std::chrono::steady_clock::now() < end) {
+      last = get(name);
+      auto& object = last.as_object();
+      if (object["state"] == json::value(what) ||
+          (object.contains("reason") && object["reason"] == json::value(what)))
+        return last;
+      std::this_thread::sleep_for(std::chrono::milliseconds(50));
+    }
+    ADD_FAILURE() << name << " does not get " << what << ": " << json::serialize(last);
+    return last;
+  }
+  json::value run(json::object request) {
+    auto reply = daemon_.rest("POST", "/api/commands", request);
+    EXPECT_EQ(reply.status, 200) << reply.text;
+    return reply.json;
+  }
+
+  Epmd epmd_;
+  Daemon daemon_{epmd_};
+};
+
+TEST_F(Topology, ANodeIsUpOnceItHasDescribedItself) {
+  auto erl = node("a@127.0.0.1");
+  add(erl.name());
+  auto up = wait_for(erl.name(), "UP");
+  EXPECT_EQ("\"" + std::string(up.at("otp_release").as_string()) + "\"",
+            erl.eval("erlang:system_info(otp_release)"));
+  EXPECT_EQ(erl.eval("nodes()"), "[]");
+  EXPECT_EQ(erl.eval("nodes(hidden) =/= []"), "true");
+  EXPECT_EQ(json::serialize(up).find("cookie"), std::string::npos);
+}
+
+TEST_F(Topology, AShortNamedAndALongNamedNodeAreManagedAtOnce) {
+  auto longs = node("l@127.0.0.1");
+  auto shorts = node("s");
+  add(longs.name());
+  add(shorts.name());
+  wait_for(longs.name(), "UP");
+  wait_for(shorts.name(), "UP");
+}
+
+TEST_F(Topology, SaysWhyANodeIsDown) {
+  add("nobody@127.0.0.1");
+  wait_for("nobody@127.0.0.1", "not_registered");
+  auto erl = node("c@127.0.0.1", "another");
+  add(erl.name());
+  wait_for(erl.name(), "cookie");
+  daemon_.rest("PATCH", "/api/topo/nodes/" + erl.name(), json::object{{"cookie", "another"}});
+  wait_for(erl.name(), "UP");
+  auto shut = node("n@127.0.0.1", "cookie");
+  shut.eval("net_kernel:allow(['x@127.0.0.1'])");
+  add(shut.name());
+  wait_for(shut.name(), "not_allowed");
+}
+
+TEST_F(Topology, ARestartIsAnEventOfItsOwn) {
+  auto listener = node("listener@127.0.0.1");
+  listener.eval("rpc:call('" + daemon_.name() +
+                "', muster, subscribe, [#{topics => ['topology.node_restarted']}])");
+  auto before = std::make_unique<ErlNode>(epmd_, options("r@127.0.0.1"));
+  add("r@127.0.0.1");
+  auto old = wait_for("r@127.0.0.1", "UP").at("creation");
+  before.reset();
+  wait_for("r@127.0.0.1", "not_registered");
+  auto after = node("r@127.0.0.1");
+  auto now = wait_for("r@127.0.0.1", "UP").at("creation");
+  EXPECT_NE(old, now);
+  EXPECT_EQ(
+      listener.eval(
+          "receive {muster_event, T, #{data := #{name := N}}} -> {T, N} after 5000 -> none end"),
+      "{'topology.node_restarted','r@127.0.0.1'}");
+}
+
+TEST_F(Topology, ADaemonThatWasKilledDialsItsNodesAgain) {
+  auto erl = node("k@127.0.0.1");
+  add(erl.name());
+  wait_for(erl.name(), "UP");
+  daemon_.restart();
+  wait_for(erl.name(), "UP");
+  EXPECT_TRUE(daemon_.stop());
+}
+
+TEST_F(Topology, DiscoverFindsConnectedNodesButNoShellsAndConnectsNobody) {
+  auto a = node("d1@127.0.0.1"), b = node("d2@127.0.0.1"),
+       c = node("d3@127.0.0.1", "cookie", {"-connect_all", "false"});
+  auto shell = node("shell@127.0.0.1", "cookie", {"-remsh", "d1@127.0.0.1"});
+  auto hidden = node("h@127.0.0.1", "cookie", {"-hidden"});
+  a.eval("net_adm:ping('d2@127.0.0.1')");
+  shell.eval("net_adm:ping('d1@127.0.0.1')");
+  hidden.eval("net_adm:ping('d1@127.0.0.1')");
+  c.eval("net_adm:ping('d2@127.0.0.1')");
+  add(a.name());
+  wait_for(a.name(), "UP");
+  auto before = a.eval("lists:sort(nodes())");
+  auto preview = daemon_.rest("POST", "/api/topo/nodes/d1@127.0.0.1/discover", json::object{}).json;
+  EXPECT_NE(json::serialize(preview).find("\"d2@127.0.0.1\",\"finding\":\"found\""),
+            std::string::npos)
+      << json::serialize(preview);
+  EXPECT_EQ(get("d2@127.0.0.1").at("code"), "not_found");
+  auto added =
+      daemon_.rest("POST", "/api/topo/nodes/d1@127.0.0.1/discover", json::object{{"add", true}})
+          .json;
+  wait_for("d2@127.0.0.1", "UP");
+  wait_for("d3@127.0.0.1", "UP");
+  auto list = json::serialize(daemon_.rest("GET", "/api/topo/nodes").json);
+  EXPECT_EQ(list.find("shell@"), std::string::npos) << list;
+  EXPECT_EQ(list.find("\"h@"), std::string::npos) << list;
+  EXPECT_EQ(a.eval("lists:sort(nodes())"), before);
+}
+
+TEST_F(Topology, CommandsAnswerPerNode) {
+  auto a = node("m1@127.0.0.1"), b = node("m2@127.0.0.1");
+  for (auto* name : {"m1@127.0.0.1", "m2@127.0.0.1", "gone@127.0.0.1"}) add(name);
+  wait_for("m1@127.0.0.1", "UP");
+  wait_for("m2@127.0.0.1", "UP");
+  wait_for("gone@127.0.0.1", "not_registered");
+  json::array all{"m1@127.0.0.1", "m2@127.0.0.1", "gone@127.0.0.1"};
+  auto value = run({{"module", "lists"}, {"function", "seq"}, {"args", {1, 3}}, {"nodes", all}});
+  EXPECT_EQ(value.at("results").at(0).at("value"), json::value({1, 2, 3}));
+  EXPECT_EQ(value.at("results").at(1).at("outcome"), "value");
+  EXPECT_EQ(value.at("results").at(2).at("outcome"), "down");
+  auto failed = run({{"module", "erlang"},
+                     {"function", "error"},
+                     {"args", json::array{json::object{{"$atom", "badarg"}}}},
+                     {"nodes", {"m1@127.0.0.1"}}});
+  EXPECT_EQ(failed.at("results").at(0).at("outcome"), "exception");
+  EXPECT_EQ(failed.at("results").at(0).at("reason"), "badarg");
+  auto slow = run({{"module", "timer"},
+                   {"function", "sleep"},
+                   {"args", {10000}},
+                   {"timeout", 300},
+                   {"nodes", {"m1@127.0.0.1"}}});
+  EXPECT_EQ(slow.at("results").at(0).at("outcome"), "timeout");
+  auto run_id = std::string(value.at("id").as_string());
+  EXPECT_EQ(daemon_.rest("GET", "/api/commands/" + run_id).json.at("caller"), "token:admin");
+}
+
+TEST_F(Topology, TypingMakesNoAtomOnANode) {
+  auto a = node("t@127.0.0.1");
+  add(a.name());
+  wait_for(a.name(), "UP");
+  auto answer = run({{"module", "never_seen_before_m"},
+                     {"function", "never_seen_before_f"},
+                     {"nodes", {a.name()}}});
+  EXPECT_EQ(answer.at("results").at(0).at("outcome"), "exception");
+  EXPECT_EQ(a.eval("try binary_to_existing_atom(<<\"never_seen_before\", \"_f\">>, utf8), made "
+                   "catch error:badarg -> none end"),
+            "none");
+}
+
+TEST_F(Topology, BadInputIsAnsweredWithItsField) {
+  auto problem = [&](const json::value& body) {
+    auto reply = daemon_.rest("POST", "/api/actions/add-node", body).json;
+    return std::string(reply.at("code").as_string()) + " " +
+           std::string(reply.at("field").as_string());
+  };
+  EXPECT_EQ(problem({{"name", "x@h"}, {"cokie", "c"}}), "bad_request /cokie");
+  EXPECT_EQ(problem({{"cookie", "c"}}), "bad_request /name");
+  EXPECT_EQ(problem({{"name", "no node"}}), "bad_request /name");
+  EXPECT_EQ(problem({{"name", "x@h"}, {"dist_port", 70000}}), "bad_request /dist_port");
+  EXPECT_EQ(problem({{"name", "x@h"}, {"node", "y@h"}}).substr(0, 11), "bad_request");
+}
+
+}  // namespace
+}  // namespace muster::test
