@@ -107,12 +107,13 @@ Result<const ProviderType*> find_provider_type(std::string_view name,
 }
 
 Result<> check_options(const ProviderType& type, const json::object& options) {
-  for (const auto& [key, value] : options) {
+  for (const auto& member : options) {
+    const std::string_view key = member.key();
     const auto* field = std::find_if(type.fields.data(), type.fields.data() + type.fields.size(),
                                      [&](const Field& f) { return f.name == key; });
     if (field == type.fields.data() + type.fields.size())
       return wrong(fmt::format("a provider of type {} has no such member", type.name), key);
-    TRYV(check_field(*field, value));
+    TRYV(check_field(*field, member.value()));
   }
   for (const auto& field : type.fields) {
     if (field.required && !options.contains(field.name))
