@@ -5,6 +5,8 @@
 #include <boost/describe/enum_from_string.hpp>
 #include <boost/describe/enum_to_string.hpp>
 
+#include "base/sha256.h"
+
 namespace muster::orchestration {
 namespace {
 
@@ -86,6 +88,10 @@ Result<> put_release(Connection& db, const HostRelease& release) {
 }
 
 }  // namespace
+
+std::string tag_of(const HostKey& host) {
+  return sha256_hex(host.provider_id + '\n' + host.machine + '\n' + host.user).substr(0, 12);
+}
 
 Task<std::vector<Deployment>> DeploymentRows::nodes() {
   auto job = [this](Connection& db) -> Result<std::vector<Deployment>> {

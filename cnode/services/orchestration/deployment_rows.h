@@ -16,6 +16,8 @@ struct HostKey {
   std::string provider_id, machine, user;
   friend auto operator<=>(const HostKey&, const HostKey&) = default;
 };
+/// Short, and the same for ever: part of where its archives lie.
+std::string tag_of(const HostKey& host);
 inline HostKey host_of(const Deployment& node) {
   return {node.provider_id, node.machine, node.user};
 }

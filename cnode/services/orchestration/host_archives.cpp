@@ -37,9 +37,8 @@ Task<> HostArchives::put(HostRelease release) {
 
 asio::awaitable<StepResult> HostArchives::ensure(std::shared_ptr<drivers::Host> host, HostKey key,
                                                  Release release) {
-  auto& turn = turns_[{host.get(), release.sha256}];
-  if (!turn) turn = std::make_shared<Slots>(1);
-  auto held = co_await turn->take();
+  auto& turn = turns_.try_emplace({key, release.sha256}, 1).first->second;
+  auto held = co_await turn.take();
   auto known = known_.find({key, release.sha256});
   if (known != known_.end() && known->second.status == ArchiveStatus::present)
     co_return StepResult();
@@ -56,8 +55,8 @@ asio::awaitable<StepResult> HostArchives::ensure(std::shared_ptr<drivers::Host> 
     bus_.publish("orchestration.upload",
                  UploadEvent{key.provider_id, name, release.sha256, done, total});
   };
-  auto placed =
-      co_await host->put(*file, scripts::archive_path(release.sha256), std::move(progress));
+  auto path = scripts::archive_path(tag_of(key), release.sha256);
+  auto placed = co_await host->put(*file, std::move(path), std::move(progress));
   if (!placed) co_return trouble_of(placed.error(), "upload " + release.name);
   row.status = ArchiveStatus::present;
   if (auto written = co_await put(row); !written)
@@ -82,24 +81,14 @@ std::optional<HostRelease> HostArchives::last_use(const Deployment& node) const 
 
 Task<> HostArchives::remove(HostRelease release) {
   CO_TRY(auto host, find_host_(release.host));
-  auto turn_key = std::make_pair(host.get(), release.sha256);
-  auto& turn = turns_[turn_key];
-  if (!turn) turn = std::make_shared<Slots>(1);
-  auto held = co_await turn->take();
   auto key = key_of(release);
+  auto& turn = turns_.try_emplace(key, 1).first->second;
+  auto held = co_await turn.take();
   if (is_used(key, "") || !known_.contains(key)) co_return Result<>();
-  // Another provider may have put it there as well, by the same door.
-  bool is_shared = false;
-  for (auto& [other, row] : known_) {
-    if (other == key || other.second != key.second || !is_used(other, "")) continue;
-    auto same = find_host_(other.first);
-    is_shared = is_shared || (same && *same == host);
-  }
-  if (!is_shared) {
-    drivers::Command command;
-    command.script = scripts::remove_archive(release.sha256);
-    CO_TRYV(co_await host->expect(std::move(command), "remove a release archive"));
-  }
+  drivers::Command command;
+  command.script =
+      scripts::remove_archive(scripts::archive_path(tag_of(release.host), release.sha256));
+  CO_TRYV(co_await host->expect(std::move(command), "remove a release archive"));
   CO_TRYV(co_await rows_.remove(release));
   known_.erase(key);
   co_return Result<>();

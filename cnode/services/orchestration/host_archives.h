@@ -1,9 +1,10 @@
 #pragma once
 
+#include <functional>
 #include <map>
 #include <memory>
 #include <string>
-#include <tuple>
+#include <utility>
 
 #include "base/slots.h"
 #include "ops/events.h"
@@ -63,8 +64,7 @@ class HostArchives {
   ops::EventBus& bus_;
   const Clock& clock_;
   std::map<Key, HostRelease> known_;
-  /// By Host: two providers may enter one machine by the same door.
-  std::map<std::pair<drivers::Host*, std::string>, std::shared_ptr<Slots>> turns_;
+  std::map<Key, Slots> turns_;  ///< one upload or removal of an archive at a time
 };
 
 }  // namespace muster::orchestration

@@ -97,11 +97,11 @@ systemctl --user restart {0}
 
 }  // namespace
 
-std::string archive_path(const std::string& sha256) {
-  return ".muster/releases/" + sha256 + ".tar.gz";
+std::string archive_path(const std::string& owner, const std::string& sha256) {
+  return ".muster/releases/" + owner + "/" + sha256 + ".tar.gz";
 }
 
-std::string unpack(const std::string& id, const std::string& sha256, unsigned strip_components,
+std::string unpack(const std::string& id, const std::string& archive, unsigned strip_components,
                    const std::vector<File>& files, const std::string& token) {
   // Another attempt may still be at work, after the daemon died: its folder is moved away in one
   // piece, so that it cannot be finished half-made.
@@ -115,14 +115,14 @@ mkdir -p .muster/trash
 mv "$old" ".muster/trash/{0}.{1}" && rm -rf ".muster/trash/{0}.{1}"
 done
 new=.muster/unpack/{0}.{1}
-mkdir -p "$new/.muster"
+mkdir -p "$new/.muster" || mkdir -p "$new/.muster"
 tar -xzof {2} -C "$new" --strip-components={3}
 home=$PWD
 cd "$new"
 )sh",
-                                   id, token, archive_path(sha256), strip_components);
+                                   id, token, archive, strip_components);
   for (auto& file : files) script += write(file.path, file.bytes);
-  script += write(".muster/unpacked", sha256 + "\n");
+  script += write(".muster/unpacked", archive + "\n");
   script += fmt::format(R"sh(cd "$home"
 mv -T "$new" {0} 2>/dev/null || mv "$new" {0}
 )sh",
@@ -217,12 +217,11 @@ fi
   return script;
 }
 
-std::string remove_archive(const std::string& sha256) {
-  auto path = archive_path(sha256);
+std::string remove_archive(const std::string& archive) {
   return fmt::format(
-      "rm -f {0} {0}.part || exit 1\nrmdir .muster/releases .muster/unpack .muster/trash .muster "
-      "2>/dev/null || :\n",
-      path);
+      "rm -f {0} {0}.part || exit 1\nrmdir {1} .muster/releases .muster/unpack .muster/trash "
+      ".muster 2>/dev/null || :\n",
+      archive, archive.substr(0, archive.rfind('/')));
 }
 
 std::string log_tail(const std::string& id) {

@@ -14,7 +14,7 @@
 /// command line.
 ///
 /// On the host:
-///     .muster/releases/<sha256>.tar.gz   archives, one for all nodes made from it
+///     .muster/releases/<owner>/<sha256>.tar.gz   archives, one for all nodes made from it
 ///     .muster/unpack/<id>.<token>        a node's folder while it is being made
 ///     .muster/trash/<id>.<token>         a folder on its way out
 ///     <id>/                              a node: its release, and .muster/ with
@@ -22,7 +22,9 @@
 ///         log, pid, start, stop, env     of the start modes that need them
 namespace muster::orchestration::scripts {
 
-std::string archive_path(const std::string& sha256);
+/// `owner` tells apart what several machines with one home (a shared disk, several addresses of one
+/// host) put there: no one's archive goes with another's last node.
+std::string archive_path(const std::string& owner, const std::string& sha256);
 
 /// A file to be written into the node's folder after unpacking.
 struct File {
@@ -32,7 +34,7 @@ struct File {
 
 /// Makes the folder <id> from the archive: under another name first, so that it is there whole or
 /// not at all. `token` is fresh for each attempt.
-std::string unpack(const std::string& id, const std::string& sha256, unsigned strip_components,
+std::string unpack(const std::string& id, const std::string& archive, unsigned strip_components,
                    const std::vector<File>& files, const std::string& token);
 
 /// Starts the node; runs in its folder. With `foreground` and `systemd` it returns at once.
@@ -60,7 +62,7 @@ std::string signal(const std::string& id, std::string_view signal);
 /// `is_last` when the host has no other node of ours: then the empty folders and an epmd that was
 /// started from the node's folder go as well.
 std::string remove(const std::string& id, bool is_last);
-std::string remove_archive(const std::string& sha256);
+std::string remove_archive(const std::string& archive);
 
 /// The end of the newest log in the node's folder.
 std::string log_tail(const std::string& id);

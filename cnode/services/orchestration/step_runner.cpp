@@ -122,9 +122,10 @@ asio::awaitable<StepResult> StepRunner::unpack(const Site& site) {
   auto values = template_values(site.node, site.family);
   std::vector<scripts::File> files;
   for (auto& [path, text] : **contents) files.push_back({path, fill(text, values)});
+  auto archive = scripts::archive_path(tag_of(host_of(site.node)), site.release.sha256);
   for (int attempt = 1;; ++attempt) {
-    auto task = look(scripts::unpack(site.node.id, site.release.sha256,
-                                     site.release.strip_components, files, random_hex(4)));
+    auto task = look(scripts::unpack(site.node.id, archive, site.release.strip_components, files,
+                                     random_hex(4)));
     task.limit = settings_.unpack_limit;
     task.secrets = site.environment.secret;
     auto result = co_await site.host->run(std::move(task));
