@@ -370,7 +370,8 @@ TEST(DistHostile, APeerThatSendsRubbishLosesItsOwnLink) {
   std::string call;
   {
     const auto bad = dist::encoded_atom("bad@127.0.0.1"), us = dist::encoded_atom("x");
-    dist::FrameWriter writer(call, {bad, us, 77}, dist::Op::reg_send, 4);
+    const dist::WireNames names{bad, us, 77};
+    dist::FrameWriter writer(call, names, dist::Op::reg_send, 4);
     writer.own({1, 0}).atom("").atom("srv");
     call.erase(0, 4);
   }
