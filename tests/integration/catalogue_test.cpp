@@ -94,6 +94,10 @@ TEST_F(CatalogueDoors, TheListingsBodiesMakeAFamilyStepByStep) {
   post(path + "/domains",
        listing("09_add_domain.json", {{"PROVIDER_ID_EC2", text(provider, "uuid")}}), 201);
 
+  auto deploy = listing("10_deploy_nodes.json", {{"PROVIDER_ID_EC2", text(provider, "uuid")}});
+  auto refused = post(path + "/nodes", deploy, 501);  // stored, but nothing drives it yet
+  EXPECT_EQ(text(refused, "code"), "unsupported");
+
   daemon.restart();
   family = get(path);
   EXPECT_EQ(text(family, "release_id"), text(release, "uuid"));
@@ -119,6 +123,9 @@ TEST_F(CatalogueDoors, TheSlidesBodiesMakeAFamilyAtOnce) {
            201);
   EXPECT_EQ(text(family, "release"), "Riak 1.3.1");
   EXPECT_EQ(family["domains"].as_array().at(0).at("ssh_user"), "ubuntu");
+  auto nodes = "/api/node_families/" + text(family, "id") + "/nodes";
+  EXPECT_EQ(text(post(nodes, listing("slides_deploy_nodes.json"), 501), "code"), "unsupported");
+  EXPECT_TRUE(post(nodes + "/start", "{}", 202).at("items").as_array().empty());
 }
 
 TEST_F(CatalogueDoors, ChangesOnlyTheMembersGiven) {

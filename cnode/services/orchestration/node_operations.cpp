@@ -14,10 +14,12 @@ std::vector<ops::Operation> NodeOperations::operations() {
     rows.push_back(ops::operation(std::move(row), *this, handler));
   };
   const std::string family = "/api/orch/node_families/:family/", node = "/api/orch/nodes/:id";
-  add("deploy_nodes", {"POST", family + "nodes", {}, 202}, Role::operator_,
+  // As older slides have it: …/:family/nodes/start.
+  const std::string family_nodes = "/api/node_families/:family/nodes";
+  add("deploy_nodes", {"POST", family + "nodes", {family_nodes}, 202}, Role::operator_,
       "Puts nodes of a family on its hosts and starts them; progress comes as events",
       &NodeOperations::deploy);
-  add("list_nodes", {"GET", "/api/orch/nodes", {family + "nodes"}}, Role::viewer,
+  add("list_nodes", {"GET", "/api/orch/nodes", {family + "nodes", family_nodes}}, Role::viewer,
       "The deployed nodes, by id", &NodeOperations::list);
   add("get_node", {"GET", node}, Role::viewer, "One deployed node, by id or name",
       &NodeOperations::get);
@@ -31,13 +33,13 @@ std::vector<ops::Operation> NodeOperations::operations() {
       "Goes on with a node in ERROR, from the step that failed", &NodeOperations::retry);
   add("delete_node", {"DELETE", node, {}, 202}, Role::operator_,
       "Stops a node and removes it from its host", &NodeOperations::erase);
-  add("start_family", {"POST", family + "start", {}, 202}, Role::operator_,
+  add("start_family", {"POST", family + "start", {family_nodes + "/start"}, 202}, Role::operator_,
       "Starts all nodes of a family", &NodeOperations::start_family);
-  add("stop_family", {"POST", family + "stop", {}, 202}, Role::operator_,
+  add("stop_family", {"POST", family + "stop", {family_nodes + "/stop"}, 202}, Role::operator_,
       "Stops all nodes of a family", &NodeOperations::stop_family);
-  add("restart_family", {"POST", family + "restart", {}, 202}, Role::operator_,
-      "Restarts all nodes of a family, at once", &NodeOperations::restart_family);
-  add("delete_family_nodes", {"DELETE", family + "nodes", {}, 202}, Role::operator_,
+  add("restart_family", {"POST", family + "restart", {family_nodes + "/restart"}, 202},
+      Role::operator_, "Restarts all nodes of a family, at once", &NodeOperations::restart_family);
+  add("delete_family_nodes", {"DELETE", family + "nodes", {family_nodes}, 202}, Role::operator_,
       "Stops all nodes of a family and removes them from their hosts",
       &NodeOperations::erase_family_nodes);
   return rows;
