@@ -143,7 +143,11 @@ Result<std::int64_t> Input::integer(std::int64_t min, std::int64_t max) const {
 
 Result<double> Input::real() const {
   double value = 0;
-  if (auto* v = json(); v && v->is_number()) return v->to_number<double>();
+  if (auto* v = json(); v && v->is_number()) {
+    value = v->to_number<double>();
+    if (!std::isfinite(value)) return wanted("a finite number");
+    return value;
+  }
   if (auto* t = term()) {
     if (auto* i = t->get_if<std::int64_t>()) return static_cast<double>(*i);
     if (auto* d = t->get_if<double>()) return *d;
@@ -198,7 +202,7 @@ Result<Fields> Input::fields() const {
   if (!t) return wanted("an object");
   auto add = [&](etf::Term& key, etf::Term& value) {
     std::string name;
-    if (!key.text(name) || name.empty() || !is_utf8(name)) return false;
+    if (!key.text(name) || !is_utf8(name)) return false;
     fields.emplace_back(std::move(name), Input(value));
     return true;
   };

@@ -1,5 +1,7 @@
 #include "ops/json_term.h"
 
+#include <cmath>
+
 #include "etf/print.h"
 #include "ops/base64.h"
 
@@ -46,8 +48,8 @@ etf::Term term_of(const json::value& value) {
       return value.get_int64();
     case json::kind::uint64:
       return unsigned_big(value.get_uint64());
-    case json::kind::double_:
-      return value.get_double();
+    case json::kind::double_:  // Erlang has no infinity
+      return std::isfinite(value.get_double()) ? etf::Term(value.get_double()) : etf::atom("null");
     case json::kind::string:
       return etf::binary(value.get_string());
     case json::kind::array: {

@@ -1,6 +1,7 @@
 #include "doors/rest/json_body.h"
 
 #include <boost/json/basic_parser_impl.hpp>
+#include <cmath>
 #include <optional>
 
 #include "ops/base64.h"
@@ -108,7 +109,15 @@ struct Handler {
   bool on_number_part(std::string_view, Code&) { return true; }
   bool on_int64(std::int64_t i, std::string_view, Code&) { return stack.push_int64(i), true; }
   bool on_uint64(std::uint64_t u, std::string_view, Code&) { return stack.push_uint64(u), true; }
-  bool on_double(double d, std::string_view, Code&) { return stack.push_double(d), true; }
+  bool on_double(double d, std::string_view, Code& ec) {
+    if (!std::isfinite(d)) {
+      error = Error(Errc::bad_request, "a number in the body is out of range");
+      ec = json::error::syntax;
+      return false;
+    }
+    stack.push_double(d);
+    return true;
+  }
   bool on_bool(bool b, Code&) { return stack.push_bool(b), true; }
   bool on_null(Code&) { return stack.push_null(), true; }
   bool on_comment_part(std::string_view, Code&) { return true; }

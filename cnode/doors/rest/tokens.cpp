@@ -13,13 +13,6 @@
 namespace muster::doors::rest {
 namespace {
 
-std::string sha256(std::string_view text) {
-  std::string hash(SHA256_DIGEST_LENGTH, '\0');
-  SHA256(reinterpret_cast<const unsigned char*>(text.data()), text.size(),
-         reinterpret_cast<unsigned char*>(hash.data()));
-  return hash;
-}
-
 Error system_error(std::string doing) {
   return Error(boost::system::error_code(errno, boost::system::system_category()),
                std::move(doing));
@@ -47,12 +40,19 @@ Result<std::string> make(const std::filesystem::path& file) {
 
 }  // namespace
 
+std::string sha256_of(std::string_view text) {
+  std::string hash(SHA256_DIGEST_LENGTH, '\0');
+  SHA256(reinterpret_cast<const unsigned char*>(text.data()), text.size(),
+         reinterpret_cast<unsigned char*>(hash.data()));
+  return hash;
+}
+
 Result<AdminToken> AdminToken::open(const std::filesystem::path& file) {
   struct stat about {};
   if (::stat(file.c_str(), &about) != 0) {
     if (errno != ENOENT) return system_error("read " + file.string());
     TRY(auto token, make(file));
-    return AdminToken(sha256(token));
+    return AdminToken(sha256_of(token));
   }
   if (about.st_mode & (S_IRWXG | S_IRWXO))
     return Error(Errc::bad_request, file.string() + " must be readable by its owner only");
@@ -60,11 +60,11 @@ Result<AdminToken> AdminToken::open(const std::filesystem::path& file) {
   std::string token;
   if (!(in >> token) || token.size() < 16)
     return Error(Errc::bad_request, file.string() + " holds no token: remove it to have one made");
-  return AdminToken(sha256(token));
+  return AdminToken(sha256_of(token));
 }
 
 std::optional<ops::Caller> AdminToken::find(std::string_view token) const {
-  if (!equal_constant_time(sha256(token), hash_)) return std::nullopt;
+  if (!equal_constant_time(sha256_of(token), hash_)) return std::nullopt;
   return ops::Caller{"token:admin", ops::Role::admin, {}, {}};
 }
 

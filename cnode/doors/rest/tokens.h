@@ -32,4 +32,6 @@ class AdminToken final : public TokenStore {
   std::string hash_;
 };
 
+std::string sha256_of(std::string_view text);
+
 }  // namespace muster::doors::rest

@@ -1,0 +1,66 @@
+#pragma once
+
+#include <map>
+#include <vector>
+
+#include "base/clock.h"
+#include "doors/rest/tokens.h"
+#include "ops/operation.h"
+#include "store/database.h"
+
+namespace muster::doors::rest {
+
+struct AddToken {
+  std::string name;
+  ops::Role role;
+  static constexpr ops::Doc docs[] = {{"name", "who holds it; calls are recorded as token:NAME"}};
+};
+BOOST_DESCRIBE_STRUCT(AddToken, (), (name, role))
+
+struct TokenByName {
+  std::string name;
+};
+BOOST_DESCRIBE_STRUCT(TokenByName, (), (name))
+
+/// The only time that a token is shown.
+struct NewToken {
+  std::string name;
+  ops::Role role;
+  std::string token;
+};
+BOOST_DESCRIBE_STRUCT(NewToken, (), (name, role, token))
+
+struct TokenView {
+  std::string name;
+  ops::Role role;
+  Timestamp created_at;
+};
+BOOST_DESCRIBE_STRUCT(TokenView, (), (name, role, created_at))
+
+/// All tokens: the one in api.token, and those that an admin adds with a role. Rows of the table
+/// `tokens`, kept in memory too, as every request asks. Made by app; lives on the loop.
+class TokenTable final : public TokenStore {
+ public:
+  static constexpr std::size_t bound = 1000;
+
+  TokenTable(AdminToken admin, store::Database& database, const Clock& clock)
+      : admin_(std::move(admin)), database_(database), clock_(clock) {}
+
+  /// Reads the rows; before the door opens.
+  Task<> start();
+  std::optional<ops::Caller> find(std::string_view token) const override;
+  /// muster.add_token, muster.list_tokens, muster.remove_token.
+  std::vector<ops::Operation> operations();
+
+ private:
+  Task<NewToken> add(AddToken request, ops::Caller caller);
+  Task<std::vector<TokenView>> list(ops::Empty request, ops::Caller caller);
+  Task<ops::Empty> remove(TokenByName request, ops::Caller caller);
+
+  AdminToken admin_;
+  store::Database& database_;
+  const Clock& clock_;
+  std::map<std::string, TokenView> by_hash_;
+};
+
+}  // namespace muster::doors::rest

@@ -1,0 +1,84 @@
+#include "doors/rest/token_table.h"
+
+#include <gmock/gmock.h>
+#include <stdlib.h>
+
+#include <boost/asio/co_spawn.hpp>
+#include <boost/asio/io_context.hpp>
+#include <boost/asio/use_future.hpp>
+
+namespace muster::doors::rest {
+namespace {
+
+class TokenTableTest : public testing::Test {
+ protected:
+  TokenTableTest() {
+    char name[] = "/tmp/muster-tokens-XXXXXX";
+    dir_ = mkdtemp(name);
+    database_ = *store::Database::open_in_memory();
+    restart();
+  }
+  ~TokenTableTest() override { std::filesystem::remove_all(dir_); }
+
+  void restart() {
+    rows_.clear();
+    tokens_.emplace(*AdminToken::open(dir_ / "api.token"), *database_, clock_);
+    ASSERT_TRUE(finish(tokens_->start()));
+    rows_ = tokens_->operations();
+  }
+  template <class T>
+  static Result<T> finish(Task<T> task) {
+    asio::io_context io;
+    auto future = asio::co_spawn(io, std::move(task), asio::use_future);
+    io.run();
+    return future.get();
+  }
+  Result<ops::json::value> call(std::size_t row, ops::json::value args) {
+    ops::Caller caller{"token:admin", ops::Role::admin, {}, {}};
+    return finish(rows_[row].call(std::move(args), caller));
+  }
+  std::string make(std::string name, std::string role) {
+    auto made = call(0, {{"name", name}, {"role", role}});
+    return made ? std::string(made->at("token").as_string()) : made.error().message;
+  }
+
+  std::filesystem::path dir_;
+  SystemClock clock_;
+  std::unique_ptr<store::Database> database_;
+  std::optional<TokenTable> tokens_;
+  std::vector<ops::Operation> rows_;
+};
+
+TEST_F(TokenTableTest, AnAddedTokenHasItsRoleAlsoAfterARestart) {
+  auto token = make("ci", "operator");
+  EXPECT_EQ(tokens_->find(token)->name, "token:ci");
+  restart();
+  EXPECT_EQ(tokens_->find(token)->role, ops::Role::operator_);
+  EXPECT_FALSE(tokens_->find(token + "0"));
+}
+
+TEST_F(TokenTableTest, ARemovedTokenOpensNothing) {
+  auto token = make("ci", "viewer");
+  EXPECT_TRUE(call(2, {{"name", "ci"}}));
+  EXPECT_FALSE(tokens_->find(token));
+  restart();
+  EXPECT_FALSE(tokens_->find(token));
+  EXPECT_EQ(call(2, {{"name", "ci"}}).error().errc(), Errc::not_found);
+}
+
+TEST_F(TokenTableTest, TheListDoesNotShowTokens) {
+  auto token = make("ci", "viewer");
+  auto listed = ops::json::serialize(*call(1, ops::json::object()));
+  EXPECT_THAT(listed, testing::HasSubstr("\"ci\""));
+  EXPECT_THAT(listed, testing::Not(testing::HasSubstr(token)));
+}
+
+TEST_F(TokenTableTest, NamesAreTakenOnce) {
+  make("ci", "viewer");
+  EXPECT_EQ(call(0, {{"name", "ci"}, {"role", "admin"}}).error().errc(), Errc::conflict);
+  EXPECT_EQ(call(0, {{"name", "admin"}, {"role", "admin"}}).error().field, "/name");
+  EXPECT_EQ(call(0, {{"name", ""}, {"role", "admin"}}).error().field, "/name");
+}
+
+}  // namespace
+}  // namespace muster::doors::rest
