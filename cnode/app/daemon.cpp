@@ -46,7 +46,7 @@ Daemon::Daemon(asio::io_context& io, Config config, dist::NodeConfig node,
     : config_(std::move(config)),
       database_(std::move(database)),
       cipher_(std::move(cipher)),
-      token_(std::move(token)),
+      tokens_(std::move(token), *database_, clock_),
       events_(io.get_executor(), clock_),
       manager_(io.get_executor()),
       node_(io, std::move(node), manager_),
@@ -69,12 +69,13 @@ Daemon::Daemon(asio::io_context& io, Config config, dist::NodeConfig node,
       deployed_nodes_(catalogue_, deployments_),
       subscribers_(io.get_executor(), node_, events_),
       erlang_door_(io.get_executor(), node_, table_),
-      rest_door_(io.get_executor(), table_, events_, token_, clock_, server_options(config_)) {
+      rest_door_(io.get_executor(), table_, events_, tokens_, clock_, server_options(config_)) {
   events_.declare(topology::Topology::topics());
   events_.declare(orchestration::deployment_topics());
   table_.add(ops::builtin(table_, events_, clock_));
   table_.add(subscribers_.operations());
   table_.add(rest_door_.ticket_operation());
+  table_.add(tokens_.operations());
   table_.add(topology_.operations());
   table_.add(commands_.operations());
   table_.add(providers_.operations());
@@ -94,6 +95,7 @@ Task<> Daemon::start() {
   CO_TRYV(co_await topology_.start());
   CO_TRYV(co_await catalogue_.start());
   CO_TRYV(co_await deployments_.start());
+  CO_TRYV(co_await tokens_.start());
   if (auto swept = co_await releases_.sweep(); !swept)
     log::warn("release archives: {}", swept.error().text());
   erlang_door_.open();  // nobody is answered from rows that are not read yet

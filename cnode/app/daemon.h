@@ -9,7 +9,7 @@
 #include "doors/dist/door.h"
 #include "doors/dist/subscriber.h"
 #include "doors/rest/server.h"
-#include "doors/rest/tokens.h"
+#include "doors/rest/token_table.h"
 #include "mesh/agents.h"
 #include "mesh/manager.h"
 #include "ops/table.h"
@@ -52,7 +52,7 @@ class Daemon {
   asio::thread_pool workers_{2};  ///< hashing, tar: what would hold up the loop
   std::unique_ptr<store::Database> database_;
   store::Cipher cipher_;
-  doors::rest::AdminToken token_;
+  doors::rest::TokenTable tokens_;
   ops::EventBus events_;
   ops::Table table_;
   mesh::NodeManager manager_;

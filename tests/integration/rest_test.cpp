@@ -57,6 +57,21 @@ TEST_F(RestTest, WantsAToken) {
   EXPECT_EQ(http(request).json.at("status"), "ok");
 }
 
+TEST_F(RestTest, ATokenMayDoWhatItsRoleAllows) {
+  auto made = daemon_.rest("POST", "/api/tokens", {{"name", "look"}, {"role", "viewer"}});
+  ASSERT_EQ(made.status, 201);
+  HttpRequest request;
+  request.headers = {"Authorization: Bearer " + std::string(made.json.at("token").as_string())};
+  request.url = daemon_.url("/api/topo/nodes");
+  EXPECT_EQ(http(request).status, 200);
+  request.url = daemon_.url("/api/tokens");
+  EXPECT_EQ(http(request).status, 403);
+  daemon_.restart();
+  EXPECT_EQ(http(request).json.at("code"), "forbidden");
+  EXPECT_EQ(daemon_.rest("DELETE", "/api/tokens/look").status, 200);
+  EXPECT_EQ(http(request).status, 401);
+}
+
 TEST_F(RestTest, EchoesThroughTheTable) {
   const json::value given = json::parse(R"({"a":[1,2.5,true,null,"ä"]})");
   EXPECT_EQ(daemon_.rest("POST", "/api/echo", given).json, given);
