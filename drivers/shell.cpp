@@ -20,14 +20,21 @@ bool is_variable(std::string_view name) {
 /// {0} token, {1} setup, {2} seconds, {3} exports, {4} cd, {5} script, {6} bytes of output.
 /// Descriptors: 3 the command's stdin, 4 and 5 the output file for reading and for appending.
 /// The subshell with `sleep` is the limit: it wakes this shell by ALRM and takes its sleep along
-/// when it is not needed any more. KILL 0 ends whatever ignored TERM, this shell last of all.
-constexpr std::string_view kWrapper = R"sh(exec 2>/dev/null
+/// when it is not needed any more. No program is started that need not be: each command of each
+/// deployment pays for it. All is one compound command, read before any of it runs. KILL 0 ends
+/// whatever ignored TERM, this shell last of all.
+constexpr std::string_view kWrapper = R"sh({{
+exec 2>/dev/null
 trap muster_l=1 ALRM
 muster_l=
 {1}
-muster_f=$(mktemp "${{TMPDIR:-/tmp}}/muster.XXXXXXXXXX" 2>&1) || muster_f=$(mktemp ./.muster.XXXXXXXXXX 2>&1) || {{
-printf '\n{0} nofile %s\n' "$muster_f"
+muster_f=${{TMPDIR:-/tmp}}/.{0}
+muster_e=$(umask 077; set -C; exec 2>&1; : >"$muster_f") || {{
+muster_f=./.{0}
+muster_e=$(umask 077; set -C; exec 2>&1; : >"$muster_f") || {{
+printf '\n{0} nofile %s\n' "$muster_e"
 exit 1
+}}
 }}
 exec 4<"$muster_f" 5>>"$muster_f"
 rm -f "$muster_f"
@@ -53,8 +60,10 @@ printf '\n{0} limit 0\n'
 kill -KILL 0
 fi
 kill $muster_w
-tail -c {6} <&4
+if [ -s /proc/self/fd/4 ] || ! [ -e /proc/self/fd/4 ]; then tail -c {6} <&4; fi
 printf '\n{0} exit %d\n' $muster_c
+exit 0
+}}
 )sh";
 
 std::string blank(std::string text, const std::map<std::string, Secret>& secrets) {
