@@ -161,35 +161,39 @@ asio::awaitable<void> Connection::serve_events() {
 
 Task<std::string> Connection::read_body() {
   std::string piece;
-  auto& limits = shared_.limits;
+  bool needs_more = false;  // what is in buffer_ is the beginning of a chunk's head
   while (!parser_.is_done()) {
-    if (buffer_.empty()) {
-      // Slow senders are allowed `transfer` plus what the least rate takes for what has come.
-      auto rated = std::chrono::seconds(body_bytes_ / limits.bytes_per_second);
-      auto allowance = limits.transfer + rated - body_time_;
-      if (allowance <= steady_clock::duration::zero())
-        co_return Error(Errc::timeout, "the body comes too slowly");
-      allow(std::min<steady_clock::duration>(allowance, limits.transfer));
-      auto before = steady_clock::now();
-      auto came = co_await fill();
-      body_time_ += steady_clock::now() - before;
-      allow_any_time();
-      if (!came || !*came)
-        co_return Error(Errc::unavailable, "the body ended before its length, or came too slowly");
+    if (buffer_.empty() || needs_more) {
+      CO_TRYV(co_await fill_in_time());
+      if (buffer_.size() > RequestParser::header_limit + block_size)
+        co_return Error(Errc::too_large, "a chunk's head is too large");
     }
     std::string_view bytes = buffer_;
     CO_TRYV(parser_.feed_body(bytes, piece));
-    auto left = bytes.size();
-    body_bytes_ += buffer_.size() - left;
-    if (left == buffer_.size() && piece.empty()) {  // part of a chunk's head: needs more
-      auto came = co_await fill();
-      if (!came || !*came) co_return Error(Errc::unavailable, "the body ended before its length");
-      continue;
-    }
-    buffer_.erase(0, buffer_.size() - left);
+    auto taken = buffer_.size() - bytes.size();
+    body_bytes_ += taken;
+    buffer_.erase(0, taken);
+    needs_more = taken == 0;
     if (!piece.empty()) co_return piece;
   }
   co_return piece;
+}
+
+/// Slow senders are allowed `transfer` plus what the least rate takes for what has come.
+Task<> Connection::fill_in_time() {
+  auto& limits = shared_.limits;
+  auto rated = std::chrono::seconds(body_bytes_ / limits.bytes_per_second);
+  auto allowance = limits.transfer + rated - body_time_;
+  if (allowance <= steady_clock::duration::zero())
+    co_return Error(Errc::timeout, "the body comes too slowly");
+  allow(std::min<steady_clock::duration>(allowance, limits.transfer));
+  auto before = steady_clock::now();
+  auto came = co_await fill();
+  body_time_ += steady_clock::now() - before;
+  allow_any_time();
+  if (!came || !*came)
+    co_return Error(Errc::unavailable, "the body ended before its length, or came too slowly");
+  co_return Result<>();
 }
 
 asio::awaitable<Response> Connection::answer(const Plan& plan) {

@@ -57,6 +57,7 @@ class Connection : public std::enable_shared_from_this<Connection> {
   asio::awaitable<void> linger();
   /// The next piece of the body, empty at its end.
   Task<std::string> read_body();
+  Task<> fill_in_time();
   Task<bool> fill();  // buffer_ from the stream; false at its end
 
   // The watchdog closes the stream when the time set last is over.

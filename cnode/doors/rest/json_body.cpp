@@ -3,6 +3,7 @@
 #include <boost/json/basic_parser_impl.hpp>
 #include <cmath>
 #include <optional>
+#include <set>
 
 #include "ops/base64.h"
 #include "ops/input.h"
@@ -32,7 +33,8 @@ struct Handler {
   std::string wrapper;
   json::value_stack stack;
   std::size_t depth = 0;
-  std::string key, outer_key;  // of the value that comes now, and of what encloses it
+  std::string key, outer_key;               // of the value that comes now, and of what encloses it
+  std::vector<std::set<std::string>> keys;  // of each object that is open
   std::optional<ops::Base64Decoder> decoder;
   std::vector<Found> found;
   std::uint64_t blob_bytes = 0;
@@ -63,10 +65,12 @@ struct Handler {
   bool on_document_end(Code&) { return true; }
   bool on_object_begin(Code&) {
     if (++depth == 2) outer_key = std::exchange(key, {});
+    keys.emplace_back();
     return true;
   }
   bool on_object_end(std::size_t n, Code&) {
     --depth;
+    keys.pop_back();
     stack.push_object(n);
     return true;
   }
@@ -86,9 +90,10 @@ struct Handler {
     stack.push_chars(s);
     return true;
   }
-  bool on_key(std::string_view s, std::size_t n, Code&) {
+  bool on_key(std::string_view s, std::size_t n, Code& ec) {
     if (n == s.size()) key.clear();
     key.append(s);
+    if (!keys.back().insert(key).second) return fail(Error(Errc::bad_request, "given twice"), ec);
     stack.push_key(s);
     return true;
   }

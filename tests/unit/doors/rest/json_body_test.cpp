@@ -80,6 +80,23 @@ TEST(JsonBody, NamesTheFieldWithBrokenBytes) {
   }
 }
 
+TEST(JsonBody, RefusesAMemberThatIsGivenTwice) {
+  for (std::string_view bad :
+       {R"({"a":1,"a":2})", R"({"x":{"a":1,"a":2}})", R"([{"a":1,"\u0061":2}])"}) {
+    JsonBody body(nullptr, "");
+    auto fed = feed(body, bad, 2);
+    ASSERT_FALSE(fed) << bad;
+    EXPECT_EQ(fed.error().field, "/a");
+  }
+  JsonBody body(nullptr, "");
+  EXPECT_TRUE(feed(body, R"([{"a":1},{"a":{"a":2}}])", 2));
+}
+
+TEST(JsonBody, RefusesNumbersBeyondAll) {
+  JsonBody body(nullptr, "");
+  EXPECT_FALSE(feed(body, "[1e999]", 2));
+}
+
 TEST(JsonBody, BoundsAllButTheBytes) {
   std::string large(3 << 20, 'A');
   JsonBody bytes(release(), "");
