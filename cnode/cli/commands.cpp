@@ -171,8 +171,10 @@ void add_commands(CLI::App& app, int& exit_code, std::filesystem::path (*default
   call_command->add_option("operation", options->operation, "SERVICE.OPERATION")->required();
   call_command->add_option("arguments", options->words,
                            "key=value, key:=json, key=@file, or @file");
-  call_command->add_option("--wait", options->wanted_state,
-                           "Follow the rows that are answered until they are in this state");
+  call_command
+      ->add_option("--wait", options->wanted_state,
+                   "Follow the rows that are answered until they are in this state")
+      ->check(CLI::IsMember({"UP", "DOWN", "STOPPED"}));
   call_command->add_option("--wait-limit", options->wait_limit, "Seconds")->capture_default_str();
   call_command->footer(
       "Exit codes: 0 done, 1 error, 2 bad request, 3 not allowed, 4 not found, 5 conflict,\n"

@@ -66,8 +66,9 @@ bool StateWait::take(const json::object& event) {
   if (!data || !data->is_object()) return false;
   auto id = text_of(data->get_object(), "id");
   if (!waiting_.contains(id)) return false;
-  note(id, text_of(data->get_object(), "state"));
-  return true;
+  auto state = text_of(data->get_object(), "state");
+  note(id, state);
+  return !state.empty() || data->get_object().contains("step");
 }
 
 void StateWait::note(const std::string& id, const std::string& state) {

@@ -35,7 +35,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   };
 
   doors::rest::RequestParser parser;
-  doors::rest::JsonBody body(&ops::struct_of<Sample>(), "sample");
+  doors::rest::JsonBody body(ops::type_of<Sample>().structure(), "sample");
   parser.limit_body(1 << 20);
   bool has_head = false;
   while (more()) {
