@@ -3,7 +3,7 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
-#include <set>
+#include <thread>
 
 #include "daemon.h"
 #include "deployment.h"
@@ -182,6 +182,79 @@ TEST_F(LocalDeployment, ACloudWithoutADriverIsUnsupported) {
   EXPECT_EQ(reply.json.at("code"), "unsupported");
 }
 
+TEST_F(LocalDeployment, AnElixirReleaseIsDeployedUnchanged) {
+  TempDir dir;
+  try {
+    run({"mix", "--version"});
+  } catch (const std::exception&) {
+    GTEST_SKIP() << "no Elixir on this machine";
+  }
+  auto make = "cd '" + dir.path().string() +
+              "' && mix new shop --sup && cd shop && MIX_ENV=prod mix release --path ../release && "
+              "tar -czf ../shop.tar.gz -C ../release .";
+  run({"sh", "-c", make});
+  deployer.define("shop", local(), dir / "shop.tar.gz",
+                  {{"start_cmd", "bin/shop daemon"}, {"stop_cmd", "bin/shop stop"}},
+                  {{"bootstrap_strategy", "distributed_erlang"}});
+  auto rows = deployer.deploy("shop", 2);
+  ASSERT_TRUE(deployer.wait_for("shop", "UP", 2)) << deployer.describe("shop");
+  deployer.post("node_families/shop/stop");
+  ASSERT_TRUE(deployer.wait_for("shop", "STOPPED", 2)) << deployer.describe("shop");
+  for (auto& id : ids(rows)) EXPECT_TRUE(processes_of(id).empty());
+  EXPECT_EQ(daemon.rest("DELETE", "/api/orch/node_families/shop/nodes").status, 202);
+  EXPECT_TRUE(deployer.wait_until_gone("shop")) << deployer.describe("shop");
+  EXPECT_TRUE(visible(home.path()).empty());
+}
+
+/// A file system of 256 KiB, in the place of the home.
+class SmallDisk {
+ public:
+  explicit SmallDisk(std::filesystem::path folder) : folder_(std::move(folder)) {
+    try {
+      run({"mount", "-t", "tmpfs", "-o", "size=256k", "none", folder_});
+      is_mounted = true;
+    } catch (const std::exception&) {
+    }
+  }
+  ~SmallDisk() {
+    if (is_mounted) run({"umount", "-l", folder_});
+  }
+  bool is_mounted = false;
+
+ private:
+  std::filesystem::path folder_;
+};
+
+TEST_F(LocalDeployment, AFullDiskIsToldAndRetryGoesOn) {
+  SmallDisk disk(home.path());
+  if (!disk.is_mounted) GTEST_SKIP() << "no file system can be mounted here";
+  write_file(home / ".ballast", std::string(250 * 1024, 'x'));
+  TinyRelease release(run({"sh", "-c", "head -c 60000 /dev/urandom | base64 -w0"}));
+  deployer.define("shop", local(), release);
+  auto rows = deployer.deploy("shop", 1);
+  ASSERT_TRUE(deployer.wait_for("shop", "ERROR", 1)) << deployer.describe("shop");
+  auto error = json::serialize(deployer.node(ids(rows)[0]).at("error"));
+  EXPECT_TRUE(error.find("full") != error.npos || error.find("No space left") != error.npos)
+      << error;
+  fs::remove(home / ".ballast");
+  deployer.post("nodes/" + ids(rows)[0] + "/retry");
+  EXPECT_TRUE(deployer.wait_for("shop", "UP", 1)) << deployer.describe("shop");
+  EXPECT_EQ(daemon.rest("DELETE", "/api/orch/nodes/" + ids(rows)[0]).status, 202);
+  EXPECT_TRUE(deployer.wait_until_gone("shop")) << deployer.describe("shop");
+}
+
+TEST_F(LocalDeployment, AWrongCookieInTheReleaseIsToldAsSuch) {
+  TinyRelease release("", "-setcookie another\n");
+  deployer.define("shop", local(), release);
+  auto rows = deployer.deploy("shop", 1);
+  ASSERT_TRUE(deployer.wait_for("shop", "ERROR", 1, 120s)) << deployer.describe("shop");
+  auto error = json::serialize(deployer.node(ids(rows)[0]).at("error"));
+  EXPECT_NE(error.find("cookie"), std::string::npos) << error;
+  EXPECT_EQ(daemon.rest("DELETE", "/api/orch/nodes/" + ids(rows)[0]).status, 202);
+  EXPECT_TRUE(deployer.wait_until_gone("shop")) << deployer.describe("shop");
+  EXPECT_TRUE(processes_of(ids(rows)[0]).empty());
+}
+
 class SshDeployment : public testing::Test {
  protected:
   SshDeployment() : sshd(user, {"127.0.0.1", "127.0.0.2", "127.0.0.3"}) {}
@@ -227,6 +300,29 @@ TEST_F(SshDeployment, SixNodesOnThreeHostsOfAnOrdinaryUser) {
   EXPECT_EQ(daemon.rest("DELETE", "/api/orch/node_families/shop/nodes").status, 202);
   ASSERT_TRUE(deployer.wait_until_gone("shop")) << deployer.describe("shop");
   EXPECT_TRUE(visible(user.home()).empty());
+}
+
+TEST_F(SshDeployment, AHostThatStopsAnsweringHoldsUpNobodyAndGoesOnLater) {
+  authorize();
+  TinyRelease release;
+  deployer.define("shop", physical(), release);
+  auto first = deployer.deploy("shop", 1);
+  ASSERT_TRUE(deployer.wait_for("shop", "UP", 1)) << deployer.describe("shop");
+  sshd.freeze();
+  auto rows = deployer.deploy("shop", 3);
+  ASSERT_EQ(rows.size(), 3u);
+  EXPECT_EQ(text(deployer.node(ids(first)[0]), "state"), "UP") << "its link does not need the host";
+  std::this_thread::sleep_for(2s);
+  EXPECT_TRUE(visible(user.home()) == ids(first));
+  sshd.thaw();
+  // Whatever had failed by then for good goes on by retry.
+  auto all_up = [&] {
+    for (auto& node : deployer.nodes("shop"))
+      if (text(node.as_object(), "state") == "ERROR")
+        deployer.post("nodes/" + text(node.as_object(), "id") + "/retry");
+    return deployer.wait_for("shop", "UP", 4, 0s);
+  };
+  EXPECT_TRUE(eventually(all_up, 90s)) << deployer.describe("shop");
 }
 
 TEST_F(SshDeployment, AWrongKeyIsAnErrorThatRetryOvercomes) {

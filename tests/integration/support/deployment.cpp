@@ -54,6 +54,15 @@ TinyRelease::TinyRelease(const std::string& mark, const std::string& extra) {
 void Deployer::define(const std::string& name, const json::object& provider,
                       const TinyRelease& release, json::object release_members,
                       json::object family_members) {
+  if (!release_members.contains("start_cmd")) release_members["start_cmd"] = "bin/tiny daemon";
+  release_members["stop_cmd"] = "bin/tiny stop";
+  release_members["node_name_templates"] = json::array{"etc/vm.args"};
+  define(name, provider, release.tarball(), std::move(release_members), std::move(family_members));
+}
+
+void Deployer::define(const std::string& name, const json::object& provider,
+                      const fs::path& tarball, json::object release_members,
+                      json::object family_members) {
   auto made = [&](const HttpReply& reply) {
     EXPECT_TRUE(reply.status == 200 || reply.status == 201) << reply.status << ' ' << reply.text;
   };
@@ -61,12 +70,9 @@ void Deployer::define(const std::string& name, const json::object& provider,
   with_name["name"] = name;
   made(daemon_.rest("POST", "/api/orch/providers", with_name));
   release_members["name"] = name;
-  if (!release_members.contains("start_cmd")) release_members["start_cmd"] = "bin/tiny daemon";
-  release_members["stop_cmd"] = "bin/tiny stop";
-  release_members["node_name_templates"] = json::array{"etc/vm.args"};
   made(daemon_.rest("POST", "/api/orch/releases", release_members));
-  made(daemon_.rest_raw("PUT", "/api/orch/releases/" + name + "/tarball",
-                        read_file(release.tarball()), "application/gzip"));
+  made(daemon_.rest_raw("PUT", "/api/orch/releases/" + name + "/tarball", read_file(tarball),
+                        "application/gzip"));
   family_members["name"] = name;
   family_members["release"] = name;
   family_members["env"] = {{"ERL_EPMD_PORT", epmd_.port_text()}};

@@ -36,6 +36,10 @@ class Deployer {
   void define(const std::string& name, const boost::json::object& provider,
               const TinyRelease& release, boost::json::object release_members = {},
               boost::json::object family_members = {});
+  /// The same with any archive; nothing about the release is filled in.
+  void define(const std::string& name, const boost::json::object& provider,
+              const std::filesystem::path& tarball, boost::json::object release_members,
+              boost::json::object family_members);
   /// The rows; empty when the daemon was gone before it answered.
   boost::json::array deploy(const std::string& family, int amount, bool autostart = true);
   boost::json::array nodes(const std::string& family) const;
