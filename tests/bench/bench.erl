@@ -83,7 +83,7 @@ links_rest(Pid, {Nodes, Before}) ->
 
 add_nodes(Number, _, Nodes) when Number > Nodes -> ok;
 add_nodes(Number, Step, Nodes) ->
-    Name = io_lib:format("f~b@127.~b.~b.~b", [Number, 1 + Number bsr 16, Number bsr 8 band 255, Number band 255]),
+    Name = io_lib:format("f~b@127.~b.~b.~b", [Number, 1 + (Number bsr 16), (Number bsr 8) band 255, Number band 255]),
     {ok, _} = rpc:call(?MUSTER, topology, add_node, [#{name => lists:flatten(Name), agents => none}]),
     add_nodes(Number + Step, Step, Nodes).
 
