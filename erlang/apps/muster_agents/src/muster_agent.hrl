@@ -1,0 +1,256 @@
+%% What every agent shares: leases, sending, the account of itself, the guard, and leaving no trace.
+%% Included by each agent (an agent is one module that stands alone) after -module and
+%%
+%%     -define(NAME, metrics).     the second element of what is sent: {muster_agent, metrics, Pid, Map}
+%%
+%% A daemon leases the agent with start/1. The lease ends with the daemon's process, its node, or
+%% {muster_agent_release, Pid} from it. With the last lease the agent ends, and so it does when it is
+%% killed; then the guard, which outlives it for a moment, gives back what the agent held of the host
+%% and deletes and purges the code. Killing the guard makes the agent start another one. Nothing is
+%% purged while any process still runs it. Modules that the host brought itself are not removed.
+%%
+%% What an agent gives (State is the agent's, Data is one lease's):
+%%
+%%   first() -> State          the first lease is about to be given: takes what the agent needs
+%%   lease(Handle, Options, State) -> {Data, State}        Options: what start/1 was called with
+%%   tick(What, Data, State) -> {Sample | none, Data, State}
+%%                             `interval` each interval, otherwise what later/3 or `due` said
+%%   settings(Handle, Map, Data, State) -> {Data, State}   {muster_agent_settings, Pid, Map} from Pid
+%%   message(Message, State) -> {none | {due, What}, State}
+%%                             everything else that arrives; `due` ticks every lease at once
+%%   give_back(Held) -> any()  in the guard, when the agent is gone for whatever reason
+%%
+%% and what it may call: hold(Held) before it changes anything in the host, with all that has to be
+%% given back then; later(Ms, Handle, What); pressure(Node).
+-ifndef(VSN).
+-define(VSN, "unversioned").
+-endif.
+-ifndef(MOST_LEASES).
+-define(MOST_LEASES, 16).
+-endif.
+-ifndef(LONG_MAILBOX).
+-define(LONG_MAILBOX, 100).
+-endif.
+-ifndef(MOST_HEAP_WORDS).
+-define(MOST_HEAP_WORDS, 1 bsl 17).
+-endif.
+-define(LEAST_INTERVAL_MS, 1000).
+-compile({nowarn_unused_function, [{hold, 1}, {pressure, 1}]}).
+
+-spec vsn() -> binary().
+vsn() -> <<?VSN>>.
+
+%% Gives the daemon process `pid` a lease and returns the agent's process, which the daemon should
+%% monitor. {error, leaving}: the code is just being removed; load it again in a moment.
+-spec start(#{pid := pid(), interval_ms => pos_integer(), atom() => term()}) ->
+          {ok, pid()} | {error, leaving | full | not_connected | timeout}.
+start(#{pid := Pid} = Lease) when is_pid(Pid) ->
+    case erlang:module_loaded(?AGENT) andalso whereis(?AGENT) of
+        false ->
+            {error, leaving};
+        undefined ->
+            New = spawn(fun init/0),
+            try register(?AGENT, New) catch error:badarg -> exit(New, kill) end,
+            start(Lease);
+        Agent ->
+            Ref = erlang:monitor(process, Agent),
+            Agent ! {lease, self(), Ref, Lease},
+            receive
+                {Ref, Reply} -> erlang:demonitor(Ref, [flush]), Reply;
+                {'DOWN', Ref, process, _, _} -> start(Lease)
+            after 5000 -> erlang:demonitor(Ref, [flush]), {error, timeout}
+            end
+    end.
+
+%% Ends all leases: for an operator in a shell of the host. A daemon releases only its own.
+-spec stop() -> ok.
+stop() ->
+    _ = [Agent ! stop || Agent <- [whereis(?AGENT)], is_pid(Agent)],
+    ok.
+
+%%% The agent. Leases: #{Pid => #{monitor, interval, dropped, sent_bytes, data}}
+
+init() ->
+    %% The caller's group leader is the daemon's: a report about us must not be sent there.
+    true = group_leader(whereis(init), self()),
+    _ = process_flag(max_heap_size, #{size => ?MOST_HEAP_WORDS, kill => true,
+                                      error_logger => false}),
+    put(held, nothing),
+    put(guard, guard(nothing)),
+    %% Who lost the race for the name must not touch the host: so wait for the first lease.
+    receive {lease, _, _, _} = First -> self() ! First, loop(#{}, first()) after 10000 -> ok end.
+
+loop(Leases, State) ->
+    {_, GuardMonitor} = get(guard),
+    receive
+        {lease, From, Ref, #{pid := Pid} = Options} ->
+            {Reply, Now, New} = lease_to(Pid, Options, forget(Pid, Leases), State),
+            From ! {Ref, Reply},
+            next(Now, New);
+        {due, {Pid, Monitor}, What} ->
+            {Now, New} = due(What, Pid, Monitor, Leases, State),
+            next(Now, New);
+        {muster_agent_settings, Pid, Map} when is_map_key(Pid, Leases), is_map(Map) ->
+            {Now, New} = settings_of(Pid, Map, Leases, State),
+            next(Now, New);
+        {muster_agent_release, Pid} -> next(forget(Pid, Leases), State);
+        {'DOWN', GuardMonitor, process, _, _} -> put(guard, guard(get(held))), next(Leases, State);
+        {'DOWN', _, process, Pid, _} when is_map_key(Pid, Leases) ->
+            next(maps:remove(Pid, Leases), State);
+        stop -> ok;
+        Message ->
+            case message(Message, State) of
+                {none, New} -> loop(Leases, New);
+                {{due, What}, New} ->
+                    {Now, Newer} = all_due(What, maps:keys(Leases), Leases, New),
+                    next(Now, Newer)
+            end
+    after 10000 ->
+        next(Leases, State)
+    end.
+
+next(Leases, _) when map_size(Leases) =:= 0 -> ok;
+next(Leases, State) -> loop(Leases, State).
+
+lease_to(_, _, Leases, State) when map_size(Leases) >= ?MOST_LEASES ->
+    {{error, full}, Leases, State};
+lease_to(Pid, Options, Leases, State) ->
+    %% A monitor makes a connection where there is none: so ask first.
+    case lists:member(node(Pid), [node() | nodes(connected)]) of
+        true ->
+            Handle = {Pid, erlang:monitor(process, Pid)},
+            {Data, New} = lease(Handle, Options, State),
+            self() ! {due, Handle, interval},
+            Lease = #{monitor => element(2, Handle), interval => interval(Options, 10000),
+                      dropped => 0, sent_bytes => 0, data => Data},
+            {{ok, self()}, Leases#{Pid => Lease}, New};
+        false ->
+            {{error, not_connected}, Leases, State}
+    end.
+
+interval(Map, Default) ->
+    case Map of
+        #{interval_ms := Ms} when is_integer(Ms) -> max(Ms, ?LEAST_INTERVAL_MS);
+        #{} -> Default
+    end.
+
+forget(Pid, Leases) ->
+    _ = [erlang:demonitor(Monitor, [flush]) || #{Pid := #{monitor := Monitor}} <- [Leases]],
+    maps:remove(Pid, Leases).
+
+settings_of(Pid, Map, Leases, State) ->
+    #{Pid := #{monitor := Monitor, interval := Interval, data := Data} = Lease} = Leases,
+    {NewData, New} = settings({Pid, Monitor}, Map, Data, State),
+    {Leases#{Pid := Lease#{interval := interval(Map, Interval), data := NewData}}, New}.
+
+%% Ticks the lease with What in a while, if there is still such a lease then.
+later(Ms, Handle, What) ->
+    erlang:send_after(Ms, self(), {due, Handle, What}).
+
+all_due(What, Pids, Leases, State) ->
+    lists:foldl(fun(Pid, {Now, New}) ->
+                        #{Pid := #{monitor := Monitor}} = Now,
+                        due(What, Pid, Monitor, Now, New)
+                end, {Leases, State}, Pids).
+
+due(What, Pid, Monitor, Leases, State) ->
+    case Leases of
+        #{Pid := #{monitor := Monitor} = Lease} ->
+            _ = [later(maps:get(interval, Lease), {Pid, Monitor}, interval) || What =:= interval],
+            {Now, New} = pass(What, Pid, Lease, State),
+            erlang:garbage_collect(),
+            {Leases#{Pid := Now}, New};
+        #{} ->
+            {Leases, State}
+    end.
+
+%% A full link or a long mailbox costs samples, never the host's time.
+pass(What, Pid, #{dropped := Dropped, sent_bytes := Sent, data := Data} = Lease, State) ->
+    Own = maps:from_list(process_info(self(), [reductions, memory, message_queue_len])),
+    Began = erlang:monotonic_time(microsecond),
+    case Own of
+        #{message_queue_len := Length} when What =:= interval, Length > ?LONG_MAILBOX ->
+            {Lease#{dropped := Dropped + 1}, State};
+        #{} ->
+            case tick(What, Data, State) of
+                {none, NewData, New} ->
+                    {Lease#{data := NewData}, New};
+                {Sample, NewData, New} ->
+                    Wall = erlang:monotonic_time(microsecond) - Began,
+                    Account = Own#{dropped => Dropped, sent_bytes => Sent, wall_us => Wall},
+                    Agent = maps:merge(Account, maps:get(agent, Sample, #{})),
+                    Message = {muster_agent, ?NAME, self(), Sample#{agent => Agent}},
+                    Now = Lease#{data := NewData},
+                    case erlang:send(Pid, Message, [nosuspend, noconnect]) of
+                        ok -> {Now#{sent_bytes := Sent + erlang:external_size(Message)}, New};
+                        _ -> {Now#{dropped := Dropped + 1}, New}
+                    end
+            end
+    end.
+
+%% Is the node itself, or its link to this peer, too busy to be asked much? The queue in front of a
+%% scheduler counts from 4 up, the port's from half of what suspends senders.
+pressure(Peer) ->
+    Queue = erlang:statistics(total_run_queue_lengths),
+    case Queue > 4 * erlang:system_info(schedulers_online) of
+        true -> run_queue;
+        false ->
+            case lists:keyfind(Peer, 1, erlang:system_info(dist_ctrl)) of
+                {_, Port} when is_port(Port) ->
+                    case erlang:port_info(Port, queue_size) of
+                        {queue_size, Size} ->
+                            case 2 * Size > erlang:system_info(dist_buf_busy_limit) of
+                                true -> dist_queue;
+                                false -> none
+                            end;
+                        undefined -> none
+                    end;
+                _ -> none
+            end
+    end.
+
+%%% The guard
+
+hold(Held) ->
+    {Guard, _} = get(guard),
+    put(held, Held),
+    Guard ! {hold, Held},
+    ok.
+
+guard(Held) ->
+    Agent = self(),
+    spawn_monitor(fun() -> guard(Held, erlang:monitor(process, Agent)) end).
+
+guard(Held, Monitor) ->
+    receive
+        {hold, Now} -> guard(Now, Monitor);
+        {'DOWN', Monitor, process, _, _} ->
+            _ = [try give_back(Held) catch _:_ -> failed end || Held =/= nothing],
+            remove()
+    end.
+
+-ifndef(INJECTED).
+remove() -> ok.
+-else.
+remove() ->
+    %% Who holds the name decides: another agent that runs this code, or nobody, then we remove it.
+    try register(?AGENT, self()) of
+        true ->
+            code:delete(?AGENT),
+            refuse(),
+            unregister(?AGENT),
+            refuse(),
+            %% By lists and code, because nothing can purge what it runs itself, and a little later,
+            %% because callers of start/1 may be on their way out. The second delete is for code that
+            %% was loaded twice.
+            Steps = [soft_purge, delete | lists:duplicate(20, soft_purge)],
+            erlang:send_after(20, self(), purge),
+            erlang:hibernate(lists, zipwith3, [fun erlang:apply/3, [code || _ <- Steps], Steps,
+                                               [[?AGENT] || _ <- Steps]])
+    catch error:badarg ->
+        ok
+    end.
+
+refuse() ->
+    receive {lease, From, Ref, _} -> From ! {Ref, {error, leaving}}, refuse() after 0 -> ok end.
+-endif.
