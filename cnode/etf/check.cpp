@@ -52,7 +52,9 @@ class Cursor {
 
 bool skip_text(Cursor& in, std::size_t width) {
   auto text = in.take(in.number(width));
-  return text.size() <= 255 * 4 && is_utf8(text);
+  auto is_first = [](char byte) { return (byte & 0xc0) != 0x80; };
+  return is_utf8(text) &&
+         (text.size() <= 255 || std::count_if(text.begin(), text.end(), is_first) <= 255);
 }
 
 bool skip_latin1(Cursor& in, std::size_t width) {

@@ -87,11 +87,25 @@ class Decoder {
     out = Term(value);
     return true;
   }
+  /// Not by libei: it gives a C string, and an atom may hold zero bytes.
   bool atom(Atom& out) {
-    char name[MAXATOMLEN_UTF8];
-    if (ei_decode_atom_as(data_, &at_, name, sizeof name, ERLANG_UTF8, nullptr, nullptr) < 0)
-      return false;
-    out.name = name;
+    auto which = static_cast<unsigned char>(data_[at_]);
+    bool is_short = which == tag::small_atom_utf8 || which == tag::small_atom_latin1;
+    bool is_latin1 = which == tag::small_atom_latin1 || which == tag::atom_latin1;
+    auto* length = reinterpret_cast<const unsigned char*>(data_ + at_ + 1);
+    auto name = is_short ? bytes_.substr(static_cast<std::size_t>(at_) + 2, *length)
+                         : bytes_.substr(static_cast<std::size_t>(at_) + 3,
+                                         boost::endian::load_big_u16(length));
+    at_ += static_cast<int>(name.size()) + (is_short ? 2 : 3);
+    if (!is_latin1) {
+      out.name = name;
+      return true;
+    }
+    out.name.clear();
+    for (unsigned char c : name) {
+      if (c >= 0x80) out.name += static_cast<char>(0xc0 | c >> 6);
+      out.name += static_cast<char>(c < 0x80 ? c : 0x80 | (c & 0x3f));
+    }
     return true;
   }
   bool bits(Term& out) {

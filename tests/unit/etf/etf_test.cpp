@@ -98,6 +98,25 @@ TEST(Etf, BoundsDepthAndNumberOfElements) {
   EXPECT_FALSE(decode(hex("74ffffffff")));
 }
 
+TEST(Etf, AnAtomKeepsItsZeroBytes) {
+  for (auto* bytes : {"7703610062", "760003610062", "7303610062", "640003610062"}) {
+    auto decoded = decode(hex(bytes));
+    ASSERT_TRUE(decoded) << bytes;
+    EXPECT_EQ(*decoded, Term(Atom{std::string("a\0b", 3)})) << bytes;
+    EXPECT_EQ(encode_external(*decoded), hex("837703610062")) << bytes;
+  }
+}
+
+TEST(Etf, ReadsAtomsOfOldNodesAsUtf8) {
+  auto decoded = decode(hex("640002fc62"));
+  ASSERT_TRUE(decoded);
+  EXPECT_EQ(*decoded, atom("\xc3\xbc"
+                           "b"));
+  EXPECT_TRUE(decode(hex("6400ff") + std::string(255, '\xfc')));
+  EXPECT_FALSE(decode(hex("640100") + std::string(256, 'x'))) << "longer than any atom";
+  EXPECT_FALSE(decode(hex("760100") + std::string(256, 'x')));
+}
+
 TEST(Etf, RefusesWhatNoNodeSends) {
   EXPECT_FALSE(decode_external(hex("8350000000ff")));  // compressed: it could grow without bound
   EXPECT_FALSE(decode(hex("00")));
