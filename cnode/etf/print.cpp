@@ -4,9 +4,13 @@
 
 #include <algorithm>
 #include <array>
+#include <boost/multiprecision/cpp_int.hpp>
 
 namespace muster::etf {
 namespace {
+
+/// Bytes of an integer that is printed in decimal; that takes time with their square.
+constexpr std::size_t longest_decimal = 512;
 
 constexpr std::array<std::string_view, 28> reserved_words = {
     "after", "and",   "andalso", "band",    "begin", "bnot", "bor",  "bsl", "bsr",   "bxor",
@@ -70,10 +74,19 @@ class Printer {
   }
   void operator()(const Bitstring& v) { bytes(v.bytes, v.last_bits); }
   void operator()(const BigInteger& v) {
-    out += v.is_negative ? "-16#" : "16#";
+    if (v.is_negative) out += '-';
+    if (v.magnitude.size() <= longest_decimal) {
+      boost::multiprecision::cpp_int value;
+      auto* bytes = reinterpret_cast<const unsigned char*>(v.magnitude.data());
+      import_bits(value, bytes, bytes + v.magnitude.size(), 8, false);
+      out += value.str();
+      return;
+    }
+    out += "16#";
     auto hex = v.magnitude.rbegin();
     for (; hex != v.magnitude.rend() && out.size() < limit_; ++hex)
       out += fmt::format("{:02X}", static_cast<unsigned char>(*hex));
+    if (hex != v.magnitude.rend()) out += "...";
   }
   void operator()(const Pid& v) { out += fmt::format("<{}.{}.{}>", v.node.name, v.id, v.serial); }
   void operator()(const Port& v) { out += fmt::format("#Port<{}.{}>", v.node.name, v.id); }

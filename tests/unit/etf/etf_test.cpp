@@ -1,3 +1,4 @@
+#include <fmt/format.h>
 #include <gtest/gtest.h>
 
 #include "etf/decode.h"
@@ -29,9 +30,9 @@ std::vector<Known> known() {
       {"836e0800ffffffffffffff7f", INT64_MAX, "9223372036854775807"},
       {"836e08010000000000000080", INT64_MIN, "-9223372036854775808"},
       {"836e0900000000000000000001", BigInteger{false, hex("000000000000000001")},
-       "16#010000000000000000"},
+       "18446744073709551616"},
       {"836e0901000000000000000040", BigInteger{true, hex("000000000000000040")},
-       "-16#400000000000000000"},
+       "-1180591620717411303424"},
       {"83463ff8000000000000", 1.5, "1.5"},
       {"836400026f6b", atom("ok"), "ok"},
       {"837707c3bcc39fe282ac", atom("\xc3\xbc\xc3\x9f\xe2\x82\xac"), nullptr},
@@ -115,6 +116,25 @@ TEST(Etf, ReadsAtomsOfOldNodesAsUtf8) {
   EXPECT_TRUE(decode(hex("6400ff") + std::string(255, '\xfc')));
   EXPECT_FALSE(decode(hex("640100") + std::string(256, 'x'))) << "longer than any atom";
   EXPECT_FALSE(decode(hex("760100") + std::string(256, 'x')));
+}
+
+TEST(Etf, PrintsBigIntegersInDecimalAsErlangDoes) {
+  auto print = [](std::size_t bytes) {
+    return to_string(BigInteger{true, std::string(bytes, '\0') + '\1'});
+  };
+  // io_lib:print(-(1 bsl 1000)) and -(1 bsl 4000).
+  EXPECT_EQ(print(125),
+            "-1071508607186267320948425049060001810561404811705533607443750388370351051124936122493"
+            "19837881569585812759467291755314682518714528569231404359845775746985748039345677748242"
+            "30985421074605062371141877954182153046474983581941267398767559165543946077062914571196"
+            "477686542167660429831652624386837205668069376");
+  auto thousand = print(500);
+  EXPECT_EQ(thousand.size(), 1206u);
+  EXPECT_EQ(thousand.substr(0, 12), "-13182040934");
+  auto huge = to_string(BigInteger{false, std::string(1'000'000, '\xab')}, 100);
+  EXPECT_EQ(huge.substr(0, 7), "16#ABAB");
+  EXPECT_LT(huge.size(), 110u);
+  EXPECT_EQ(huge.substr(huge.size() - 3), "...");
 }
 
 TEST(Etf, RefusesWhatNoNodeSends) {
