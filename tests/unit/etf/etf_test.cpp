@@ -137,6 +137,21 @@ TEST(Etf, PrintsBigIntegersInDecimalAsErlangDoes) {
   EXPECT_EQ(huge.substr(huge.size() - 3), "...");
 }
 
+TEST(Etf, SmallElementsDoNotCostMoreMemoryThanTheBudget) {
+  const std::size_t most = Limits{}.elements;
+  EXPECT_LE(most * sizeof(Term), 256u << 20);
+  auto list_of = [](std::uint32_t count) {
+    auto bytes = hex(fmt::format("6c{:08x}", count));
+    for (std::uint32_t i = 0; i < count; ++i) bytes += "a\1";
+    return bytes + 'j';
+  };
+  auto refused = check(list_of(static_cast<std::uint32_t>(most)));
+  ASSERT_FALSE(refused);
+  EXPECT_EQ(refused.error().errc(), Errc::too_large);
+  EXPECT_TRUE(check(list_of(static_cast<std::uint32_t>(most - 2))));
+  EXPECT_TRUE(decode(hex("6d04000000") + std::string(64u << 20, 'x'))) << "one element of 64 MiB";
+}
+
 TEST(Etf, RefusesWhatNoNodeSends) {
   EXPECT_FALSE(decode_external(hex("8350000000ff")));  // compressed: it could grow without bound
   EXPECT_FALSE(decode(hex("00")));
