@@ -162,7 +162,9 @@ TEST(Handshake, HearsThatItIsNotAllowed) {
   EXPECT_EQ(talk.client_step.error, LinkError::not_allowed);
 }
 
-TEST(Handshake, MeetsOldNodesAsTheyWereRecorded) {
+/// The bytes are written by hand after the protocol's document and OTP 22's flags: the oldest node
+/// that integration tests meet is OTP 23's.
+TEST(Handshake, SpeaksVersionFiveWithOldNodes) {
   // OTP 22.3 dials: 'n', version 5, its 32 flags (no handshake_23), its name.
   ServerHandshake server;
   auto step =
