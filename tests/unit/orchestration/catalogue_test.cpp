@@ -165,9 +165,9 @@ TEST_F(CatalogueOperations, APhysicalProviderShowsNoKeyFile) {
   ok("POST", "/api/orch/providers",
      {{"name", "lab"},
       {"type", "physical"},
-      {"servers", {{{"host", "10.0.0.1"}, {"user", "erl"}, {"key", "/root/.ssh/id"}}}}});
+      {"servers", {{{"host", "10.0.0.1"}, {"user", "erl"}, {"key", "/secret/folder/id"}}}}});
   auto shown = json::serialize(ok("GET", "/api/orch/providers/lab"));
-  EXPECT_EQ(shown.find("/root/.ssh"), std::string::npos);
+  EXPECT_EQ(shown.find("/secret/folder"), std::string::npos);
   EXPECT_NE(shown.find("10.0.0.1"), std::string::npos);
   ok("PATCH", "/api/orch/providers/lab", {{"servers", "10.0.0.7 10.0.0.8"}});
   EXPECT_EQ(catalogue->provider("lab")->options.at("servers"), "10.0.0.7 10.0.0.8");
