@@ -1,5 +1,7 @@
 #include "mesh/agents.h"
 
+#include <fmt/format.h>
+
 #include <boost/asio/as_tuple.hpp>
 
 #include "base/backoff.h"
@@ -15,7 +17,14 @@ using etf::atom;
 using etf::Term;
 
 namespace {
+
 constexpr auto call_limit = 10s;
+constexpr auto long_life = 60s;  ///< an agent that lived so long is started again at once
+
+etf::List arguments_of(Term argument) {
+  return {{std::move(argument)}, nullptr};
+}
+
 }  // namespace
 
 /// The process that agents know of us: they monitor it and send their samples here.
@@ -24,11 +33,12 @@ class Agents::Receiver final : public dist::Process {
   void on_message(const dist::Message& message) override {
     auto term = message.decode();
     auto* parts = term ? term->tuple(4) : nullptr;
-    auto* agent = parts ? (*parts)[1].get_if<etf::Atom>() : nullptr;
-    if (agent && sink && (*parts)[0].is_atom("muster_agent"))
-      sink(message.link.peer(), agent->name, (*parts)[3]);
+    if (!parts || !(*parts)[0].is_atom("muster_agent")) return;
+    auto* agent = (*parts)[1].get_if<etf::Atom>();
+    auto sink = agent ? sinks.find(agent->name) : sinks.end();
+    if (sink != sinks.end()) sink->second(message.link.peer(), (*parts)[3]);
   }
-  Sink sink;
+  std::unordered_map<std::string, Sink> sinks;  ///< by agent
 };
 
 Agents::Agents(asio::any_io_executor executor, dist::Node& node, std::chrono::seconds interval)
@@ -41,21 +51,48 @@ Agents::Agents(asio::any_io_executor executor, dist::Node& node, std::chrono::se
 
 Agents::~Agents() = default;
 
-void Agents::on_sample(Sink sink) {
-  receiver_->sink = std::move(sink);
+void Agents::on_sample(const std::string& agent, Sink sink) {
+  receiver_->sinks[agent] = std::move(sink);
+}
+
+void Agents::configure(const std::string& node, const std::string& agent, etf::Map settings) {
+  bool is_empty = settings.pairs.empty();
+  if (!is_empty) {
+    settings_[node][agent] = std::move(settings);
+  } else if (auto at = settings_.find(node); at != settings_.end()) {
+    at->second.erase(agent);
+    if (at->second.empty()) settings_.erase(at);
+  }
+  auto guest = guests_.find(node);
+  auto link = guest == guests_.end() ? nullptr : guest->second.link.lock();
+  if (is_empty || !link) return;
+  if (auto pid = guest->second.running.find(agent); pid != guest->second.running.end())
+    tell_settings(*link, agent, pid->second);
+}
+
+void Agents::tell_settings(dist::Link& link, const std::string& agent, const etf::Pid& pid) {
+  auto of_node = settings_.find(link.peer());
+  if (of_node == settings_.end()) return;
+  auto settings = of_node->second.find(agent);
+  if (settings == of_node->second.end()) return;
+  link.send(
+      pid,
+      etf::tuple(atom("muster_agent_settings"), link.pid(receiver_->pid()), Term(settings->second)),
+      receiver_->pid());
 }
 
 void Agents::node_up(std::shared_ptr<dist::Link> link, const NodeSpec& spec,
                      const NodeFacts& facts) {
-  auto* code = spec.agents ? agent_code("vitals", facts.otp_release) : nullptr;
   auto at = guests_.find(spec.name);
-  bool is_running = at != guests_.end() && at->second.link.lock() == link;
-  if (is_running && code) return;
+  bool has_guests = at != guests_.end() && at->second.link.lock() == link;
+  if (has_guests && spec.agents) return;
   release(spec.name);
-  if (!code) return;
+  if (lack_sink_) lack_sink_(spec.name, {});
+  if (!spec.agents) return;
   auto& guest = guests_[spec.name];
   guest.link = link;
-  guest.cancel = running_.spawn("agent on " + spec.name, keep_agent(std::move(link), *code));
+  guest.cancels.push_back(
+      running_.spawn("agents on " + spec.name, begin(std::move(link), facts.otp_release)));
 }
 
 void Agents::release(const std::string& node) {
@@ -63,11 +100,11 @@ void Agents::release(const std::string& node) {
   if (at == guests_.end()) return;
   auto guest = std::move(at->second);
   guests_.erase(at);
-  if (guest.cancel) guest.cancel();
+  for (auto& cancel : guest.cancels) cancel();
   auto link = guest.link.lock();
-  if (link && link->is_up() && guest.agent)
-    link->send(*guest.agent, etf::tuple(atom("muster_agent_release"), link->pid(receiver_->pid())),
-               receiver_->pid());
+  if (!link || !link->is_up()) return;
+  auto bye = etf::tuple(atom("muster_agent_release"), link->pid(receiver_->pid()));
+  for (auto& [agent, pid] : guest.running) link->send(pid, bye, receiver_->pid());
 }
 
 asio::awaitable<void> Agents::stop() {
@@ -77,55 +114,128 @@ asio::awaitable<void> Agents::stop() {
   co_await running_.join();
 }
 
-asio::awaitable<void> Agents::keep_agent(std::shared_ptr<dist::Link> link, const AgentCode& code) {
+Agents::Guest* Agents::guest_of(const dist::Link& link) {
+  auto at = guests_.find(link.peer());
+  return at != guests_.end() && at->second.link.lock().get() == &link ? &at->second : nullptr;
+}
+
+void Agents::lacks(const dist::Link& link, const std::string& agent, std::string why) {
+  auto* guest = guest_of(link);
+  if (!guest) return;
+  auto& known = guest->lacking[agent];
+  if (known == why) return;
+  log::warn("{}: no agent {}: {}", link.peer(), agent, why);
+  known = std::move(why);
+  if (lack_sink_) lack_sink_(link.peer(), guest->lacking);
+}
+
+void Agents::has(const dist::Link& link, const std::string& agent) {
+  auto* guest = guest_of(link);
+  if (guest && guest->lacking.erase(agent) && lack_sink_) lack_sink_(link.peer(), guest->lacking);
+}
+
+/// Decides what the node gets, and has every agent kept.
+asio::awaitable<void> Agents::begin(std::shared_ptr<dist::Link> link, std::string otp_release) {
+  auto included = co_await included_version(*link);
+  if (!link->is_up()) {
+    if (guest_of(*link)) guests_.erase(link->peer());
+    co_return;
+  }
+  for (auto agent : agent_names()) {
+    Wanted wanted{std::string(agent), {}, {}};
+    auto* code = agent_code(agent, otp_release);
+    if (included && *included && **included != agents_version()) {
+      lacks(*link, wanted.agent,
+            fmt::format("muster_agents {} runs there, this daemon works with {}", **included,
+                        agents_version()));
+      continue;
+    } else if (included && *included) {
+      wanted.module = "muster_agent_" + wanted.agent;
+    } else if (code) {
+      wanted.module = code->module;
+      wanted.beam = code->beam;
+    } else {
+      lacks(*link, wanted.agent, "there is no code for OTP " + otp_release);
+      continue;
+    }
+    auto* guest = guest_of(*link);
+    if (!guest) co_return;
+    auto name = "agent " + wanted.agent + " on " + link->peer();
+    guest->cancels.push_back(running_.spawn(std::move(name), keep_agent(link, std::move(wanted))));
+  }
+}
+
+/// The version of the application muster_agents if that runs on the node.
+Task<std::optional<std::string>> Agents::included_version(dist::Link& link) {
+  auto slot = co_await starts_.take();
+  std::vector<Term> none;
+  CO_TRY(auto answer,
+         co_await link.call("application", "which_applications", std::move(none), call_limit));
+  std::vector<Term> applications;
+  answer.proper_list(applications);
+  std::string version;
+  for (auto& application : applications)
+    if (auto* parts = application.tuple(3); parts && (*parts)[0].is_atom("muster_agents"))
+      if ((*parts)[2].text(version)) co_return std::optional(version);
+  co_return std::optional<std::string>();
+}
+
+asio::awaitable<void> Agents::keep_agent(std::shared_ptr<dist::Link> link, Wanted wanted) {
   Backoff backoff(200ms, 300s, 3.0);  // at first the last agent may just be leaving
   auto executor = co_await asio::this_coro::executor;
   while (link->is_up()) {
-    auto agent = co_await start_agent(*link, code);
+    auto agent = co_await start_agent(*link, wanted);
     if (agent) {
-      if (auto at = guests_.find(link->peer()); at != guests_.end()) at->second.agent = *agent;
+      has(*link, wanted.agent);
+      if (auto* guest = guest_of(*link)) guest->running.insert_or_assign(wanted.agent, *agent);
+      tell_settings(*link, wanted.agent, *agent);
+      auto began = std::chrono::steady_clock::now();
       asio::steady_timer gone(executor, asio::steady_timer::time_point::max());
       auto wake = [&gone](const Term&) { gone.cancel(); };
       auto monitor = link->monitor(*agent, wake);
       co_await gone.async_wait(asio::as_tuple(asio::use_awaitable));
-      if (auto at = guests_.find(link->peer()); at != guests_.end()) at->second.agent.reset();
+      if (auto* guest = guest_of(*link)) guest->running.erase(wanted.agent);
+      if (std::chrono::steady_clock::now() - began > long_life) backoff.reset();
     } else if (link->is_up()) {
-      log::warn("{}: agent {} does not start: {}", link->peer(), code.agent, agent.error().text());
+      lacks(*link, wanted.agent, agent.error().text());
+      // Tried again it would only be another error in the node's own log.
+      if (agent.error().code == Errc::unsupported) co_return;
     }
     if (link->is_up()) co_await pause(backoff.next(random_u32()));
   }
-  if (auto at = guests_.find(link->peer()); at != guests_.end() && at->second.link.lock() == link)
-    guests_.erase(at);
+  if (guest_of(*link)) guests_.erase(link->peer());
 }
 
 /// The steps of erlang/apps/muster_agents/README.md. atomic_load/1 and not load_binary/3, which
-/// would kill a process that still runs old code of the module.
-Task<> Agents::load(dist::Link& link, const AgentCode& code) {
-  auto module = std::string(code.module);
-  std::vector<Term> loaded{atom(module)};
+/// would kill a process that still runs old code of the module. Error: unsupported when the node
+/// refuses the code for good.
+Task<> Agents::load(dist::Link& link, const Wanted& wanted) {
+  auto arguments = arguments_of(atom(wanted.module)).elements;
   CO_TRY(auto is_loaded,
-         co_await link.call("erlang", "module_loaded", std::move(loaded), call_limit));
+         co_await link.call("erlang", "module_loaded", std::move(arguments), call_limit));
   if (is_loaded.is_atom("true")) co_return Result<>();
-  std::vector<Term> purge{atom(module)};
+  auto purge = arguments_of(atom(wanted.module)).elements;
   CO_TRYV(co_await link.call("code", "soft_purge", std::move(purge), call_limit));
-  auto entry = etf::tuple(atom(module), etf::CharList{module + ".beam"}, etf::binary(code.beam));
-  std::vector<Term> load{etf::list(std::move(entry))};
+  auto entry = etf::tuple(atom(wanted.module), etf::CharList{wanted.module + ".beam"},
+                          etf::binary(wanted.beam));
+  auto load = arguments_of(etf::list(std::move(entry))).elements;
   CO_TRY(auto answer, co_await link.call("code", "atomic_load", std::move(load), call_limit));
-  if (!answer.is_atom("ok"))
-    co_return Error(Errc::unavailable,
-                    "the node does not load its code: " + etf::to_string(answer, 200));
-  co_return Result<>();
+  if (answer.is_atom("ok")) co_return Result<>();
+  auto said = etf::to_string(answer, 200);
+  bool is_leaving = said.find("not_purged") != std::string::npos;
+  co_return Error(is_leaving ? Errc::unavailable : Errc::unsupported,
+                  "the node does not load its code: " + said);
 }
 
-Task<etf::Pid> Agents::start_agent(dist::Link& link, const AgentCode& code) {
-  CO_TRYV(co_await load(link, code));
+Task<etf::Pid> Agents::start_agent(dist::Link& link, const Wanted& wanted) {
+  auto slot = co_await starts_.take();
+  if (!wanted.beam.empty()) CO_TRYV(co_await load(link, wanted));
   etf::Map lease;
   lease.pairs.emplace_back(atom("pid"), link.pid(receiver_->pid()));
   auto interval = std::chrono::duration_cast<std::chrono::milliseconds>(interval_);
   lease.pairs.emplace_back(atom("interval_ms"), std::int64_t{interval.count()});
-  std::vector<Term> start{Term(std::move(lease))};
-  CO_TRY(auto started,
-         co_await link.call(std::string(code.module), "start", std::move(start), call_limit));
+  auto start = arguments_of(Term(std::move(lease))).elements;
+  CO_TRY(auto started, co_await link.call(wanted.module, "start", std::move(start), call_limit));
   auto* parts = started.tuple(2);
   auto* pid = parts && (*parts)[0].is_atom("ok") ? (*parts)[1].get_if<etf::Pid>() : nullptr;
   if (!pid) co_return Error(Errc::unavailable, etf::to_string(started, 200));

@@ -2,9 +2,12 @@
 
 #include <chrono>
 #include <functional>
+#include <map>
 #include <memory>
 #include <unordered_map>
+#include <vector>
 
+#include "base/slots.h"
 #include "base/task_group.h"
 #include "dist/node.h"
 #include "mesh/agent_code.h"
@@ -14,19 +17,29 @@
 namespace muster::mesh {
 
 /// Loads our agents into nodes that come up, holds a lease on each for as long as the link lasts,
-/// and hands on what they send. An agent that dies is started again while its node is UP, after 5 s
-/// growing to 5 min. Nodes of an OTP that no beam is for, and those marked `agents: none`, get
-/// nothing. When a link goes, the agent notices by itself and leaves without trace
-/// (erlang/apps/muster_agents). Made by app; lives on the loop.
+/// tells them their settings, and hands on what they send. An agent that dies is started again
+/// while its node is UP, after 200 ms growing to 5 min. A node that runs the OTP application
+/// muster_agents gets leases on that application's modules and no code; one marked `agents: none`
+/// gets nothing. Where an agent cannot be had (no beam for that OTP, code refused, another version
+/// of the application) the reason is handed on as well. When a link goes, the agents notice by
+/// themselves and leave without trace (erlang/apps/muster_agents). Made by app; lives on the loop.
 class Agents {
  public:
   Agents(asio::any_io_executor executor, dist::Node& node, std::chrono::seconds interval);
   ~Agents();
 
-  /// What the agents of a node send: {muster_agent, Agent, Pid, Sample}.
-  using Sink = std::function<void(const std::string& node, const std::string& agent,
-                                  const etf::Term& sample)>;
-  void on_sample(Sink sink);
+  /// What the agent of this name sends: {muster_agent, Agent, Pid, Sample}.
+  using Sink = std::function<void(const std::string& node, const etf::Term& sample)>;
+  void on_sample(const std::string& agent, Sink sink);
+
+  /// The agents that a node which is UP lacks, each with the reason; told whenever that changes.
+  using Lacking = std::map<std::string, std::string>;
+  using LackSink = std::function<void(const std::string& node, const Lacking& lacking)>;
+  void on_lacking(LackSink sink) { lack_sink_ = std::move(sink); }
+
+  /// What an agent of a node is to be told (a map; README of muster_agents): at once if it runs,
+  /// and whenever it is started again. An empty map: nothing, from its next start on.
+  void configure(const std::string& node, const std::string& agent, etf::Map settings);
 
   /// The node is UP, or the wish for agents has changed.
   void node_up(std::shared_ptr<dist::Link> link, const NodeSpec& spec, const NodeFacts& facts);
@@ -34,21 +47,37 @@ class Agents {
 
  private:
   class Receiver;
+  /// An agent as one node gets it. Without a beam it is a module that is there already.
+  struct Wanted {
+    std::string agent, module;
+    std::string_view beam;
+  };
   /// What runs for one node.
   struct Guest {
     std::weak_ptr<dist::Link> link;
-    TaskGroup::Cancel cancel;
-    std::optional<etf::Pid> agent;
+    std::vector<TaskGroup::Cancel> cancels;
+    std::map<std::string, etf::Pid> running;  ///< by agent
+    Lacking lacking;
   };
-  asio::awaitable<void> keep_agent(std::shared_ptr<dist::Link> link, const AgentCode& code);
-  Task<> load(dist::Link& link, const AgentCode& code);
-  Task<etf::Pid> start_agent(dist::Link& link, const AgentCode& code);
+  asio::awaitable<void> begin(std::shared_ptr<dist::Link> link, std::string otp_release);
+  asio::awaitable<void> keep_agent(std::shared_ptr<dist::Link> link, Wanted wanted);
+  Task<std::optional<std::string>> included_version(dist::Link& link);
+  Task<> load(dist::Link& link, const Wanted& wanted);
+  Task<etf::Pid> start_agent(dist::Link& link, const Wanted& wanted);
+  void tell_settings(dist::Link& link, const std::string& agent, const etf::Pid& pid);
+  /// Null when this link is no longer the one that the node's guests live by.
+  Guest* guest_of(const dist::Link& link);
+  void lacks(const dist::Link& link, const std::string& agent, std::string why);
+  void has(const dist::Link& link, const std::string& agent);
   void release(const std::string& node);
 
   dist::Node& node_;
   std::chrono::seconds interval_;
   std::shared_ptr<Receiver> receiver_;
-  std::unordered_map<std::string, Guest> guests_;  ///< by node name
+  LackSink lack_sink_;
+  std::unordered_map<std::string, Guest> guests_;                              ///< by node name
+  std::unordered_map<std::string, std::map<std::string, etf::Map>> settings_;  ///< node, agent
+  Slots starts_{64};  ///< agents being loaded or started at once
   TaskGroup running_;
 };
 

@@ -1,4 +1,7 @@
-# cmake -DAGENTS=DIR -DOUTPUT=FILE -P embed_agents.cmake: DIR/agents.txt and its beams as the table agent_codes().
+# cmake -DAGENTS=DIR -DAPPLICATION=FILE.app.src -DOUTPUT=FILE -P embed_agents.cmake: DIR/agents.txt and its beams as the
+# table agent_codes(), the application's version as agents_version().
+file(STRINGS ${APPLICATION} version REGEX "{vsn, \"")
+string(REGEX REPLACE ".*{vsn, \"([^\"]*)\".*" "\\1" version "${version}")
 file(STRINGS ${AGENTS}/agents.txt lines)
 set(rows "")
 foreach(line IN LISTS lines)
@@ -25,6 +28,10 @@ std::span<const AgentCode> agent_codes() {
   static constexpr AgentCode table[] = {
 ${rows}  };
   return table;
+}
+
+std::string_view agents_version() {
+  return \"${version}\"sv;
 }
 
 }  // namespace muster::mesh

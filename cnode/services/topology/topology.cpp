@@ -107,6 +107,7 @@ NodeView Topology::view(const NodeRow& row) const {
     view.creation = facts->creation;
   }
   if (auto at = vitals_.find(row.id); at != vitals_.end()) view.vitals = at->second;
+  if (auto at = lacking_.find(row.id); at != lacking_.end()) view.agents_lacking = at->second;
   return view;
 }
 
@@ -148,6 +149,7 @@ Task<> Topology::drop(std::string id) {
   CO_TRYV(co_await rows_.remove(row.id));
   manager_.forget(row.id);
   vitals_.erase(row.id);
+  lacking_.erase(row.id);
   by_id_.erase(row.id);
   by_name_.erase(row.name);
   events_.publish("topology.node_removed", NodeListEvent{row.id, {row.name}});
@@ -242,6 +244,7 @@ Task<> Topology::node_up(const mesh::NodeSpec& spec, const mesh::NodeFacts& fact
 void Topology::node_down(const mesh::NodeSpec& spec, mesh::DownReason reason) {
   log::info("{} is DOWN: {}", spec.name, name_of(reason));
   vitals_.erase(spec.id);
+  lacking_.erase(spec.id);
   if (auto row = find(spec.id)) publish_state(*row);
 }
 
@@ -266,6 +269,16 @@ void Topology::node_vitals(const std::string& node, const etf::Term& sample) {
   vitals.schedulers_online = number(*map, "schedulers_online");
   vitals_[row->second->id] = vitals;
   events_.publish("topology.node_vitals", NodeVitalsEvent{row->second->id, {node}, vitals});
+}
+
+void Topology::node_lacks(const std::string& node,
+                          const std::map<std::string, std::string>& agents) {
+  auto row = by_name_.find(node);
+  if (row == by_name_.end()) return;
+  if (agents.empty())
+    lacking_.erase(row->second->id);
+  else
+    lacking_[row->second->id] = agents;
 }
 
 mesh::NodeSpec spec_of(const NodeRow& row) {

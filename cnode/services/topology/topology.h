@@ -49,6 +49,8 @@ class Topology final : public mesh::Watcher {
   void node_down(const mesh::NodeSpec& spec, mesh::DownReason reason) override;
   /// What the agent `vitals` of a node sent.
   void node_vitals(const std::string& node, const etf::Term& sample);
+  /// The agents that a node which is UP cannot have, and why.
+  void node_lacks(const std::string& node, const std::map<std::string, std::string>& agents);
 
  private:
   Task<NodeView> add_node(AddNode request, ops::Caller caller);
@@ -70,6 +72,7 @@ class Topology final : public mesh::Watcher {
   std::unordered_map<std::string, std::shared_ptr<const NodeRow>> by_id_;
   std::map<std::string, std::shared_ptr<const NodeRow>, std::less<>> by_name_;
   std::unordered_map<std::string, Vitals> vitals_;  ///< by id, of nodes that are UP
+  std::unordered_map<std::string, std::map<std::string, std::string>> lacking_;  ///< by id, as well
 };
 
 /// What keeps the link of this node.

@@ -104,11 +104,12 @@ struct NodeView {
   std::optional<Timestamp> started_at;
   std::optional<std::uint32_t> creation;
   std::optional<Vitals> vitals;
+  std::optional<std::map<std::string, std::string>> agents_lacking;  ///< agent and why
 };
 BOOST_DESCRIBE_STRUCT(NodeView, (),
                       (id, uuid, name, state, reason, origin, family_id, family, agents, tls,
                        dist_port, added_at, otp_release, erts_version, architecture, script_id,
-                       started_at, creation, vitals))
+                       started_at, creation, vitals, agents_lacking))
 
 enum class Finding { known, found, added };
 BOOST_DESCRIBE_ENUM(Finding, known, found, added)
