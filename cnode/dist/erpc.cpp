@@ -77,10 +77,4 @@ std::string ErpcCall::failed(const etf::Term& why, const etf::Term& stack) const
   return out;
 }
 
-std::string ErpcCall::undefined() const {
-  auto call = etf::tuple(etf::atom(module), etf::atom(function),
-                         etf::Term(etf::List{arguments, nullptr}), etf::Term());
-  return failed(etf::atom("undef"), etf::list(std::move(call)));
-}
-
 }  // namespace muster::dist

@@ -24,8 +24,6 @@ struct ErpcCall {
   std::string threw(const etf::Term& value) const;
   std::string exited(const etf::Term& reason) const;
   std::string failed(const etf::Term& reason, const etf::Term& stack) const;
-  /// error:undef with the stack a BEAM node shows: [{M,F,Args,[]}].
-  std::string undefined() const;
 };
 
 }  // namespace muster::dist

@@ -32,13 +32,14 @@ etf::Term take(etf::Term& args, std::string_view key) {
 }  // namespace
 
 Operation::Operation(Row row, const Type& request, const Type& reply, bool is_upload,
-                     Prepared (*make_request)(), Handler handler)
+                     Prepared (*make_request)(), Handler handler, ImmediateHandler immediate)
     : row_(std::move(row)),
       request_(&request),
       reply_(&reply),
       is_upload_(is_upload),
       make_request_(make_request),
-      handler_(std::move(handler)) {}
+      handler_(std::move(handler)),
+      immediate_(std::move(immediate)) {}
 
 Result<void> Operation::permit(const Caller& caller) const {
   if (caller.role >= row_.role) return {};
@@ -88,6 +89,13 @@ Task<etf::Term> Operation::call(etf::Term args, Caller caller) const {
   auto task = call_input(Input(args), std::move(caller));
   CO_TRY(auto reply, co_await std::move(task));
   co_return reply.term();
+}
+
+Result<etf::Term> Operation::call_now(etf::Term args, Caller caller) const {
+  assert(is_immediate());
+  TRY(auto request, prepare(Input(args), caller));
+  TRY(auto value, immediate_(std::move(request), std::move(caller)));
+  return Reply{std::move(value), reply_}.term();
 }
 
 Task<json::value> Operation::call(json::value args, Caller caller) const {

@@ -49,10 +49,12 @@ using Prepared = std::shared_ptr<void>;
 
 /// One row of the operation table with its handler: what all doors serve.
 /// Owned by the Table; lives on the loop. prepare() decides without I/O; run() is the handler, and
-/// cancelling it cancels the handler. The handler's service must outlive the Table.
+/// cancelling it cancels the handler. A door that takes no shortcut for immediate operations is
+/// right, too. The handler's service must outlive the Table.
 class Operation {
  public:
   using Handler = std::function<Task<std::shared_ptr<const void>>(Prepared, Caller, BodySource*)>;
+  using ImmediateHandler = std::function<Result<std::shared_ptr<const void>>(Prepared, Caller)>;
 
   const Row& row() const { return row_; }
   std::string full_name() const { return row_.service + '.' + row_.name; }
@@ -60,6 +62,8 @@ class Operation {
   const Type& reply() const { return *reply_; }
   /// Wants a BodySource beside its request.
   bool is_upload() const { return is_upload_; }
+  /// Never waits: call_now() answers.
+  bool is_immediate() const { return immediate_ != nullptr; }
 
   /// forbidden, where the role does not suffice.
   Result<void> permit(const Caller& caller) const;
@@ -72,9 +76,11 @@ class Operation {
   /// All of it for the Erlang door. An upload's bytes are under the key `body`.
   Task<etf::Term> call(etf::Term args, Caller caller) const;
   Task<json::value> call(json::value args, Caller caller) const;
+  /// The same without a coroutine, for an immediate operation.
+  Result<etf::Term> call_now(etf::Term args, Caller caller) const;
 
   Operation(Row row, const Type& request, const Type& reply, bool is_upload,
-            Prepared (*make_request)(), Handler handler);
+            Prepared (*make_request)(), Handler handler, ImmediateHandler immediate = nullptr);
 
  private:
   Task<Reply> call_input(Input from, Caller caller) const;
@@ -85,6 +91,7 @@ class Operation {
   bool is_upload_;
   Prepared (*make_request_)();
   Handler handler_;
+  ImmediateHandler immediate_;
 };
 
 namespace detail {
@@ -100,6 +107,10 @@ Task<std::shared_ptr<const void>> keep_reply(Task<Rp> task) {
   co_return std::make_shared<Rp>(std::move(reply));
 }
 
+inline Task<std::shared_ptr<const void>> ready(Result<std::shared_ptr<const void>> value) {
+  co_return value;
+}
+
 }  // namespace detail
 
 /// One row, for any callable: operation<AddNode, NodeView>(row, [&](AddNode r, Caller c) { … }).
@@ -112,6 +123,22 @@ Operation operation(Row row, std::function<Task<Rp>(Rq, Caller)> handler) {
   };
   return Operation(std::move(row), type_of<Rq>(), type_of<Rp>(), false, &detail::make_request<Rq>,
                    std::move(erased));
+}
+
+/// One row whose handler answers from memory and never waits: doors need no coroutine for it.
+template <class Rq, class Rp>
+Operation immediate_operation(Row row, std::function<Result<Rp>(Rq, Caller)> handler) {
+  static_assert(!detail::holds_secret<Rp>(), "a reply never carries a secret");
+  auto at_once = [handler = std::move(handler)](
+                     Prepared request, Caller caller) -> Result<std::shared_ptr<const void>> {
+    TRY(auto reply, handler(std::move(*static_cast<Rq*>(request.get())), std::move(caller)));
+    return std::make_shared<const Rp>(std::move(reply));
+  };
+  auto as_task = [at_once](Prepared request, Caller caller, BodySource*) {
+    return detail::ready(at_once(std::move(request), std::move(caller)));
+  };
+  return Operation(std::move(row), type_of<Rq>(), type_of<Rp>(), false, &detail::make_request<Rq>,
+                   std::move(as_task), std::move(at_once));
 }
 
 /// One row for a member function: operation(row, *this, &Topology::add_node).

@@ -13,6 +13,13 @@ using muster::dist::Job;
 
 namespace {
 
+/// [{M,F,Args,[]}], as a stack trace shows an undefined function.
+Term undefined_stack(Call call) {
+  etf::List arguments{std::move(call.arguments), nullptr};
+  return etf::list(
+      etf::tuple(atom(call.module), atom(call.function), std::move(arguments), Term()));
+}
+
 /// How the outcome of a call becomes the exit reason of the process that made it: erpc's own form
 /// for rpc and erpc, the bare reason for a plain spawn.
 class Outcome {
@@ -24,9 +31,11 @@ class Outcome {
     if (erpc_ && !erpc_->result.empty()) return job_->finish_encoded(erpc_->returned(value));
     job_->finish(atom("normal"));
   }
-  void undefined(const Term& stack) const {
-    if (erpc_ && !erpc_->result.empty()) return job_->finish_encoded(erpc_->undefined());
-    job_->finish(etf::tuple(atom("undef"), stack));
+  void undefined(Call call) const {
+    auto stack = undefined_stack(std::move(call));
+    if (erpc_ && !erpc_->result.empty())
+      return job_->finish_encoded(erpc_->failed(atom("undef"), stack));
+    job_->finish(etf::tuple(atom("undef"), std::move(stack)));
   }
   Job& job() const { return *job_; }
 
@@ -50,33 +59,28 @@ void print(const std::string& text, Outcome outcome) {
   job.link().send(*leader, put_chars(job.link().pid(job.pid()), text), job.pid());
 }
 
-/// [{M,F,Args,[]}], as a stack trace shows an undefined function.
-Term undefined_stack(const Call& call) {
-  etf::List arguments{call.arguments, nullptr};
-  return etf::list(
-      etf::tuple(atom(call.module), atom(call.function), std::move(arguments), Term()));
-}
-
 }  // namespace
 
 void Applier::spawn(std::shared_ptr<Job> job, const muster::dist::SpawnRequest& request) {
   auto erpc = ErpcCall::read(request);
   Call call;
   if (erpc) {
-    call = {erpc->module, erpc->function, erpc->arguments};
+    call = {std::move(erpc->module), std::move(erpc->function), std::move(erpc->arguments)};
   } else {
     auto arguments = etf::decode(request.arguments);
     if (!arguments || !arguments->proper_list(call.arguments)) return job->finish(atom("badarg"));
     call.module = request.module;
     call.function = request.function;
   }
-  auto stack = undefined_stack(call);
-  auto function = functions_.find(std::move(call), job->link());
+  auto function = functions_.find(call, job->link());
   Outcome outcome(job, std::move(erpc));
-  if (std::holds_alternative<Undefined>(function)) return outcome.undefined(stack);
+  if (std::holds_alternative<Undefined>(function)) return outcome.undefined(std::move(call));
   if (auto* value = std::get_if<Value>(&function)) return outcome.returned(value->term);
   if (auto* text = std::get_if<Print>(&function)) return print(text->text, std::move(outcome));
   auto& [operation, arguments] = std::get<OperationCall>(function);
+  if (operation->is_immediate())
+    return outcome.returned(ops::reply_term(
+        operation->call_now(std::move(arguments), caller_on(job->link(), job->caller()))));
   auto cancel =
       running_.spawn(operation->full_name(), run(operation, std::move(arguments), outcome));
   job->on_cancel(std::move(cancel));

@@ -10,7 +10,7 @@ using etf::Map;
 using etf::Term;
 using etf::tuple;
 
-Function Functions::find(Call call, const muster::dist::Link& link) const {
+Function Functions::find(Call& call, const muster::dist::Link& link) const {
   if (auto* operation = table_.find(call.module, call.function);
       operation && call.arguments.size() <= 1)
     return OperationCall{operation,

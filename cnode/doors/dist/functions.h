@@ -39,7 +39,8 @@ class Functions {
  public:
   Functions(const ops::Table& table, const muster::dist::Node& node) : table_(table), node_(node) {}
 
-  Function find(Call call, const muster::dist::Link& link) const;
+  /// An operation takes its argument out of `call`; else `call` stays as it is.
+  Function find(Call& call, const muster::dist::Link& link) const;
 
  private:
   Function builtin(const Call& call, const muster::dist::Link& link) const;

@@ -31,8 +31,8 @@ std::optional<Call> parse(const Term& request) {
   return call;
 }
 
-Term undefined(const Call& call) {
-  etf::List arguments{call.arguments, nullptr};
+Term undefined(Call call) {
+  etf::List arguments{std::move(call.arguments), nullptr};
   auto frame = tuple(atom(call.module), atom(call.function), std::move(arguments), Term());
   return tuple(atom("badrpc"), tuple(atom("EXIT"), tuple(atom("undef"), etf::list(frame))));
 }
@@ -49,12 +49,11 @@ struct Applied {
   Link& link;
 
   void operator()(Call call, const etf::Pid& caller, Answer answer) const {
-    auto missing = undefined(call);
-    auto function = functions.find(std::move(call), link);
+    auto function = functions.find(call, link);
     if (auto* value = std::get_if<Value>(&function)) return answer(value->term);
     if (auto* text = std::get_if<Print>(&function)) return answer(etf::binary(text->text));
     auto* operation = std::get_if<OperationCall>(&function);
-    if (!operation) return answer(missing);
+    if (!operation) return answer(undefined(std::move(call)));
     running.spawn(operation->operation->full_name(),
                   run(operation->operation, std::move(operation->arguments),
                       caller_on(link, caller), std::move(answer)));

@@ -34,6 +34,11 @@ void ServiceProcess::on_message(const muster::dist::Message& message) {
   auto pid = is_call        ? request->caller.pid()
              : message.from ? message.link.pid(*message.from)
                             : etf::Pid{};
+  if (operation->is_immediate()) {
+    auto result = operation->call_now(std::move(form->args), caller_on(message.link, pid));
+    if (is_call) request->caller.reply(ops::reply_term(std::move(result)));
+    return;
+  }
   running_.spawn(operation->full_name(),
                  answer(operation, std::move(form->args), caller_on(message.link, pid),
                         std::move(request->caller), is_call));

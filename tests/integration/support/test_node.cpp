@@ -145,7 +145,7 @@ void TestNode::spawn(std::shared_ptr<dist::Job> job, const dist::SpawnRequest& r
     job->on_cancel([this] { note("cancelled"); });
     return hanging_.push_back(std::move(job));
   }
-  job->finish_encoded(call->undefined());
+  job->finish_encoded(call->failed(etf::atom("undef"), etf::List{}));
 }
 
 void TestNode::link_up(const std::shared_ptr<dist::Link>& link) {

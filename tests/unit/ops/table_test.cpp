@@ -225,6 +225,21 @@ TEST(Replies, RequestsHaveThreeForms) {
   EXPECT_FALSE(ops::parse_form(7));
 }
 
+TEST(Operation, AnImmediateOneAnswersWithAndWithoutACoroutine) {
+  ops::Caller admin{"x", ops::Role::admin, {}, {}}, viewer{"x", ops::Role::viewer, {}, {}};
+  ops::Row row{"muster", "twice", {}, ops::Role::operator_, "Doubles"};
+  auto twice = ops::immediate_operation<std::int64_t, std::int64_t>(
+      row, [](std::int64_t value, ops::Caller) -> Result<std::int64_t> {
+        if (value < 0) return Error(Errc::conflict, "negative");
+        return 2 * value;
+      });
+  ASSERT_TRUE(twice.is_immediate());
+  EXPECT_EQ(*twice.call_now(21, admin), etf::Term(42));
+  EXPECT_EQ(twice.call_now(-1, admin).error().errc(), Errc::conflict);
+  EXPECT_EQ(twice.call_now(etf::atom("x"), admin).error().errc(), Errc::bad_request);
+  EXPECT_EQ(twice.call_now(21, viewer).error().errc(), Errc::forbidden);
+}
+
 TEST(Builtin, OperationsAnswer) {
   asio::io_context io;
   SystemClock clock;
