@@ -83,7 +83,7 @@ Daemon::Daemon(asio::io_context& io, Config config, dist::NodeConfig node,
   table_.add(families_.operations());
   table_.add(deployed_nodes_.operations());
   manager_.attach(node_, agents_, topology_);
-  agents_.on_sample("vitals", [this](const std::string& node, const etf::Term& sample) {
+  agents_.on_sample("metrics", [this](const std::string& node, const etf::Term& sample) {
     topology_.node_vitals(node, sample);
   });
   agents_.on_lacking([this](const std::string& node, const mesh::Agents::Lacking& lacking) {

@@ -47,7 +47,7 @@ class Topology final : public mesh::Watcher {
   Task<> node_up(const mesh::NodeSpec& spec, const mesh::NodeFacts& facts,
                  bool was_restarted) override;
   void node_down(const mesh::NodeSpec& spec, mesh::DownReason reason) override;
-  /// What the agent `vitals` of a node sent.
+  /// What the agent `metrics` of a node sent: the few values that are shown beside its state.
   void node_vitals(const std::string& node, const etf::Term& sample);
   /// The agents that a node which is UP cannot have, and why.
   void node_lacks(const std::string& node, const std::map<std::string, std::string>& agents);

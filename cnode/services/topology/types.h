@@ -79,7 +79,7 @@ struct DiscoverNodes {
 };
 BOOST_DESCRIBE_STRUCT(DiscoverNodes, (), (id, add))
 
-/// What the agent `vitals` last said of the node.
+/// What the agent `metrics` last said of the node.
 struct Vitals {
   Timestamp at;                             ///< by the daemon's clock
   std::uint64_t uptime_ms = 0, memory = 0;  ///< bytes in all

@@ -21,7 +21,8 @@
 %%   give_back(Held) -> any()  in the guard, when the agent is gone for whatever reason
 %%
 %% and what it may call: hold(Held) before it changes anything in the host, with all that has to be
-%% given back then; later(Ms, Handle, What); pressure(Node).
+%% given back then; later(Ms, Handle, What); pressure(Node). No agent may match binaries by pattern:
+%% OTP 29 does not load OTP 25's instructions for that.
 -ifndef(VSN).
 -define(VSN, "unversioned").
 -endif.
@@ -165,7 +166,8 @@ due(What, Pid, Monitor, Leases, State) ->
     end.
 
 %% A full link or a long mailbox costs samples, never the host's time.
-pass(What, Pid, #{dropped := Dropped, sent_bytes := Sent, data := Data} = Lease, State) ->
+pass(What, Pid, #{dropped := Dropped, sent_bytes := Sent, data := Data, interval := Interval} = Lease,
+     State) ->
     Own = maps:from_list(process_info(self(), [reductions, memory, message_queue_len])),
     Began = erlang:monotonic_time(microsecond),
     case Own of
@@ -179,7 +181,8 @@ pass(What, Pid, #{dropped := Dropped, sent_bytes := Sent, data := Data} = Lease,
                     Wall = erlang:monotonic_time(microsecond) - Began,
                     Account = Own#{dropped => Dropped, sent_bytes => Sent, wall_us => Wall},
                     Agent = maps:merge(Account, maps:get(agent, Sample, #{})),
-                    Message = {muster_agent, ?NAME, self(), Sample#{agent => Agent}},
+                    Body = maps:merge(#{interval_ms => Interval}, Sample#{agent => Agent}),
+                    Message = {muster_agent, ?NAME, self(), Body},
                     Now = Lease#{data := NewData},
                     case erlang:send(Pid, Message, [nosuspend, noconnect]) of
                         ok -> {Now#{sent_bytes := Sent + erlang:external_size(Message)}, New};
@@ -225,31 +228,29 @@ guard(Held, Monitor) ->
     receive
         {hold, Now} -> guard(Now, Monitor);
         {'DOWN', Monitor, process, _, _} ->
+            %% Who holds the name decides: another agent that runs this code, or nobody, then we
+            %% remove it.
+            IsLast = try register(?AGENT, self()) catch error:badarg -> false end,
             _ = [try give_back(Held) catch _:_ -> failed end || Held =/= nothing],
-            remove()
+            remove(IsLast)
     end.
 
 -ifndef(INJECTED).
-remove() -> ok.
+remove(_) -> ok.
 -else.
-remove() ->
-    %% Who holds the name decides: another agent that runs this code, or nobody, then we remove it.
-    try register(?AGENT, self()) of
-        true ->
-            code:delete(?AGENT),
-            refuse(),
-            unregister(?AGENT),
-            refuse(),
-            %% By lists and code, because nothing can purge what it runs itself, and a little later,
-            %% because callers of start/1 may be on their way out. The second delete is for code that
-            %% was loaded twice.
-            Steps = [soft_purge, delete | lists:duplicate(20, soft_purge)],
-            erlang:send_after(20, self(), purge),
-            erlang:hibernate(lists, zipwith3, [fun erlang:apply/3, [code || _ <- Steps], Steps,
-                                               [[?AGENT] || _ <- Steps]])
-    catch error:badarg ->
-        ok
-    end.
+remove(false) -> ok;
+remove(true) ->
+    code:delete(?AGENT),
+    refuse(),
+    unregister(?AGENT),
+    refuse(),
+    %% By lists and code, because nothing can purge what it runs itself, and a little later, because
+    %% callers of start/1 may be on their way out. The second delete is for code that was loaded
+    %% twice.
+    Steps = [soft_purge, delete | lists:duplicate(20, soft_purge)],
+    erlang:send_after(20, self(), purge),
+    erlang:hibernate(lists, zipwith3, [fun erlang:apply/3, [code || _ <- Steps], Steps,
+                                       [[?AGENT] || _ <- Steps]]).
 
 refuse() ->
     receive {lease, From, Ref, _} -> From ! {Ref, {error, leaving}}, refuse() after 0 -> ok end.

@@ -9,7 +9,10 @@
 
 -export([all/0, groups/0, init_per_suite/1, end_per_suite/1, init_per_group/2, end_per_group/2,
          init_per_testcase/2, end_per_testcase/2]).
--export([sends_samples/1, leaves_when_released/1, leaves_when_the_daemon_is_killed/1,
+-export([sends_samples/1, sends_live_values_for_as_long_as_asked/1,
+         microstate_accounting_stays_where_it_was_on/1,
+         microstate_accounting_is_turned_on_again/1, backs_off_when_the_run_queue_is_long/1,
+         leaves_when_released/1, leaves_when_the_daemon_is_killed/1,
          leaves_when_the_link_is_cut/1, leaves_when_it_is_killed/1, survives_its_guard/1,
          stop_ends_all_leases/1, two_daemons_do_not_disturb_each_other/1,
          callers_survive_the_death_of_the_agent/1, sheds_load/1, limits_the_number_of_leases/1,
@@ -22,13 +25,15 @@
          a_node_marked_none_gets_nothing/1, two_real_daemons/1]).
 %% Called on the peers.
 -export([snapshot/0, load/2, lease/3, come_and_go/3, agent_of/1, agent_of/2,
-         flood/1, call_and_kill/2]).
+         flood/1, be_busy/1, call_and_kill/2]).
 
 all() -> [{group, beams}, {group, otp25}, {group, otp22}, {group, other_releases},
           {group, real_daemon}].
 
 groups() ->
-    Cases = [sends_samples, leaves_when_released, leaves_when_the_daemon_is_killed,
+    Cases = [sends_samples, sends_live_values_for_as_long_as_asked,
+             microstate_accounting_stays_where_it_was_on, microstate_accounting_is_turned_on_again,
+             backs_off_when_the_run_queue_is_long, leaves_when_released, leaves_when_the_daemon_is_killed,
              leaves_when_the_link_is_cut, leaves_when_it_is_killed, survives_its_guard,
              stop_ends_all_leases, two_daemons_do_not_disturb_each_other,
              callers_survive_the_death_of_the_agent, sheds_load, limits_the_number_of_leases,
@@ -58,7 +63,7 @@ init_per_group(real_daemon, Config) ->
     end;
 init_per_group(Group, Config) ->
     "otp" ++ First = atom_to_list(Group),
-    [Agent] = [A || #{agent := "vitals", first := F} = A <- ?config(agents, Config), F =:= First],
+    [Agent] = [A || #{agent := "metrics", first := F} = A <- ?config(agents, Config), F =:= First],
     [{agent, Agent} | Config].
 
 end_per_group(_, _) -> ok.
@@ -122,7 +127,9 @@ beams_use_kernel_and_stdlib_only(Config) ->
          {ok, {_, [{imports, Imports}]}} =
              beam_lib:chunks(filename:join(?config(dir, Config), File), [imports]),
          ?assertEqual([], lists:usort([M || {M, _, _} <- Imports])
-                      -- [code, erlang, lists, maps])
+                      -- [atomics, binary, code, dets, erlang, ets, file, gen_server, inet, io_lib,
+                          lists, maps, os, persistent_term, prim_file, proplists, socket, telemetry,
+                          unicode])
      end || #{file := File} <- ?config(agents, Config)].
 
 %% In the Erlang of other Debian releases, as tests/otp provides them; skipped where it cannot.
@@ -164,7 +171,8 @@ visit() ->
      Version = Module:vsn(),
      {Holder, Monitor} = spawn_monitor(fun() ->
          {ok, Agent} = Module:start(#{pid => self(), interval_ms => 1000}),
-         [receive {muster_agent, vitals, Agent, #{run_queue := _}} -> ok end || _ <- [1, 2]] end),
+         [receive {muster_agent, metrics, Agent, #{values := #{run_queue := _}}} -> ok end
+          || _ <- [1, 2]] end),
      receive {'DOWN', Monitor, process, Holder, normal} -> ok after 20000 -> halt(1) end,
      Wait = fun Again(0) -> Look(); Again(N) -> case Look() of
          Before -> clean; _ -> receive after 100 -> Again(N - 1) end end end,
@@ -182,15 +190,70 @@ said(Port, Said) ->
 sends_samples(Config) ->
     Agent = agent(Config),
     {_, Next} = lease_from(Config, 1000),
-    #{uptime_ms := Uptime, memory := #{total := Total}, process_count := Processes,
-      process_limit := _, run_queue := _, schedulers_online := _,
-      agent := #{reductions := _, memory := Own, dropped := 0}} = Next(),
+    #{interval_ms := 1000, at := At, lacking := #{mnesia := not_running},
+      values := #{wall_clock := Uptime, memory := #{total := Total}, process_count := Processes,
+                  process_limit := _, microstate_accounting := #{scheduler := #{gc := _}},
+                  scheduler_wall_time := #{1 := #{active := _, total := _}}} = Values,
+      agent := #{reductions := _, memory := Own, dropped := 0, backed_off := none,
+                 sent_bytes := 0, wall_us := _}} = Next(),
     ?assert(Uptime > 0 andalso Total > 0 andalso Processes > 10),
-    ?assert(Own < 20000),
-    #{uptime_ms := Later} = Next(),
-    ?assert(Later - Uptime >= 900),
+    ?assert(Own < 256 * 1024),
+    ?assertNot(maps:is_key(scheduler_utilization, Values)),
+    #{at := LaterAt, agent := #{sent_bytes := Sent},
+      values := #{wall_clock := Later, scheduler_utilization := Share}} = Next(),
+    ?assert(Later - Uptime >= 900 andalso LaterAt - At >= 900),
+    ?assert(Share > 0 andalso Share =< 1 andalso Sent > 1000),
     ?assertEqual(list_to_binary(maps:get(version, ?config(agent, Config))),
                  peer:call(?config(managed, Config), Agent, vsn, [])).
+
+sends_live_values_for_as_long_as_asked(Config) ->
+    {Agent, Next} = lease_from(Config, 60000),
+    _ = Next(),
+    Settings = #{live => [memory, scheduler_utilization, no_such_key], live_ms => 2500},
+    ok = peer:call(?config(daemon, Config), ?MODULE, agent_of, [{settings, Agent, Settings}]),
+    #{interval_ms := 1000, values := First} = Next(),
+    ?assertEqual([memory, scheduler_wall_time], lists:sort(maps:keys(First))),
+    #{values := #{scheduler_utilization := _}} = Next(),
+    #{} = Next(),
+    ?assertEqual(nothing, peer:call(?config(daemon, Config), ?MODULE, agent_of, [next], 20000)),
+    ok = peer:call(?config(daemon, Config), ?MODULE, agent_of, [release]),
+    same_as_before(Config).
+
+%% What was on before stays on, whatever ends the agent.
+microstate_accounting_stays_where_it_was_on(Config) ->
+    Managed = ?config(managed, Config),
+    false = peer:call(Managed, erlang, system_flag, [microstate_accounting, true]),
+    {Agent, Next} = lease_from(Config, 1000),
+    _ = Next(),
+    true = peer:call(Managed, erlang, exit, [Agent, kill]),
+    muster_test_nodes:until(false, fun() -> peer:call(Managed, erlang, module_loaded,
+                                                      [?config(module, Config)]) end),
+    ?assertEqual(true, peer:call(Managed, erlang, system_flag, [microstate_accounting, false])),
+    same_as_before(Config).
+
+%% As when another daemon's agent, which had turned it on, leaves.
+microstate_accounting_is_turned_on_again(Config) ->
+    Managed = ?config(managed, Config),
+    {_, Next} = lease_from(Config, 1000),
+    _ = Next(),
+    true = peer:call(Managed, erlang, system_flag, [microstate_accounting, false]),
+    [Next() || _ <- lists:seq(1, 3)],
+    ?assertEqual(true, peer:call(Managed, erlang, system_flag, [microstate_accounting, true])),
+    ok = peer:call(?config(daemon, Config), ?MODULE, agent_of, [release]),
+    same_as_before(Config).
+
+backs_off_when_the_run_queue_is_long(Config) ->
+    Managed = ?config(managed, Config),
+    {_, Next} = lease_from(Config, 1000),
+    #{agent := #{backed_off := none}} = Next(),
+    Busy = peer:call(Managed, ?MODULE, be_busy, [40]),
+    muster_test_nodes:until(run_queue, fun() -> #{agent := #{backed_off := Why}} = Next(), Why end,
+                            30000),
+    #{lacking := #{dear := backed_off}, values := #{process_count := _} = Values} = Next(),
+    ?assertNot(maps:is_key(allocators, Values)),
+    [peer:call(Managed, erlang, exit, [Pid, kill]) || Pid <- Busy],
+    muster_test_nodes:until(none, fun() -> #{agent := #{backed_off := Why}} = Next(), Why end,
+                            30000).
 
 sheds_load(Config) ->
     {Agent, Next} = lease_from(Config, 1000),
@@ -283,7 +346,8 @@ two_daemons_do_not_disturb_each_other(Config) ->
     end.
 
 callers_survive_the_death_of_the_agent(Config) ->
-    {Agent, _} = lease_from(Config, 60000),
+    {Agent, Next} = lease_from(Config, 60000),
+    _ = Next(),
     ?assertEqual({normal, {error, leaving}},
                  peer:call(?config(managed, Config), ?MODULE, call_and_kill,
                            [?config(module, Config), Agent])),
@@ -407,7 +471,7 @@ ask(#{node := Node}, Service, Operation, Args, Config) ->
 
 agents_in(Managed) ->
     [Name || Name <- peer:call(Managed, erlang, registered, []),
-             lists:prefix("muster_agent_", atom_to_list(Name))].
+             lists:prefix("muster_agent_metrics_", atom_to_list(Name))].
 
 managed_name(Config) -> muster_test_nodes:name(?config(managed, Config)).
 
@@ -425,6 +489,9 @@ snapshot() ->
       old => [M || M <- Loaded, erlang:check_old_code(M)],
       handlers => {logger:get_handler_config(), gen_event:which_handlers(erl_signal_server)},
       tracing => {erlang:trace_info(new, flags), erlang:trace_info(on_load, traced)},
+      %% Nobody can ask whether it is on, but if it is, our own thread's counters move.
+      msacc => lists:sort(erlang:statistics(microstate_accounting))
+          =/= lists:sort(erlang:statistics(microstate_accounting)),
       flags => {erlang:system_monitor(), erlang:system_profile(),
                 erlang:statistics(scheduler_wall_time),
                 [erlang:system_info(I) || I <- [multi_scheduling, schedulers_online,
@@ -447,6 +514,9 @@ flood(Agent) ->
     [Agent ! junk || _ <- lists:seq(1, 500)],
     true = erlang:resume_process(Agent),
     ok.
+
+be_busy(N) ->
+    [spawn(fun Loop() -> _ = lists:seq(1, 1000), Loop() end) || _ <- lists:seq(1, N)].
 
 %% Calls start/1 and kills the agent before it can answer; how the caller ends, and with what.
 call_and_kill(Module, Agent) ->
@@ -474,8 +544,12 @@ lease(Managed, Module, Interval) ->
 hold({ok, Agent} = Result) ->
     receive
         {next, From, Ref} ->
-            receive {muster_agent, vitals, Agent, Sample} -> From ! {Ref, Sample}
+            receive {muster_agent, metrics, Agent, Sample} -> From ! {Ref, Sample}
             after 10000 -> From ! {Ref, nothing} end,
+            hold(Result);
+        {{settings, Agent, Map}, From, Ref} ->
+            Agent ! {muster_agent_settings, self(), Map},
+            From ! {Ref, ok},
             hold(Result);
         {release, From, Ref} ->
             Agent ! {muster_agent_release, self()},
