@@ -1,0 +1,149 @@
+#include "services/notifications/intake.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+namespace muster::notifications {
+
+using namespace std::chrono_literals;
+
+namespace {
+
+constexpr std::size_t one_turn = 32;
+constexpr std::size_t most_sources = 32;
+constexpr auto between_announcements = 1s;
+
+void count(std::map<std::string, std::uint64_t>& drops, const std::string& source,
+           std::uint64_t number) {
+  bool is_known = drops.contains(source) || drops.size() < most_sources;
+  drops[is_known ? source : "other"] += number;
+}
+
+std::string text_of(const std::map<std::string, std::uint64_t>& drops, std::string_view why) {
+  std::uint64_t sum = 0;
+  std::string sources;
+  for (auto& [source, number] : drops) {
+    sum += number;
+    sources += fmt::format("{}{}: {}", sources.empty() ? "" : ", ", source, number);
+  }
+  return fmt::format("{} notifications dropped {} ({})", sum, why, sources);
+}
+
+}  // namespace
+
+Intake::Node& Intake::node_of(const Entry& entry, Time now) {
+  auto [at, is_new] = nodes_.try_emplace(entry.node);
+  auto& node = at->second;
+  if (is_new) {
+    node.tokens = limits_.burst;
+    node.filled = now;
+  }
+  node.node_id = entry.node_id;
+  node.node = entry.node;
+  node.family = entry.family;
+  return node;
+}
+
+bool Intake::has_room(const Node& node, std::size_t bytes) const {
+  if (node.queue.size() >= limits_.queued || node.bytes + bytes > limits_.queued_bytes)
+    return false;
+  // When all together have too much, those with more than their share give way.
+  return bytes_ + bytes <= limits_.all_bytes ||
+         (node.bytes + bytes) * turns_.size() <= limits_.all_bytes;
+}
+
+void Intake::offer(Entry entry, Time now) {
+  auto& node = node_of(entry, now);
+  std::chrono::duration<double> passed = now - node.filled;
+  node.filled = now;
+  node.tokens = std::min(limits_.burst, node.tokens + passed.count() * limits_.per_second);
+  if (node.tokens < 1 || !has_room(node, entry.bytes())) {
+    if (node.dropped_here.empty() && node.dropped_there.empty()) with_drops_.push_back(&node);
+    count(node.dropped_here, entry.source, 1);
+    ++dropped_;
+    return;
+  }
+  node.tokens -= 1;
+  push(node, std::move(entry), false);
+}
+
+void Intake::dropped_on_node(const Entry& origin, const std::string& source, std::uint64_t number) {
+  auto& node = node_of(origin, {});
+  if (node.dropped_here.empty() && node.dropped_there.empty()) with_drops_.push_back(&node);
+  count(node.dropped_there, source, number);
+}
+
+void Intake::push(Node& node, Entry entry, bool in_front) {
+  node.bytes += entry.bytes();
+  bytes_ += entry.bytes();
+  if (in_front)
+    node.queue.push_front(std::move(entry));
+  else
+    node.queue.push_back(std::move(entry));
+  if (node.has_turn) return;
+  node.has_turn = true;
+  turns_.push_back(&node);
+}
+
+std::vector<Entry> Intake::take(std::size_t most, Timestamp at, Time now) {
+  std::vector<Entry> taken;
+  announce(at, now, taken);
+  while (taken.size() < most && !turns_.empty()) {
+    auto& node = *turns_.front();
+    turns_.pop_front();
+    for (std::size_t i = 0; i < one_turn && taken.size() < most && !node.queue.empty(); ++i) {
+      auto& entry = node.queue.front();
+      node.bytes -= entry.bytes();
+      bytes_ -= entry.bytes();
+      entry.at = at;
+      taken.push_back(std::move(entry));
+      node.queue.pop_front();
+    }
+    node.has_turn = !node.queue.empty();
+    if (node.has_turn) turns_.push_back(&node);
+  }
+  return taken;
+}
+
+void Intake::put_back(std::vector<Entry> entries) {
+  for (auto entry = entries.rbegin(); entry != entries.rend(); ++entry) {
+    auto& node = node_of(*entry, {});
+    push(node, std::move(*entry), true);
+  }
+}
+
+void Intake::forget(const std::string& name) {
+  auto at = nodes_.find(name);
+  if (at == nodes_.end()) return;
+  std::erase(turns_, &at->second);
+  std::erase(with_drops_, &at->second);
+  bytes_ -= at->second.bytes;
+  nodes_.erase(at);
+}
+
+void Intake::announce(Timestamp at, Time now, std::vector<Entry>& out) {
+  std::erase_if(with_drops_, [&](Node* node) {
+    if (now - node->announced < between_announcements) return false;
+    node->announced = now;
+    auto say = [&](std::map<std::string, std::uint64_t>& drops, std::string_view why) {
+      if (drops.empty()) return;
+      Entry entry;
+      entry.at = at;
+      entry.severity = Severity::warning;
+      entry.node_id = node->node_id;
+      entry.node = node->node;
+      entry.family = node->family;
+      entry.source = "muster";
+      entry.kind = "dropped";
+      entry.text = text_of(drops, why);
+      out.push_back(std::move(entry));
+      drops.clear();
+    };
+    say(node->dropped_there, "by the node's agent");
+    say(node->dropped_here, fmt::format("here: more than {} a second", limits_.per_second));
+    return true;
+  });
+}
+
+}  // namespace muster::notifications

@@ -1,0 +1,371 @@
+#include "services/notifications/notifications.h"
+
+#include <fmt/format.h>
+
+#include <boost/asio/as_tuple.hpp>
+#include <boost/describe/enum_to_string.hpp>
+#include <charconv>
+
+#include "base/log.h"
+#include "base/timeout.h"
+#include "etf/decode.h"
+#include "services/notifications/entry_reader.h"
+#include "services/notifications/words.h"
+
+namespace muster::notifications {
+
+using namespace std::chrono_literals;
+using ops::Caller;
+
+namespace {
+
+constexpr std::size_t one_batch = 4096;
+constexpr std::size_t most_event_text = 1024;
+constexpr std::size_t most_words = 16;
+
+std::optional<std::string> unless_empty(const std::string& text) {
+  if (text.empty()) return std::nullopt;
+  return text;
+}
+
+/// What a view and an event have in common.
+template <class View>
+View shown(const Entry& entry) {
+  View view{};
+  view.id = entry.id;
+  view.at = entry.at;
+  if (entry.node_at_us > 0)
+    view.node_at = Timestamp(std::chrono::milliseconds(entry.node_at_us / 1000));
+  view.severity = entry.severity;
+  view.node_id = unless_empty(entry.node_id);
+  if (!entry.node.empty()) view.node = ops::NodeName{entry.node};
+  view.family = unless_empty(entry.family);
+  view.source = entry.source;
+  view.kind = entry.kind;
+  view.application = unless_empty(entry.application);
+  view.pid = unless_empty(entry.pid);
+  view.mfa = unless_empty(entry.mfa);
+  view.text = entry.text;
+  return view;
+}
+
+}  // namespace
+
+Notifications::Notifications(asio::any_io_executor executor, Settings settings,
+                             store::Database& database, topology::Topology& topology,
+                             ops::EventBus& events, const Clock& clock, ConfigureAgent configure)
+    : settings_(std::move(settings)),
+      rows_(database),
+      topology_(topology),
+      events_(events),
+      clock_(clock),
+      configure_(std::move(configure)),
+      intake_(settings_.limits),
+      has_work_(executor, asio::steady_timer::time_point::max()),
+      storing_(executor),
+      running_(executor) {}
+
+std::vector<ops::Topic> Notifications::topics() {
+  return {ops::topic<NotificationEvent>("notifications.entry",
+                                        "A node, or the daemon about it, had something to say")};
+}
+
+std::vector<ops::Operation> Notifications::operations() {
+  using ops::Role;
+  std::vector<ops::Operation> rows;
+  auto add = [&](std::string name, ops::Http http, Role role, std::string doc, auto handler) {
+    ops::Row row{"notifications", std::move(name), std::move(http), role, std::move(doc)};
+    rows.push_back(ops::operation(std::move(row), *this, handler));
+  };
+  add("list", {"GET", "/api/notifications"}, Role::viewer,
+      "What the nodes said, newest first; by node, family, severity, source, time and words",
+      &Notifications::list);
+  add("levels", {"GET", "/api/notifications/levels"}, Role::viewer,
+      "From which severity on notifications are wanted", &Notifications::levels);
+  add("set_level", {"PUT", "/api/notifications/levels"}, Role::operator_,
+      "From which severity on a node, a family or all are to say something, at once",
+      &Notifications::set_level);
+  add("get", {"GET", "/api/notifications/:id"}, Role::viewer,
+      "One notification with the structure that it had on its node", &Notifications::get);
+  return rows;
+}
+
+Task<> Notifications::start() {
+  CO_TRY(archive_, Archive::open(settings_.folder, settings_.retention, clock_));
+  CO_TRY(levels_, co_await rows_.all());
+  CO_TRY(heard_, events_.subscribe({"topology"}, std::nullopt, 65'536));
+  storing_.spawn("storing notifications", run_storing());
+  running_.spawn("retention of notifications", run_trimming());
+  running_.spawn("notifications of the daemon", run_watching());
+  co_return Result<>();
+}
+
+asio::awaitable<void> Notifications::stop() {
+  running_.cancel();
+  co_await running_.join();
+  is_ending_ = true;
+  has_work_.cancel();
+  co_await storing_.join();
+}
+
+void Notifications::from_agent(const std::string& node, const etf::Term& message) {
+  auto origin = origin_of(node);
+  if (origin.node_id.empty()) return;
+  auto read = read_message(message);
+  for (auto& entry : read.entries) {
+    entry.node_id = origin.node_id;
+    entry.node = origin.node;
+    entry.family = origin.family;
+    intake_.offer(std::move(entry), clock_.steady());
+  }
+  for (auto& [source, count] : read.dropped) intake_.dropped_on_node(origin, source, count);
+  if (read.unreadable > 0) intake_.dropped_on_node(origin, "unreadable", read.unreadable);
+  has_work_.cancel();
+}
+
+void Notifications::say(Entry entry) {
+  auto origin = origin_of(entry.node);
+  entry.node_id = origin.node_id;
+  entry.family = origin.family;
+  intake_.offer(std::move(entry), clock_.steady());
+  has_work_.cancel();
+}
+
+/// Node, its id and its family; without an id, where it is not managed.
+Entry Notifications::origin_of(const std::string& node) const {
+  Entry origin;
+  origin.node = node;
+  if (node.empty()) return origin;
+  if (auto row = topology_.find(node)) {
+    origin.node = row->name;
+    origin.node_id = row->id;
+    origin.family = row->family.value_or("");
+  }
+  return origin;
+}
+
+asio::awaitable<void> Notifications::run_storing() {
+  while (!is_ending_ || !intake_.empty()) {
+    if (intake_.empty()) {
+      // Counts of what was dropped are said a second later at the latest.
+      has_work_.expires_after(intake_.has_drops() ? 1s : 24h);
+      co_await has_work_.async_wait(asio::as_tuple(asio::use_awaitable));
+    }
+    if (!intake_.empty() || intake_.has_drops()) co_await store_once();
+  }
+}
+
+asio::awaitable<void> Notifications::store_once() {
+  auto batch = intake_.take(one_batch, clock_.now(), clock_.steady());
+  if (batch.empty()) co_return;
+  auto stored = co_await archive_->append(batch);
+  auto first_left = std::find_if(batch.begin(), batch.end(), [](auto& e) { return e.id == 0; });
+  for (auto entry = batch.begin(); entry != first_left; ++entry) {
+    if (listener_) listener_(*entry);
+    auto event = shown<NotificationEvent>(*entry);
+    event.text = clean_text(std::move(event.text), most_event_text);
+    events_.publish("notifications.entry", std::move(event));
+  }
+  if (stored) co_return;
+  log::error("notifications wait: {}", stored.error().text());
+  batch.erase(batch.begin(), first_left);
+  if (is_ending_) {
+    log::error("{} notifications are lost", batch.size());
+    co_return;
+  }
+  intake_.put_back(std::move(batch));
+  co_await pause(1s);
+}
+
+asio::awaitable<void> Notifications::run_trimming() {
+  for (;;) {
+    if (auto trimmed = co_await archive_->trim(); !trimmed)
+      log::warn("retention of notifications: {}", trimmed.error().text());
+    co_await pause(60s);
+  }
+}
+
+asio::awaitable<void> Notifications::run_watching() {
+  for (;;) {
+    auto delivery = co_await heard_->next();
+    if (!delivery) co_return;
+    if (auto* event = std::get_if<ops::EventPtr>(&*delivery)) heard(**event);
+  }
+}
+
+void Notifications::heard(const ops::Event& event) {
+  if (auto* change = event.as<topology::NodeStateEvent>()) {
+    node_changed(*change);
+  } else if (auto* restart = event.as<topology::NodeRestartedEvent>()) {
+    Entry entry;
+    entry.node = restart->name.text;
+    entry.severity = Severity::warning;
+    entry.source = "muster";
+    entry.kind = "node_restarted";
+    entry.text = fmt::format("{} was restarted", restart->name.text);
+    say(std::move(entry));
+  } else if (event.topic == "topology.node_removed") {
+    if (auto* gone = event.as<topology::NodeListEvent>()) {
+      intake_.forget(gone->name.text);
+      states_.erase(gone->name.text);
+    }
+  }
+}
+
+void Notifications::node_changed(const topology::NodeStateEvent& change) {
+  using topology::NodeState;
+  auto& name = change.name.text;
+  bool is_up = change.state == NodeState::up;
+  if (is_up) configure(name);
+  auto [at, is_new] = states_.try_emplace(name, change.state);
+  if (at->second == change.state && !(is_new && is_up)) return;
+  bool was_up = !is_new && at->second == NodeState::up;
+  at->second = change.state;
+  if (!is_up && !was_up) return;
+  Entry entry;
+  entry.node = name;
+  entry.source = "muster";
+  if (is_up) {
+    entry.severity = Severity::notice;
+    entry.kind = "node_up";
+    entry.text = name + " is UP";
+  } else if (change.state == NodeState::stopped) {
+    entry.severity = Severity::notice;
+    entry.kind = "node_stopped";
+    entry.text = name + " was stopped";
+  } else {
+    entry.severity = Severity::error;
+    entry.kind = "node_down";
+    auto reason = change.reason ? mesh::name_of(*change.reason) : "";
+    entry.text = fmt::format("{} is DOWN{}{}", name, change.reason ? ": " : "", reason);
+  }
+  say(std::move(entry));
+}
+
+void Notifications::configure(const std::string& node) {
+  auto origin = origin_of(node);
+  etf::Map levels;
+  for (auto& [source, level] : levels_.of(origin.node, origin.family))
+    levels.pairs.emplace_back(etf::atom(source.empty() ? "default" : source),
+                              etf::atom(boost::describe::enum_to_string(level, "")));
+  etf::Map settings;
+  settings.pairs.emplace_back(etf::atom("levels"), std::move(levels));
+  configure_(node, std::move(settings));
+}
+
+Result<std::string> Notifications::node_name(const std::string& id_or_name) const {
+  if (auto row = topology_.find(id_or_name)) return row->name;
+  if (id_or_name.find('@') == std::string::npos)
+    return Error(Errc::not_found, fmt::format("no node '{}'", id_or_name));
+  return id_or_name;
+}
+
+Task<ops::Page<NotificationView>> Notifications::list(ListNotifications request, Caller) {
+  Query query;
+  if (request.node) {
+    CO_TRY(query.node, node_name(*request.node));
+  }
+  if (request.family) {
+    // Of a family that has no nodes any more there may be entries still, under its name.
+    auto rows = topology_.of_family(*request.family);
+    query.family = rows ? rows->front().family.value_or(*request.family) : *request.family;
+  }
+  query.source = request.source;
+  query.kind = request.kind;
+  query.application = request.application;
+  query.severity = request.severity;
+  query.since = request.since;
+  query.until = request.until;
+  if (request.words) {
+    query.words = words_of(*request.words);
+    if (query.words.empty() || query.words.size() > most_words)
+      co_return Error(Errc::bad_request,
+                      fmt::format("1 to {} words of letters and digits wanted", most_words),
+                      "/words");
+  }
+  if (request.after) {
+    auto& text = *request.after;
+    auto [end, ec] = std::from_chars(text.data(), text.data() + text.size(), query.before);
+    if (ec != std::errc() || end != text.data() + text.size())
+      co_return Error(Errc::bad_request, "`next` of another page wanted", "/after");
+  }
+  query.limit = request.count() + 1;
+  auto most = request.count();
+  CO_TRY(auto found, co_await archive_->search(std::move(query)));
+  ops::Page<NotificationView> page;
+  if (found.size() > most) {
+    found.resize(most);
+    if (!found.empty()) page.next = std::to_string(found.back().id);
+  }
+  for (auto& entry : found) page.items.push_back(shown<NotificationView>(entry));
+  co_return page;
+}
+
+Task<NotificationView> Notifications::get(NotificationById request, Caller) {
+  CO_TRY(auto entry, co_await archive_->get(request.id));
+  auto view = shown<NotificationView>(entry);
+  if (!entry.report.empty()) {
+    CO_TRY(view.report, etf::decode_external(entry.report));
+  }
+  co_return view;
+}
+
+Result<Levels::Scope> Notifications::scope_of(const SetLevel& request) const {
+  Levels::Scope scope;
+  if (request.node && request.family)
+    return Error(Errc::bad_request, "either node or family wanted", "/family");
+  if (request.node) {
+    auto row = topology_.find(*request.node);
+    if (!row) return Error(Errc::not_found, row.error().message, "/node");
+    scope.node = row->name;
+  }
+  if (request.family) {
+    auto rows = topology_.of_family(*request.family);
+    if (!rows) return Error(Errc::not_found, rows.error().message, "/family");
+    scope.family = rows->front().family.value_or(*request.family);
+  }
+  constexpr std::size_t longest = 64;
+  if (request.source) scope.source = *request.source;
+  if (scope.source.size() > longest || (request.source && scope.source.empty()))
+    return Error(Errc::bad_request, "the name of a source wanted", "/source");
+  return scope;
+}
+
+Task<LevelsView> Notifications::set_level(SetLevel request, Caller) {
+  CO_TRY(auto scope, scope_of(request));
+  constexpr std::size_t most_levels = 10'000;
+  if (request.level && levels_.all().size() >= most_levels && !levels_.all().contains(scope))
+    co_return Error(Errc::quota, fmt::format("there are {} levels", most_levels));
+  if (request.level) {
+    CO_TRYV(co_await rows_.set(scope, *request.level));
+    levels_.set(scope, *request.level);
+  } else {
+    CO_TRYV(co_await rows_.clear(scope));
+    levels_.clear(scope);
+  }
+  for (auto& [node, state] : states_)
+    if (state == topology::NodeState::up) configure(node);
+  co_return levels_view();
+}
+
+LevelsView Notifications::levels_view() const {
+  LevelsView view;
+  for (auto& [scope, level] : levels_.all()) {
+    LevelView item{std::nullopt, unless_empty(scope.family), unless_empty(scope.source), level};
+    if (!scope.node.empty()) item.node = ops::NodeName{scope.node};
+    view.items.push_back(std::move(item));
+  }
+  return view;
+}
+
+Task<LevelsView> Notifications::levels(ListLevels request, Caller) {
+  auto view = levels_view();
+  if (request.node) {
+    CO_TRY(auto row, topology_.find(*request.node));
+    for (auto& [source, level] : levels_.of(row.name, row.family.value_or("")))
+      view.of_node.push_back({ops::NodeName{row.name}, row.family, unless_empty(source), level});
+  }
+  co_return view;
+}
+
+}  // namespace muster::notifications

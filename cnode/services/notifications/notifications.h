@@ -1,0 +1,88 @@
+#pragma once
+
+#include <boost/asio/steady_timer.hpp>
+#include <functional>
+#include <memory>
+#include <unordered_map>
+
+#include "base/task_group.h"
+#include "ops/events.h"
+#include "ops/operation.h"
+#include "services/notifications/archive.h"
+#include "services/notifications/intake.h"
+#include "services/notifications/levels.h"
+#include "services/notifications/types.h"
+#include "services/topology/topology.h"
+
+namespace muster::notifications {
+
+/// Where the settings of the agent `notifications` of a node go: the loader of agents, which keeps
+/// the newest and tells every agent it starts.
+using ConfigureAgent = std::function<void(const std::string& node, etf::Map settings)>;
+
+/// The service `notifications`: takes what the agents and the daemon itself have to say, keeps it
+/// searchable (Archive) and says it on (event notifications.entry). Made by app; lives on the loop.
+/// When the disk is full, entries wait in their nodes' queues, and what does not fit there is
+/// dropped, counted and said.
+class Notifications {
+ public:
+  struct Settings {
+    std::filesystem::path folder;
+    Retention retention;
+    IntakeLimits limits;
+  };
+  Notifications(asio::any_io_executor executor, Settings settings, store::Database& database,
+                topology::Topology& topology, ops::EventBus& events, const Clock& clock,
+                ConfigureAgent configure);
+
+  std::vector<ops::Operation> operations();
+  static std::vector<ops::Topic> topics();
+
+  /// Opens the archive and begins to store. Before nodes come up. Errors: those of the folder.
+  Task<> start();
+  /// Stores what waits, then ends.
+  asio::awaitable<void> stop();
+
+  /// What the agent `notifications` of a node sent: anything.
+  void from_agent(const std::string& node, const etf::Term& message);
+  /// What the daemon has to say of a node; `entry` has its name, or none.
+  void say(Entry entry);
+  /// Hears of every entry once it is stored. For the rules of alarms.
+  void on_stored(std::function<void(const Entry&)> listener) { listener_ = std::move(listener); }
+
+ private:
+  Task<ops::Page<NotificationView>> list(ListNotifications request, ops::Caller caller);
+  Task<NotificationView> get(NotificationById request, ops::Caller caller);
+  Task<LevelsView> set_level(SetLevel request, ops::Caller caller);
+  Task<LevelsView> levels(ListLevels request, ops::Caller caller);
+
+  asio::awaitable<void> run_storing();
+  asio::awaitable<void> run_trimming();
+  asio::awaitable<void> run_watching();
+  asio::awaitable<void> store_once();
+  void heard(const ops::Event& event);
+  void node_changed(const topology::NodeStateEvent& event);
+  void configure(const std::string& node);
+  Entry origin_of(const std::string& node) const;
+  Result<std::string> node_name(const std::string& id_or_name) const;
+  Result<Levels::Scope> scope_of(const SetLevel& request) const;
+  LevelsView levels_view() const;
+
+  Settings settings_;
+  LevelRows rows_;
+  topology::Topology& topology_;
+  ops::EventBus& events_;
+  const Clock& clock_;
+  ConfigureAgent configure_;
+  std::unique_ptr<Archive> archive_;
+  Intake intake_;
+  Levels levels_;
+  std::unordered_map<std::string, topology::NodeState> states_;  ///< by name, as last said
+  std::unique_ptr<ops::Subscription> heard_;
+  std::function<void(const Entry&)> listener_;
+  asio::steady_timer has_work_;
+  bool is_ending_ = false;
+  TaskGroup storing_, running_;
+};
+
+}  // namespace muster::notifications

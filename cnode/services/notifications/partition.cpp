@@ -1,0 +1,437 @@
+#include "services/notifications/partition.h"
+
+#include <algorithm>
+
+namespace muster::notifications {
+
+using store::Connection;
+using store::Statement;
+
+namespace {
+
+constexpr auto schema = R"sql(
+CREATE TABLE IF NOT EXISTS origins (
+  id INTEGER PRIMARY KEY, node_id TEXT NOT NULL, node TEXT NOT NULL, family TEXT NOT NULL) STRICT;
+CREATE TABLE IF NOT EXISTS kinds (
+  id INTEGER PRIMARY KEY, source TEXT NOT NULL, kind TEXT NOT NULL, application TEXT NOT NULL) STRICT;
+CREATE TABLE IF NOT EXISTS entries (
+  id INTEGER PRIMARY KEY, at INTEGER NOT NULL, node_at INTEGER NOT NULL, severity INTEGER NOT NULL,
+  origin INTEGER NOT NULL, kind INTEGER NOT NULL, pid TEXT NOT NULL, mfa TEXT NOT NULL,
+  text TEXT NOT NULL, report BLOB) STRICT;
+CREATE VIRTUAL TABLE IF NOT EXISTS words USING fts5(
+  text, content='', detail=none, columnsize=0, tokenize='ascii');
+CREATE TABLE IF NOT EXISTS blocks (
+  first_id INTEGER PRIMARY KEY, rows INTEGER NOT NULL, first_at INTEGER NOT NULL,
+  last_at INTEGER NOT NULL) STRICT;
+CREATE TABLE IF NOT EXISTS marks (
+  id INTEGER PRIMARY KEY, block INTEGER NOT NULL, key TEXT NOT NULL, rows BLOB NOT NULL) STRICT;
+CREATE UNIQUE INDEX IF NOT EXISTS marks_by_key ON marks (block, key);
+)sql";
+
+constexpr auto settings =
+    "PRAGMA page_size = 8192; PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL;"
+    "PRAGMA wal_autocheckpoint = 2000; PRAGMA journal_size_limit = 33554432";
+
+constexpr auto select_entries =
+    "SELECT e.id, e.at, e.node_at, e.severity, o.node_id, o.node, o.family, k.source, k.kind,"
+    " k.application, e.pid, e.mfa, e.text, e.report FROM entries e JOIN origins o ON o.id = "
+    "e.origin"
+    " JOIN kinds k ON k.id = e.kind WHERE e.id >= ? AND e.id <= ?";
+
+/// A word in this many rows of a block has a set of its own; of a rarer one FTS5 reads the list.
+constexpr std::size_t common_word = 1024;
+
+Entry entry_of(const Statement& s) {
+  Entry entry;
+  entry.id = s.integer(0);
+  entry.at = s.time(1);
+  entry.node_at_us = s.integer(2);
+  entry.severity = static_cast<Severity>(std::clamp<std::int64_t>(s.integer(3), 0, 7));
+  entry.node_id = s.text(4);
+  entry.node = s.text(5);
+  entry.family = s.text(6);
+  entry.source = s.text(7);
+  entry.kind = s.text(8);
+  entry.application = s.text(9);
+  entry.pid = s.text(10);
+  entry.mfa = s.text(11);
+  entry.text = s.text(12);
+  entry.report = s.blob(13);
+  return entry;
+}
+
+/// Texts that many rows share, written once: (node id, node, family) and (source, kind,
+/// application).
+class Dictionary {
+ public:
+  Dictionary(Connection& db, const std::string& table)
+      : insert_(db, "INSERT INTO " + table + " VALUES (?, ?, ?, ?)") {
+    Statement s(db, "SELECT * FROM " + table);
+    while (s.step()) ids_[joined(s.text(1), s.text(2), s.text(3))] = s.integer(0);
+  }
+
+  Result<std::int64_t> id(const std::string& a, const std::string& b, const std::string& c) {
+    auto [at, is_new] =
+        ids_.try_emplace(joined(a, b, c), static_cast<std::int64_t>(ids_.size()) + 1);
+    if (is_new) {
+      insert_.reset();
+      TRYV(insert_.bind(at->second).bind(a).bind(b).bind(c).run());
+    }
+    return at->second;
+  }
+
+ private:
+  static std::string joined(const std::string& a, const std::string& b, const std::string& c) {
+    std::string all;
+    for (auto* part : {&a, &b, &c}) all += *part, all += '\0';
+    return all;
+  }
+
+  Statement insert_;
+  std::unordered_map<std::string, std::int64_t> ids_;
+};
+
+}  // namespace
+
+/// The writing connection. After an error it is made anew: statements keep their first error, and
+/// the dictionaries may have what was rolled back.
+struct Partition::Writer {
+  explicit Writer(Connection connection)
+      : db(std::move(connection)),
+        origins(db, "origins"),
+        kinds(db, "kinds"),
+        entry(db, "INSERT INTO entries VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"),
+        words(db, "INSERT INTO words (rowid, text) VALUES (?, ?)"),
+        mark(db, "INSERT INTO marks (block, key, rows) VALUES (?, ?, ?)") {}
+
+  Result<> write(const Entry& e) {
+    TRY(auto origin, origins.id(e.node_id, e.node, e.family));
+    TRY(auto kind, kinds.id(e.source, e.kind, e.application));
+    entry.reset();
+    entry.bind(e.id).bind(e.at).bind(e.node_at_us).bind(static_cast<int>(e.severity));
+    entry.bind(origin).bind(kind).bind(e.pid).bind(e.mfa).bind(e.text);
+    if (e.report.empty())
+      entry.bind(std::nullopt);
+    else
+      entry.bind_blob(e.report);
+    TRYV(entry.run());
+    words.reset();
+    return words.bind(e.id).bind(e.mfa.empty() ? e.text : e.text + ' ' + e.mfa).run();
+  }
+
+  Connection db;
+  Dictionary origins, kinds;
+  Statement entry, words, mark;
+};
+
+struct Partition::Reader {
+  explicit Reader(Connection connection)
+      : db(std::move(connection)),
+        mark(db, "SELECT rows FROM marks WHERE block = ? AND key = ?"),
+        word(db,
+             "SELECT rowid FROM words WHERE words MATCH ? AND rowid >= ? AND rowid <= ?"
+             " ORDER BY rowid"),
+        at(db, "SELECT at FROM entries WHERE id = ?"),
+        entries(db, select_entries) {}
+
+  /// False: no row of the block has it.
+  Result<bool> keep_marked(const BlockSpan& block, const std::string& key, RowSet& rows) {
+    mark.reset();
+    mark.bind(block.first_id).bind(key);
+    bool is_there = mark.step();
+    TRYV(mark.result());
+    if (is_there) rows.intersect(mark.blob(0));
+    mark.reset();
+    return is_there;
+  }
+
+  Result<> keep_word(const BlockSpan& block, const std::string& text, RowSet& rows) {
+    TRY(auto is_common, keep_marked(block, word_key(text), rows));
+    if (is_common) return {};
+    std::vector<std::uint16_t> places;
+    word.reset();
+    word.bind('"' + text + '"').bind(block.first_id);
+    word.bind(block.first_id + static_cast<std::int64_t>(block.rows) - 1);
+    while (word.step())
+      places.push_back(static_cast<std::uint16_t>(word.integer(0) - block.first_id));
+    TRYV(word.result());
+    word.reset();
+    rows.intersect(std::span<const std::uint16_t>(places));
+    return {};
+  }
+
+  /// The first place whose row is not older than `time`.
+  Result<std::size_t> place_of(const BlockSpan& block, Timestamp time) {
+    std::size_t low = 0, high = block.rows;
+    while (low < high) {
+      auto middle = (low + high) / 2;
+      at.reset();
+      at.bind(block.first_id + static_cast<std::int64_t>(middle));
+      bool is_older = at.step() && at.time(0) < time;
+      TRYV(at.result());
+      if (is_older)
+        low = middle + 1;
+      else
+        high = middle;
+    }
+    at.reset();
+    return low;
+  }
+
+  Connection db;
+  Statement mark, word, at, entries;
+};
+
+Partition::Partition(std::filesystem::path file, std::int64_t first_id)
+    : file_(std::move(file)), first_id_(first_id), open_(first_id) {}
+
+Partition::~Partition() = default;
+
+Result<std::shared_ptr<Partition>> Partition::open(std::filesystem::path file,
+                                                   std::int64_t first_id) {
+  std::shared_ptr<Partition> partition(new Partition(std::move(file), first_id));
+  auto loaded = partition->load();
+  if (!loaded) return std::move(loaded).error().context(partition->file_.string());
+  return partition;
+}
+
+Result<> Partition::load() {
+  TRY(auto db, Connection::open(file_.string()));
+  TRYV(db.execute(settings));
+  TRYV(db.execute(schema));
+  Statement blocks(db, "SELECT first_id, rows, first_at, last_at FROM blocks ORDER BY first_id");
+  while (blocks.step())
+    blocks_.push_back({blocks.integer(0), static_cast<std::size_t>(blocks.integer(1)),
+                       blocks.time(2), blocks.time(3)});
+  TRYV(blocks.result());
+  auto next = last_id() + 1;
+  open_ = OpenBlock(next);
+  Statement rest(db, select_entries);
+  rest.bind(next).bind(INT64_MAX);
+  while (rest.step()) open_.add(entry_of(rest));
+  return rest.result();
+}
+
+Result<Partition::Writer*> Partition::writer() {
+  if (!writer_) {
+    TRY(auto db, Connection::open(file_.string()));
+    TRYV(db.execute(settings));
+    writer_ = std::make_unique<Writer>(std::move(db));
+  }
+  return writer_.get();
+}
+
+Result<Partition::Reader*> Partition::reader() {
+  if (!reader_) {
+    TRY(auto db, Connection::open(file_.string()));
+    TRYV(db.execute("PRAGMA query_only = ON; PRAGMA mmap_size = 1073741824"));
+    reader_ = std::make_unique<Reader>(std::move(db));
+  }
+  return reader_.get();
+}
+
+Result<> Partition::append(std::span<const Entry> batch, std::size_t& stored) {
+  stored = 0;
+  while (stored < batch.size()) {
+    auto rest = batch.subspan(stored);
+    TRY(auto* writer, this->writer());
+    if (!open_.takes(rest.front().at)) {
+      if (auto sealed = seal(*writer); !sealed) {
+        writer_.reset();
+        return sealed;
+      }
+    }
+    auto room = std::min(rest.size(), RowSet::capacity - open_.span().rows);
+    std::size_t count = 1;
+    while (count < room && rest[count].at >= rest[count - 1].at) ++count;
+    auto rows = rest.first(count);
+    if (auto done = store_rows(*writer, rows); !done) {
+      writer_.reset();
+      return done;
+    }
+    stored += count;
+    constexpr std::size_t at_once = 100;  // a search waits no longer than for these
+    for (std::size_t i = 0; i < count; i += at_once) {
+      std::lock_guard lock(mutex_);
+      for (auto& entry : rows.subspan(i, std::min(at_once, count - i))) open_.add(entry);
+    }
+  }
+  return {};
+}
+
+Result<> Partition::store_rows(Writer& writer, std::span<const Entry> rows) {
+  TRYV(writer.db.execute("BEGIN IMMEDIATE"));
+  for (auto& entry : rows) {
+    if (auto written = writer.write(entry); !written) {
+      (void)writer.db.execute("ROLLBACK");
+      return written;
+    }
+  }
+  auto committed = writer.db.execute("COMMIT");
+  if (!committed) (void)writer.db.execute("ROLLBACK");
+  return committed;
+}
+
+/// Writes the sets of the open block, all or nothing, and begins the next.
+Result<> Partition::seal(Writer& writer) {
+  auto span = open_.span();
+  if (span.rows == 0) return {};
+  TRYV(writer.db.execute("BEGIN IMMEDIATE"));
+  Result<> written;
+  for (auto& [key, rows] : open_.marks(common_word)) {
+    writer.mark.reset();
+    written = writer.mark.bind(span.first_id).bind(key).bind_blob(rows).run();
+    if (!written) break;
+  }
+  if (written) {
+    Statement block(writer.db, "INSERT INTO blocks VALUES (?, ?, ?, ?)");
+    block.bind(span.first_id).bind(static_cast<std::int64_t>(span.rows));
+    written = block.bind(span.first_at).bind(span.last_at).run();
+  }
+  if (written) written = writer.db.execute("COMMIT");
+  if (!written) {
+    (void)writer.db.execute("ROLLBACK");
+    return written;
+  }
+  std::lock_guard lock(mutex_);
+  blocks_.push_back(span);
+  open_ = OpenBlock(span.first_id + static_cast<std::int64_t>(span.rows));
+  return {};
+}
+
+Result<> Partition::finish() {
+  TRY(auto* writer, this->writer());
+  auto sealed = seal(*writer);
+  if (sealed) sealed = writer->db.execute("PRAGMA wal_checkpoint(TRUNCATE)");
+  writer_.reset();
+  return sealed;
+}
+
+Result<std::vector<Entry>> Partition::search(const Query& query) {
+  TRY(auto* reader, this->reader());
+  std::vector<Entry> found;
+  auto searched = [&]() -> Result<> {
+    std::unique_lock lock(mutex_);
+    auto newest = open_.match(query);
+    auto span = open_.span();
+    auto blocks = blocks_;
+    lock.unlock();
+    TRYV(clip(*reader, span, query, newest));
+    TRYV(read_rows(*reader, span, newest, query, found));
+    for (auto block = blocks.rbegin(); block != blocks.rend(); ++block) {
+      if (found.size() >= query.limit) break;
+      if (block->first_id >= query.before || (query.since && block->last_at < *query.since) ||
+          (query.until && block->first_at >= *query.until))
+        continue;
+      TRY(auto rows, match(*reader, *block, query));
+      if (rows.empty()) continue;
+      TRYV(clip(*reader, *block, query, rows));
+      TRYV(read_rows(*reader, *block, rows, query, found));
+    }
+    return {};
+  }();
+  if (!searched) {
+    reader_.reset();
+    return std::move(searched).error().context(file_.string());
+  }
+  return found;
+}
+
+Result<RowSet> Partition::match(Reader& reader, const BlockSpan& block, const Query& query) const {
+  RowSet rows(block.rows), none(0);
+  for (auto& key : query.field_keys()) {
+    TRY(auto is_there, reader.keep_marked(block, key, rows));
+    if (!is_there) return none;
+  }
+  for (auto& word : query.words) {
+    if (rows.empty()) break;
+    TRYV(reader.keep_word(block, word, rows));
+  }
+  return rows;
+}
+
+Result<> Partition::clip(Reader& reader, const BlockSpan& block, const Query& query,
+                         RowSet& rows) const {
+  std::size_t first = 0, end = block.rows;
+  if (query.before <= block.first_id)
+    end = 0;
+  else if (query.before - block.first_id < static_cast<std::int64_t>(end))
+    end = static_cast<std::size_t>(query.before - block.first_id);
+  if (query.since && block.first_at < *query.since) {
+    TRY(first, reader.place_of(block, *query.since));
+  }
+  if (query.until && block.last_at >= *query.until) {
+    TRY(auto place, reader.place_of(block, *query.until));
+    end = std::min(end, place);
+  }
+  if (first > 0 || end < block.rows) rows.clip(first, end);
+  return {};
+}
+
+Result<> Partition::read_rows(Reader& reader, const BlockSpan& block, const RowSet& rows,
+                              const Query& query, std::vector<Entry>& found) const {
+  for (auto place = rows.last(); place && found.size() < query.limit; place = rows.last(*place)) {
+    auto id = block.first_id + *place;
+    reader.entries.reset();
+    reader.entries.bind(id).bind(id);
+    if (reader.entries.step()) found.push_back(entry_of(reader.entries));
+    TRYV(reader.entries.result());
+  }
+  reader.entries.reset();
+  return {};
+}
+
+Result<Entry> Partition::get(std::int64_t id) {
+  TRY(auto* reader, this->reader());
+  reader->entries.reset();
+  reader->entries.bind(id).bind(id);
+  if (reader->entries.step()) {
+    auto entry = entry_of(reader->entries);
+    reader->entries.reset();
+    return entry;
+  }
+  auto read = reader->entries.result();
+  reader->entries.reset();
+  if (!read) {
+    reader_.reset();
+    return std::move(read).error();
+  }
+  return Error(Errc::not_found, "no such notification");
+}
+
+std::int64_t Partition::last_id() const {
+  std::lock_guard lock(mutex_);
+  auto& open = open_.span();
+  if (open.rows > 0 || blocks_.empty())
+    return open.first_id + static_cast<std::int64_t>(open.rows) - 1;
+  return blocks_.back().first_id + static_cast<std::int64_t>(blocks_.back().rows) - 1;
+}
+
+Timestamp Partition::first_at() const {
+  std::lock_guard lock(mutex_);
+  return blocks_.empty() ? open_.span().first_at : blocks_.front().first_at;
+}
+
+Timestamp Partition::last_at() const {
+  std::lock_guard lock(mutex_);
+  return open_.span().rows > 0 || blocks_.empty() ? open_.span().last_at : blocks_.back().last_at;
+}
+
+std::uint64_t Partition::bytes() const {
+  std::uint64_t sum = 0;
+  for (auto* end : {"", "-wal", "-shm"}) {
+    std::error_code ec;
+    auto size = std::filesystem::file_size(file_.string() + end, ec);
+    if (!ec) sum += size;
+  }
+  return sum;
+}
+
+void Partition::remove() {
+  for (auto* end : {"", "-wal", "-shm"}) {
+    std::error_code ec;
+    std::filesystem::remove(file_.string() + end, ec);
+  }
+}
+
+}  // namespace muster::notifications
