@@ -107,6 +107,7 @@ Section::value_type table(std::string name, Section section) {
 Section sections(Config& c) {
   constexpr std::int64_t any_port = 65535, a_day = 86400;
   auto& d = c.distribution;
+  auto& n = c.notifications;
   return {
       {"name", text(c.name)},
       {"cookie_file", optional<fs::path>(c.cookie_file, path)},
@@ -125,6 +126,9 @@ Section sections(Config& c) {
                              {"probe_after", number(d.probe_after, 1, a_day)},
                              {"down_after", number(d.down_after, 2, a_day)}}),
       table("agents", {{"interval", number(c.agents.interval, 1, a_day)}}),
+      table("notifications", {{"keep_megabytes", number(n.keep_megabytes, 64, 100'000'000)},
+                              {"keep_days", number(n.keep_days, 1, 36'500)},
+                              {"per_second", number(n.per_second, 1, 100'000)}}),
       table("ssh", {{"key", path(c.ssh.key)},
                     {"host_keys", one_of(c.ssh.host_keys, {"accept-new", "strict"})}}),
   };

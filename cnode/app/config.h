@@ -43,6 +43,11 @@ struct Config {
     std::chrono::seconds interval{60};
   } agents;
 
+  struct Notifications {
+    std::size_t keep_megabytes = 2048, keep_days = 30;  ///< whichever comes first
+    std::size_t per_second = 500;  ///< of one node; more is dropped and counted
+  } notifications;
+
   struct Ssh {
     std::filesystem::path key;             ///< else the key made at first start, and ssh-agent
     std::string host_keys = "accept-new";  ///< or "strict": known_hosts decides

@@ -21,6 +21,17 @@ doors::rest::ServerOptions server_options(const Config& config) {
   return options;
 }
 
+notifications::Notifications::Settings notification_settings(const Config& config) {
+  auto& given = config.notifications;
+  notifications::Notifications::Settings settings;
+  settings.folder = config.data_dir / "notifications";
+  settings.retention.bytes = std::uint64_t{given.keep_megabytes} << 20;
+  settings.retention.age = std::chrono::hours(24 * given.keep_days);
+  settings.limits.per_second = static_cast<double>(given.per_second);
+  settings.limits.burst = 4 * settings.limits.per_second;
+  return settings;
+}
+
 }  // namespace
 
 Result<std::unique_ptr<Daemon>> Daemon::open(asio::io_context& io, Config config, Identity identity,
@@ -53,6 +64,11 @@ Daemon::Daemon(asio::io_context& io, Config config, dist::NodeConfig node,
       topology_(*database_, cipher_, manager_, node_, events_, clock_),
       agents_(io.get_executor(), node_, config_.agents.interval),
       commands_(*database_, topology_, manager_, clock_),
+      notifications_(io.get_executor(), notification_settings(config_), *database_, topology_,
+                     events_, clock_,
+                     [this](const std::string& node, etf::Map settings) {
+                       agents_.configure(node, "notifications", std::move(settings));
+                     }),
       hosts_(io.get_executor(), workers_,
              {config_.data_dir / "ssh", config_.ssh.key, config_.ssh.host_keys == "strict"}),
       catalogue_(orchestration::CatalogueRows(*database_, cipher_), hosts_,
@@ -72,12 +88,14 @@ Daemon::Daemon(asio::io_context& io, Config config, dist::NodeConfig node,
       rest_door_(io.get_executor(), table_, events_, tokens_, clock_, server_options(config_)) {
   events_.declare(topology::Topology::topics());
   events_.declare(orchestration::deployment_topics());
+  events_.declare(notifications::Notifications::topics());
   table_.add(ops::builtin(table_, events_, clock_));
   table_.add(subscribers_.operations());
   table_.add(rest_door_.ticket_operation());
   table_.add(tokens_.operations());
   table_.add(topology_.operations());
   table_.add(commands_.operations());
+  table_.add(notifications_.operations());
   table_.add(providers_.operations());
   table_.add(releases_.operations());
   table_.add(families_.operations());
@@ -85,6 +103,9 @@ Daemon::Daemon(asio::io_context& io, Config config, dist::NodeConfig node,
   manager_.attach(node_, agents_, topology_);
   agents_.on_sample("metrics", [this](const std::string& node, const etf::Term& sample) {
     topology_.node_vitals(node, sample);
+  });
+  agents_.on_sample("notifications", [this](const std::string& node, const etf::Term& sample) {
+    notifications_.from_agent(node, sample);
   });
   agents_.on_lacking([this](const std::string& node, const mesh::Agents::Lacking& lacking) {
     topology_.node_lacks(node, lacking);
@@ -95,6 +116,7 @@ Daemon::~Daemon() = default;
 
 Task<> Daemon::start() {
   CO_TRYV(co_await node_.start());
+  CO_TRYV(co_await notifications_.start());
   CO_TRYV(co_await topology_.start());
   CO_TRYV(co_await catalogue_.start());
   CO_TRYV(co_await deployments_.start());
@@ -122,6 +144,7 @@ asio::awaitable<void> Daemon::stop() {
   co_await manager_.stop();
   co_await agents_.stop();
   co_await node_.stop();
+  co_await notifications_.stop();
   workers_.join();
 }
 

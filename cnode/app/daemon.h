@@ -14,6 +14,7 @@
 #include "mesh/manager.h"
 #include "ops/table.h"
 #include "services/commands/commands.h"
+#include "services/notifications/notifications.h"
 #include "services/orchestration/engine.h"
 #include "services/orchestration/families.h"
 #include "services/orchestration/mesh_nodes.h"
@@ -60,6 +61,7 @@ class Daemon {
   topology::Topology topology_;
   mesh::Agents agents_;
   commands::Commands commands_;
+  notifications::Notifications notifications_;
   drivers::Hosts hosts_;
   orchestration::Catalogue catalogue_;
   orchestration::Providers providers_;

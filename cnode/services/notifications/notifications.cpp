@@ -242,11 +242,16 @@ void Notifications::node_changed(const topology::NodeStateEvent& change) {
   say(std::move(entry));
 }
 
+/// An agent merges what it is told with what it knew: all its sources are named each time.
 void Notifications::configure(const std::string& node) {
   auto origin = origin_of(node);
+  auto held = levels_.of(origin.node, origin.family);
+  for (auto* source : {"logger", "error_logger", "sasl", "lager", "system_monitor"})
+    held.try_emplace(source, held[""]);
+  held.erase("");
   etf::Map levels;
-  for (auto& [source, level] : levels_.of(origin.node, origin.family))
-    levels.pairs.emplace_back(etf::atom(source.empty() ? "default" : source),
+  for (auto& [source, level] : held)
+    levels.pairs.emplace_back(etf::atom(source),
                               etf::atom(boost::describe::enum_to_string(level, "")));
   etf::Map settings;
   settings.pairs.emplace_back(etf::atom("levels"), std::move(levels));

@@ -224,7 +224,7 @@ Result<Partition::Writer*> Partition::writer() {
 Result<Partition::Reader*> Partition::reader() {
   if (!reader_) {
     TRY(auto db, Connection::open(file_.string()));
-    TRYV(db.execute("PRAGMA query_only = ON; PRAGMA mmap_size = 1073741824"));
+    TRYV(db.execute("PRAGMA query_only = ON"));
     reader_ = std::make_unique<Reader>(std::move(db));
   }
   return reader_.get();

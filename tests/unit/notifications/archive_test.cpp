@@ -145,7 +145,7 @@ TEST_F(ArchiveTest, FindsWhatFitsNewestFirstOverSealedAndOpenBlocks) {
 }
 
 TEST_F(ArchiveTest, FindsAWordThatIsInOneRowOfMany) {
-  append(1, 140'001);
+  append(1, 80'001);
   Query query;
   query.words = words_of("row 77777");
   EXPECT_EQ(find(query), std::vector<std::int64_t>{77'777});

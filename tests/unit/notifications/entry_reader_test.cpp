@@ -76,7 +76,7 @@ TEST(EntryReader, CutsLongTextBetweenCharactersAndLeavesOutLongReports) {
 }
 
 TEST(EntryReader, MakesTextThatCanBeShown) {
-  EXPECT_EQ(clean_text(std::string("a\0b\x1b[31mc\nd\te", 14), 100), "a b [31mc\nd\te");
+  EXPECT_EQ(clean_text(std::string("a\0b\x1b[31mc\nd\te", 13), 100), "a b [31mc\nd\te");
   EXPECT_EQ(clean_text("caf\xe9", 100), "caf?");
   EXPECT_EQ(clean_text("café", 4), "caf");
 }

@@ -11,6 +11,7 @@
          unsubscribe/1, add_token/1, list_tokens/0, remove_token/1]).
 -export([add_node/1, remove_node/1, get_node/1, list_nodes/1, discover_nodes/1, update_node/1]).
 -export([run/1, list_runs/1, get_run/1]).
+-export([notifications/1, notification/1, set_notification_level/1, notification_levels/1]).
 -export([create_provider/1, list_providers/1, get_provider/1, update_provider/1,
          delete_provider/1, ssh_key/0, create_release/1, upload_release/1, update_release/1,
          list_releases/1, get_release/1, delete_release/1, create_node_family/1,
@@ -168,6 +169,25 @@ list_runs(Args) -> call(commands, list_runs, Args).
 %% @doc One run with every node's answer.
 -spec get_run(args()) -> reply().
 get_run(Args) -> call(commands, get_run, Args).
+
+%%% notifications
+
+%% @doc What the nodes said, newest first: `node', `family', `severity' and worse, `source', `kind',
+%% `application', `words', `since', `until', `limit' and `after' choose.
+-spec notifications(args()) -> reply().
+notifications(Args) -> call(notifications, list, Args).
+
+%% @doc One notification with its report: `id'.
+-spec notification(args()) -> reply().
+notification(Args) -> call(notifications, get, Args).
+
+%% @doc From which `level' on a `node', a `family' or all are to say something, perhaps one `source'.
+-spec set_notification_level(args()) -> reply().
+set_notification_level(Args) -> call(notifications, set_level, Args).
+
+%% @doc The levels that were set, and those that hold for a `node'.
+-spec notification_levels(args()) -> reply().
+notification_levels(Args) -> call(notifications, levels, Args).
 
 %%% orchestration
 

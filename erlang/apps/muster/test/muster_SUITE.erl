@@ -328,6 +328,9 @@ function({orchestration, Operation}) ->
         true -> list_to_atom("orch_" ++ atom_to_list(Operation));
         false -> Operation
     end;
+function({notifications, Operation}) ->
+    maps:get(Operation, #{list => notifications, get => notification, levels => notification_levels,
+                          set_level => set_notification_level});
 function({_, Operation}) ->
     Operation.
 
