@@ -37,17 +37,34 @@ amount(_) -> 0.
 
 user(#{cursor := Cursor} = State) ->
     {Events, State1} = telemetry(State),
-    case folsom_names() ++ exometer_names() of
-        [] when Events =:= [] -> {#{}, #{}, State1};
-        Names ->
-            {Before, After} = lists:split(min(Cursor, length(Names)), Names),
-            Until = erlang:monotonic_time(microsecond) + ?USER_US,
-            {Values, Left} = user(After ++ Before, Until, ?MOST_USER - length(Events), ?USER_BYTES,
-                                  Events),
-            Next = case Left of [] -> 0; _ -> length(Names) - length(Left) + Cursor end,
+    try apart(fun() -> collect(Cursor, Events) end) of
+        {[], [], _} -> {#{}, #{}, State1};
+        {Values, Left, Next} ->
             {#{user => Values}, maps:from_list([{user, {not_read, length(Left)}} || Left =/= []]),
-             State1#{cursor := Next rem max(1, length(Names))}}
+             State1#{cursor := Next}}
+    catch
+        throw:Why -> {#{}, #{user => Why}, State1}
     end.
+
+%% In a process of its own: what others keep may be large, and what they run may not answer.
+apart(Work) ->
+    Limits = [monitor, {max_heap_size, #{size => 1 bsl 22, kill => true, error_logger => false}}],
+    {Pid, Monitor} = spawn_opt(fun() -> exit({done, Work()}) end, Limits),
+    receive
+        {'DOWN', Monitor, process, Pid, {done, Result}} -> Result;
+        {'DOWN', Monitor, process, Pid, _} -> throw(failed)
+    after 1000 ->
+        erlang:demonitor(Monitor, [flush]),
+        exit(Pid, kill),
+        throw(timeout)
+    end.
+
+collect(Cursor, Events) ->
+    Names = folsom_names() ++ exometer_names(),
+    {Before, After} = lists:split(min(Cursor, length(Names)), Names),
+    Until = erlang:monotonic_time(microsecond) + ?USER_US,
+    {Values, Left} = user(After ++ Before, Until, ?MOST_USER - length(Events), ?USER_BYTES, Events),
+    {Values, Left, (Cursor + length(Names) - length(Left)) rem max(1, length(Names))}.
 
 user([{Library, Name, Kind} | Rest] = All, Until, Most, Bytes, Values)
   when Most > 0, Bytes > 0 ->
@@ -115,26 +132,34 @@ ask(Module, Function, Arguments) -> apply(Module, Function, Arguments).
 %%% in whole numbers. It runs in the processes of the host, so it never fails.
 
 telemetry(State) ->
-    case ets:info(telemetry_handler_table, size) of
-        Size when is_integer(Size), Size =< 10 * ?MOST_EVENTS ->
-            Events = attached(Size, maps:get(events, State)),
+    case erlang:function_exported(telemetry, list_handlers, 1)
+        andalso whereis(telemetry_handler_table) of
+        Server when is_pid(Server) ->
+            Events = try attached(maps:get(events, State)) catch _:_ -> maps:get(events, State) end,
             {counted(Events), State#{events := Events}};
         _ ->
             {[], State}
     end.
 
-attached(Size, none) ->
-    attached(Size, #{size => 0, indices => #{}, counts => atomics:new(2 * ?MOST_EVENTS, []),
-                     table => ets:new(?AGENT, [public, {write_concurrency, true}])});
-attached(Size, #{size := Size} = Events) ->
-    Events;
-attached(_, #{indices := Indices} = Events) ->
-    All = [{Event, Id} || #{event_name := Event, id := Id} <- ask(telemetry, list_handlers, [[]])],
-    Ours = [Event || {Event, {?AGENT, _}} <- All],
-    New = lists:sublist(lists:usort([Event || {Event, _} <- All]) -- Ours,
-                        ?MOST_EVENTS - map_size(Indices)),
-    Now = lists:foldl(fun attach/2, Events, New),
-    Now#{size := length(All) + length(New)}.
+attached(none) ->
+    attached(#{looked => none, indices => #{}, counts => atomics:new(2 * ?MOST_EVENTS, []),
+               table => ets:new(?AGENT, [public, {write_concurrency, true}])});
+attached(#{looked := Looked, indices := Indices} = Events) ->
+    Now = erlang:monotonic_time(millisecond),
+    %% Where handlers are kept as a persistent term, each new one costs the host a collection of all
+    %% its processes' garbage.
+    Kept = element(1, persistent_term:get(telemetry, {telemetry_ets})),
+    case Kept =:= telemetry_pt orelse (is_integer(Looked) andalso Now - Looked < ?SLOW_MS) of
+        true -> Events;
+        false ->
+            All = apart(fun() -> [{Event, Id} || #{event_name := Event, id := Id}
+                                                     <- ask(telemetry, list_handlers, [[]])]
+                        end),
+            Ours = [Event || {Event, {?AGENT, _}} <- All],
+            New = lists:usort([Event || {Event, _} <- All]) -- Ours,
+            Some = lists:sublist(New, ?MOST_EVENTS - map_size(Indices)),
+            lists:foldl(fun attach/2, Events#{looked := Now}, Some)
+    end.
 
 attach(Event, #{indices := Indices, counts := Counts, table := Table} = Events) ->
     Index = maps:get(Event, Indices, 2 * map_size(Indices) + 1),
@@ -143,6 +168,7 @@ attach(Event, #{indices := Indices, counts := Counts, table := Table} = Events) 
     _ = ask(telemetry, attach, [Id, Event, fun ?AGENT:event/4, {Table, Counts, Index}]),
     Events#{indices := Indices#{Event => Index}}.
 
+counted(none) -> [];
 counted(#{indices := Indices, counts := Counts, table := Table}) ->
     Totals = [begin
                   atomics:put(Counts, Index + 1, ?EVENTS_MEASURED),

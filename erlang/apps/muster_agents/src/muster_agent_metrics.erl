@@ -29,12 +29,12 @@
 -export([vsn/0, start/1, stop/0, sample/1, event/4]).
 
 -define(NAME, metrics).
--define(MOST_HEAP_WORDS, 1 bsl 19).
+-define(MOST_HEAP_WORDS, 1 bsl 18).
+-define(SLOW_MS, 600000).
 -include("muster_agent.hrl").
 -include("muster_agent_host.hrl").
 -include("muster_agent_libraries.hrl").
 
--define(SLOW_MS, 600000).
 -define(MOST_PEERS, 200).
 -define(MOST_PORTS, 2000).
 
@@ -46,6 +46,7 @@
                  wordsize, smp_support, threads, time_correction, dist_buf_busy_limit]).
 -define(STATISTICS, [run_queue, total_run_queue_lengths_all, total_active_tasks,
                      total_active_tasks_all]).
+-define(SOCKET, [recv_oct, recv_cnt, recv_max, send_oct, send_cnt, send_max, send_pend]).
 -define(TOTALS, [reductions, context_switches, runtime, wall_clock]).
 
 cheap() ->
@@ -232,8 +233,9 @@ read(timers) ->
 read(os) -> host();
 read(cpu) ->
     %% Ticks of 10 ms, per core and all together. What follows these lines is long: do not read on.
-    maps:from_list([cpu_line(Line) || Line <- lines("/proc/stat", 32768),
-                                      begins(Line, <<"cpu">>)]);
+    All = maps:from_list([cpu_line(Line) || Line <- lines("/proc/stat", 32768),
+                                            begins(Line, <<"cpu">>)]),
+    #{all => maps:get(all, All), cores => maps:remove(all, All)};
 read(os_process) ->
     Status = fields("/proc/self/status"),
     Wanted = [{<<"VmRSS">>, resident_kb}, {<<"VmSize">>, virtual_kb}, {<<"VmSwap">>, swapped_kb},
@@ -251,7 +253,9 @@ read(applications) ->
     Info = gen_server:call(application_controller, info, 1000),
     maps:from_list([{Key, length(List)} || {Key, List} <- Info,
                                            lists:member(Key, [loaded, started, running])]);
-read(areas) -> maps:from_list([{Area, N} || {Area, N} <- erlang:system_info(allocated_areas)]);
+read(areas) ->
+    maps:from_list([{element(1, Area), element(2, Area)}
+                    || Area <- erlang:system_info(allocated_areas)]);
 read(os_limits) ->
     [Files] = [number(Soft) || Line <- lines("/proc/self/limits", 4096),
                                begins(Line, <<"Max open files">>),
@@ -333,9 +337,14 @@ port_key(Item) -> Item.
 ports(Count) when Count > 20 * ?MOST_PORTS -> throw({not_read, Count});
 ports(Count) ->
     Some = lists:sublist(erlang:ports(), ?MOST_PORTS),
-    Sums = lists:foldl(fun port/2, #{count => #{}, input => 0, output => 0,
-                                     tcp => #{}, udp => #{}, sctp => #{}}, Some),
-    some(Sums, Count - ?MOST_PORTS).
+    None = maps:from_list([{Item, 0} || Item <- ?SOCKET]),
+    #{tcp := Tcp, udp := Udp} = Sums =
+        lists:foldl(fun port/2, #{count => #{tcp_inet => 0, udp_inet => 0, sctp_inet => 0},
+                                  input => 0, output => 0, tcp => None, udp => None}, Some),
+    some(Sums#{tcp := with_averages(Tcp), udp := with_averages(Udp)}, Count - ?MOST_PORTS).
+
+with_averages(#{recv_oct := In, recv_cnt := Ins, send_oct := Out, send_cnt := Outs} = Sums) ->
+    Sums#{recv_avg => In div max(1, Ins), send_avg => Out div max(1, Outs)}.
 
 port(Port, #{count := Names, input := In, output := Out} = Sums) ->
     case erlang:port_info(Port) of
@@ -359,19 +368,18 @@ kind_of_port("efile") -> efile;
 kind_of_port([C, $/ | _]) when C >= $0, C =< $9 -> fd;
 kind_of_port(_) -> other.
 
-socket_port(Kind, Port, Sums) when Kind =:= tcp_inet; Kind =:= udp_inet; Kind =:= sctp_inet ->
-    Key = maps:get(Kind, #{tcp_inet => tcp, udp_inet => udp, sctp_inet => sctp}),
-    Items = [recv_oct, recv_cnt, recv_max, send_oct, send_cnt, send_max, send_pend],
-    case inet:getstat(Port, Items) of
+socket_port(Kind, Port, Sums) when Kind =:= tcp_inet; Kind =:= udp_inet ->
+    Key = case Kind of tcp_inet -> tcp; udp_inet -> udp end,
+    case inet:getstat(Port, ?SOCKET) of
         {ok, Stats} -> Sums#{Key := lists:foldl(fun add_stat/2, maps:get(Key, Sums), Stats)};
         _ -> Sums
     end;
 socket_port(_, _, Sums) -> Sums.
 
 add_stat({Item, N}, Sums) when Item =:= recv_max; Item =:= send_max ->
-    Sums#{Item => max(N, maps:get(Item, Sums, 0))};
+    Sums#{Item := max(N, maps:get(Item, Sums))};
 add_stat({Item, N}, Sums) ->
-    Sums#{Item => N + maps:get(Item, Sums, 0)}.
+    Sums#{Item := N + maps:get(Item, Sums)}.
 
 %% Share of the time in which the normal schedulers worked, since the last look.
 utilization(#{scheduler_wall_time := Times}, Before) ->
