@@ -18,6 +18,11 @@ std::string openssl_reason() {
   return text;
 }
 
+/// The peer said what it does not like: with TLS 1.3 that is after the handshake, as we see it.
+bool is_alert(unsigned long code) {
+  return ERR_GET_LIB(code) == ERR_LIB_SSL && ERR_GET_REASON(code) > SSL_AD_REASON_OFFSET;
+}
+
 Result<SslContext> make_context(const SSL_METHOD* method, const TlsFiles& files, int verify) {
   SslContext context(SSL_CTX_new(method));
   auto* c = context.get();
@@ -110,7 +115,8 @@ std::size_t Channel::tls_result(int result, error_code& ec) {
       ec = boost::asio::error::would_block;
       break;
     default:
-      ec = boost::asio::error::eof;
+      ec = is_alert(ERR_peek_error()) ? make_error_code(LinkError::tls)
+                                      : error_code(boost::asio::error::eof);
   }
   return 0;
 }

@@ -42,6 +42,7 @@ class Channel {
   Task<> start_tls_client(SSL_CTX& context, std::string host);
   Task<> start_tls_server(SSL_CTX& context);
 
+  /// Errors: would_block; LinkError::tls after an alert of the peer; anything else is the end.
   std::size_t read_some(char* data, std::size_t size, error_code& ec);
   std::size_t write_some(const char* data, std::size_t size, error_code& ec);
 

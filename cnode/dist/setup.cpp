@@ -5,6 +5,13 @@
 #include "dist/link_error.h"
 
 namespace muster::dist {
+namespace {
+
+// How a TLS record begins, read as the length of a frame: longer than any frame may be.
+constexpr std::uint64_t tls_alert = 0x1503, tls_handshake = 0x1603;
+static_assert(tls_alert > max_handshake_frame);
+
+}  // namespace
 
 Deadline::Deadline(boost::asio::io_context& context, Channel::Socket& socket,
                    std::chrono::steady_clock::duration limit)
@@ -26,6 +33,8 @@ Task<std::string> HandshakeFrames::read() {
   for (;;) {
     if (buffer_.size() >= width) {
       auto size = ByteReader(buffer_).number(width);
+      if (!channel_.is_tls() && (size == tls_handshake || size == tls_alert))
+        co_return Error(make_error_code(LinkError::tls), "it speaks TLS, we did not");
       if (size > max_handshake_frame)
         co_return Error(make_error_code(LinkError::protocol), "a handshake frame that is too long");
       if (buffer_.size() >= width + size) {
@@ -40,6 +49,8 @@ Task<std::string> HandshakeFrames::read() {
     buffer_.append(chunk, count);
     if (ec == boost::asio::error::would_block)
       ec = co_await channel_.wait(Channel::Socket::wait_read);
+    if (ec == make_error_code(LinkError::tls))
+      co_return Error(ec, "the peer ended the TLS session: does it take our certificate?");
     if (ec) co_return Error(make_error_code(LinkError::closed), "closed during the handshake");
   }
 }

@@ -31,7 +31,8 @@ class HandshakeFrames {
  public:
   explicit HandshakeFrames(Channel& channel) : channel_(channel) {}
 
-  /// Errors: LinkError::closed, LinkError::protocol (too long).
+  /// Errors: LinkError::closed, LinkError::protocol (too long), LinkError::tls (it speaks TLS and
+  /// we do not, or ended the session by an alert).
   Task<std::string> read();
   Task<> write(std::vector<std::string> frames);
   /// What came behind the last frame: it belongs to the link.

@@ -23,13 +23,12 @@ asio::awaitable<void> Keeper::run() {
   for (;;) {
     auto link = co_await dial();
     if (!link) {
-      down(reason_of(link.error()));
+      down(reason_of(link.error()), link.error().message);
       co_await wait(SteadyClock::now() + policy_.after_failure(SteadyClock::now(), random_u32()));
       continue;
     }
     if (auto up = co_await bring_up(**link); !up) {
-      log::warn("{}: {}", spec_.name, up.error().text());
-      down((*link)->is_up() ? DownReason::timeout : DownReason::closed);
+      down((*link)->is_up() ? DownReason::timeout : DownReason::closed, up.error().text());
       (*link)->close(dist::LinkError::dropped);
       co_await wait(SteadyClock::now() + policy_.after_failure(SteadyClock::now(), random_u32()));
       continue;
@@ -79,15 +78,15 @@ void Keeper::link_up() {
 }
 
 void Keeper::link_down(dist::LinkError why) {
-  down(reason_of(why));
+  down(reason_of(why), fmt::format("the link ended ({})", dist::name_of(why)));
   wake_.cancel();
 }
 
-void Keeper::down(DownReason reason) {
+void Keeper::down(DownReason reason, const std::string& detail) {
   bool is_news = is_up_ || reason != reason_;
   is_up_ = false;
   reason_ = reason;
-  if (is_news) tools_.watcher.node_down(spec_, reason);
+  if (is_news) tools_.watcher.node_down(spec_, reason, detail);
 }
 
 std::string_view name_of(DownReason reason) {

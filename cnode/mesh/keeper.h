@@ -19,8 +19,9 @@ class Watcher {
   virtual ~Watcher() = default;
   /// The node is linked and has described itself: record it. It counts as UP once this is done.
   virtual Task<> node_up(const NodeSpec& spec, const NodeFacts& facts, bool was_restarted) = 0;
-  /// It has no link, for this reason. Called whenever the reason changes.
-  virtual void node_down(const NodeSpec& spec, DownReason reason) = 0;
+  /// It has no link, for this reason. Called whenever the reason changes. `detail` is for people:
+  /// the certificate's fault, the address that refused.
+  virtual void node_down(const NodeSpec& spec, DownReason reason, const std::string& detail) = 0;
 };
 
 /// What all keepers share.
@@ -59,7 +60,7 @@ class Keeper {
   Task<std::shared_ptr<dist::Link>> dial();
   Task<> bring_up(dist::Link& link);
   asio::awaitable<void> wait(std::chrono::steady_clock::time_point until);
-  void down(DownReason reason);
+  void down(DownReason reason, const std::string& detail);
 
   KeeperTools& tools_;
   NodeSpec spec_;

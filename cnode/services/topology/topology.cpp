@@ -241,8 +241,9 @@ Task<> Topology::node_up(const mesh::NodeSpec& spec, const mesh::NodeFacts& fact
   co_return Result<>();
 }
 
-void Topology::node_down(const mesh::NodeSpec& spec, mesh::DownReason reason) {
-  log::info("{} is DOWN: {}", spec.name, name_of(reason));
+void Topology::node_down(const mesh::NodeSpec& spec, mesh::DownReason reason,
+                         const std::string& detail) {
+  log::info("{} is DOWN: {}, {}", spec.name, name_of(reason), detail);
   vitals_.erase(spec.id);
   lacking_.erase(spec.id);
   if (auto row = find(spec.id)) publish_state(*row);

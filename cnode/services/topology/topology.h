@@ -46,7 +46,8 @@ class Topology final : public mesh::Watcher {
 
   Task<> node_up(const mesh::NodeSpec& spec, const mesh::NodeFacts& facts,
                  bool was_restarted) override;
-  void node_down(const mesh::NodeSpec& spec, mesh::DownReason reason) override;
+  void node_down(const mesh::NodeSpec& spec, mesh::DownReason reason,
+                 const std::string& detail) override;
   /// What the agent `metrics` of a node sent: the few values that are shown beside its state.
   void node_vitals(const std::string& node, const etf::Term& sample);
   /// The agents that a node which is UP cannot have, and why.
