@@ -1,17 +1,14 @@
 // How links begin, live and end, against real nodes and between two nodes of ours.
 #include <gtest/gtest.h>
 
-#include <boost/asio/connect.hpp>
-#include <boost/asio/read.hpp>
-#include <boost/asio/write.hpp>
 #include <filesystem>
 #include <set>
 
 #include "dist/frame_writer.h"
-#include "dist/handshake.h"
 #include "epmd.h"
 #include "erl.h"
 #include "ports.h"
+#include "stranger.h"
 #include "test_node.h"
 #include "tls.h"
 
@@ -285,31 +282,6 @@ TEST_F(DistPair, HoldsBackASenderUntilThePeerReads) {
   EXPECT_TRUE(free.get());
 }
 
-using Socket = boost::asio::ip::tcp::socket;
-
-struct Stranger {
-  boost::asio::io_context context;
-  Socket socket{context};
-
-  explicit Stranger(std::uint16_t port) {
-    socket.connect({boost::asio::ip::make_address("127.0.0.1"), port});
-  }
-  void say(const std::string& bytes) { boost::asio::write(socket, boost::asio::buffer(bytes)); }
-  /// Ends when the other side closes; false when it has not within `limit`.
-  bool is_hung_up(milliseconds limit) {
-    boost::system::error_code ec;
-    char byte;
-    auto until = std::chrono::steady_clock::now() + limit;
-    socket.non_blocking(true);
-    while (std::chrono::steady_clock::now() < until) {
-      socket.read_some(boost::asio::buffer(&byte, 1), ec);
-      if (ec && ec != boost::asio::error::would_block) return true;
-      if (ec) std::this_thread::sleep_for(milliseconds(5));
-    }
-    return false;
-  }
-};
-
 TEST(DistHostile, StrangersCostThemselvesOnly) {
   Epmd epmd;
   auto config = config_for(epmd);
@@ -332,34 +304,6 @@ TEST(DistHostile, StrangersCostThemselvesOnly) {
   EXPECT_TRUE(eventually([&] { return many.back()->is_hung_up(milliseconds(50)); }));
   EXPECT_EQ(a.eval("rpc:call('muster@127.0.0.1', m, echo, [1])"), "1");
 }
-
-/// A peer that knows the cookie and behaves badly afterwards.
-struct Insider : Stranger {
-  explicit Insider(std::uint16_t port) : Stranger(port) {
-    dist::ClientHandshake handshake({"bad@127.0.0.1", 77, 4711}, "muster@127.0.0.1",
-                                    Secret("cookie"));
-    auto step = handshake.start();
-    while (step.next == dist::HandshakeStep::Next::read) {
-      for (auto& frame : step.frames) {
-        std::string bytes;
-        dist::put16(bytes, frame.size());
-        say(bytes + frame);
-      }
-      unsigned char size[2];
-      boost::asio::read(socket, boost::asio::buffer(size));
-      std::string frame(size[0] << 8 | size[1], '\0');
-      boost::asio::read(socket, boost::asio::buffer(frame));
-      step = handshake.resume(frame);
-    }
-    is_in = step.next == dist::HandshakeStep::Next::done;
-  }
-  void frame(const std::string& body) {
-    std::string bytes;
-    dist::put32(bytes, body.size());
-    say(bytes + body);
-  }
-  bool is_in = false;
-};
 
 TEST(DistHostile, APeerThatSendsRubbishLosesItsOwnLink) {
   Epmd epmd;
@@ -386,7 +330,7 @@ TEST(DistHostile, APeerThatSendsRubbishLosesItsOwnLink) {
   rubbish.push_back(deep + "j");
   for (auto& bytes : rubbish) {
     Insider bad(port);
-    ASSERT_TRUE(bad.is_in);
+    ASSERT_TRUE(bad.is_in());
     bad.frame(bytes);
     EXPECT_TRUE(bad.is_hung_up(seconds(5))) << bytes.substr(0, 60);
   }
@@ -411,7 +355,7 @@ TEST(DistHostile, EveryFrameOfTheCorpusWithEveryByteChangedLeavesOthersAlone) {
       changed[at] = static_cast<char>((seed = seed * 1664525u + 1013904223u) >> 24);
       Insider bad(muster.node().port());
       bad.frame(changed);
-      bad.socket.shutdown(Socket::shutdown_send);
+      bad.end_sending();
       ASSERT_TRUE(bad.is_hung_up(seconds(5)));
     }
   }

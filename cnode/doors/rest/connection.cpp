@@ -10,6 +10,7 @@ namespace {
 using std::chrono::steady_clock;
 
 constexpr std::size_t block_size = 64 * 1024;
+constexpr std::size_t head_block_size = 2 * 1024;  // who waits for a request holds no more
 constexpr std::string_view events_path = "/api/events";
 
 /// Counts bytes that are held in memory for one request.
@@ -82,8 +83,9 @@ void Connection::arm() {
   });
 }
 
-Task<bool> Connection::fill() {
-  block_.resize(block_size);
+Task<bool> Connection::fill(std::size_t most) {
+  if (most < block_.size()) std::string().swap(block_);
+  block_.resize(most);
   CO_TRY(auto count, co_await stream_->read(asio::buffer(block_)));
   buffer_.append(block_, 0, count);
   co_return count > 0;
@@ -96,7 +98,7 @@ asio::awaitable<bool> Connection::read_head() {
   for (;;) {
     if (buffer_.empty()) {
       bool is_first = is_idle_;
-      auto came = co_await fill();
+      auto came = co_await fill(head_block_size);
       if (!came || !*came) co_return false;
       if (is_first) allow(shared_.limits.head);
     }
@@ -125,6 +127,7 @@ asio::awaitable<bool> Connection::serve() {
   auto started = steady_clock::now();
   auto planned = shared_.dispatcher.plan(head);
   auto* plan = std::get_if<Plan>(&planned);
+  if (plan && !plan->operation->row().is_anonymous) is_trusted_ = true;
   Response response;
   if (plan) {
     auto task = plan->operation->is_upload() ? answer_upload(*plan) : answer(*plan);
@@ -153,7 +156,7 @@ asio::awaitable<void> Connection::serve_events() {
     co_await send(problem_response(subscribed.error()));
     co_return;
   }
-  is_idle_ = true;
+  is_idle_ = is_trusted_ = true;
   allow_any_time();
   auto socket = run_websocket(*stream_, parser_.head(), *std::move(subscribed));
   co_await std::move(socket);
@@ -188,7 +191,7 @@ Task<> Connection::fill_in_time() {
     co_return Error(Errc::timeout, "the body comes too slowly");
   allow(std::min<steady_clock::duration>(allowance, limits.transfer));
   auto before = steady_clock::now();
-  auto came = co_await fill();
+  auto came = co_await fill(block_size);
   body_time_ += steady_clock::now() - before;
   allow_any_time();
   if (!came || !*came)
@@ -290,6 +293,7 @@ asio::awaitable<void> Connection::linger() {
   constexpr int blocks = 64;
   allow(patience);
   co_await stream_->shutdown();
+  block_.resize(block_size);
   for (int i = 0; i < blocks; ++i) {
     auto came = co_await stream_->read(asio::buffer(block_));
     if (!came || *came == 0) co_return;

@@ -41,6 +41,8 @@ class Connection : public std::enable_shared_from_this<Connection> {
   static asio::awaitable<void> run(std::shared_ptr<Connection> self);
   /// Waits for a request, or serves a WebSocket: may be cut off.
   bool is_idle() const { return is_idle_; }
+  /// It has shown a token: nobody else's connection is more worth keeping.
+  bool is_trusted() const { return is_trusted_; }
   void close() { stream_->close(); }
 
  private:
@@ -58,7 +60,7 @@ class Connection : public std::enable_shared_from_this<Connection> {
   /// The next piece of the body, empty at its end.
   Task<std::string> read_body();
   Task<> fill_in_time();
-  Task<bool> fill();  // buffer_ from the stream; false at its end
+  Task<bool> fill(std::size_t most);  // buffer_ from the stream; false at its end
 
   // The watchdog closes the stream when the time set last is over.
   void allow(std::chrono::steady_clock::duration time);
@@ -71,6 +73,7 @@ class Connection : public std::enable_shared_from_this<Connection> {
   std::string buffer_;  // came, not parsed yet
   std::string block_;
   bool is_idle_ = true;
+  bool is_trusted_ = false;
   std::uint64_t body_bytes_ = 0;
   std::chrono::steady_clock::duration body_time_{};
   asio::steady_timer watchdog_;

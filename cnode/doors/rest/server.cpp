@@ -1,5 +1,6 @@
 #include "doors/rest/server.h"
 
+#include <algorithm>
 #include <boost/asio/ip/v6_only.hpp>
 #include <fstream>
 
@@ -82,7 +83,7 @@ asio::awaitable<void> Server::run_accepting() {
     }
     error_code ignored;
     socket.set_option(tcp::no_delay(true), ignored);
-    if (connections_.size() >= options_.max_connections) {
+    if (connections_.size() >= options_.max_connections && !make_room()) {
       constexpr std::string_view full =
           "HTTP/1.1 503 Service Unavailable\r\nContent-Length: 0\r\nConnection: close\r\n\r\n";
       socket.non_blocking(true, ignored);
@@ -91,16 +92,25 @@ asio::awaitable<void> Server::run_accepting() {
     }
     auto stream = tls_ ? tls_stream(std::move(socket), *tls_) : plain_stream(std::move(socket));
     auto connection = std::make_shared<Connection>(std::move(stream), shared_);
-    connections_.insert(connection);
+    connections_.push_back(connection);
     serving_.spawn("rest: connection", serve(std::move(connection)));
   }
+}
+
+bool Server::make_room() {
+  auto is_stranger = [](auto& connection) { return !connection->is_trusted(); };
+  auto oldest = std::find_if(connections_.begin(), connections_.end(), is_stranger);
+  if (oldest == connections_.end()) return false;
+  (*oldest)->close();
+  connections_.erase(oldest);
+  return true;
 }
 
 asio::awaitable<void> Server::serve(std::shared_ptr<Connection> connection) {
   struct Leave {
     Server& server;
     std::shared_ptr<Connection> connection;
-    ~Leave() { server.connections_.erase(connection); }
+    ~Leave() { server.connections_.remove(connection); }
   } leave{*this, connection};
   co_await Connection::run(connection);
 }

@@ -3,8 +3,8 @@
 #include <boost/asio/ip/tcp.hpp>
 #include <boost/asio/ssl/context.hpp>
 #include <filesystem>
+#include <list>
 #include <optional>
-#include <set>
 
 #include "base/task_group.h"
 #include "doors/rest/connection.h"
@@ -40,6 +40,9 @@ class Server {
 
  private:
   asio::awaitable<void> run_accepting();
+  /// Ends the connection that has kept its place for the longest without showing a token. False:
+  /// there is none.
+  bool make_room();
   asio::awaitable<void> serve(std::shared_ptr<Connection> connection);
   Result<> load_certificate();
 
@@ -49,7 +52,7 @@ class Server {
   Shared shared_;
   asio::ip::tcp::acceptor acceptor_;
   std::optional<asio::ssl::context> tls_;
-  std::set<std::shared_ptr<Connection>> connections_;
+  std::list<std::shared_ptr<Connection>> connections_;  // the oldest first
   TaskGroup accepting_;
   TaskGroup serving_;
 };
