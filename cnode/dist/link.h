@@ -138,6 +138,9 @@ class Link : public std::enable_shared_from_this<Link> {
   // link_io.cpp: bytes in and out.
   void start(std::string_view already_read);
   void read_more();
+  bool is_streaming(std::size_t bytes, Liveness::Clock::time_point now);
+  void set_batching(bool is_batching);
+  void read_after_pause();
   void on_readable(boost::system::error_code ec, std::size_t count);
   bool read_into_scratch(std::size_t& have);
   void consume(std::string_view bytes);
@@ -187,9 +190,11 @@ class Link : public std::enable_shared_from_this<Link> {
   std::uint32_t creation_;
   bool is_outgoing_, is_dynamic_;
   bool is_up_ = true, is_reading_ = false, is_flush_planned_ = false, waits_to_write_ = false,
-       is_read_stopped_ = false;
+       is_read_stopped_ = false, is_batching_ = false;
 
   Liveness life_;
+  Liveness::Clock::time_point armed_;     ///< when we last began to wait for bytes
+  int streak_ = 0;                        ///< small reads in a row, each soon after the last
   Liveness::Clock::time_point progress_;  ///< when the peer last took bytes from a full queue
   std::array<char, 512> first_;           ///< where an idle TCP link waits for bytes
   std::string in_, out_;

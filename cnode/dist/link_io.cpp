@@ -14,6 +14,16 @@ namespace {
 constexpr std::size_t turn_budget = 1u << 20;  // bytes read of one link before others have a turn
 constexpr std::size_t kept_capacity = 4096;    // of buffers of a link at rest
 
+// A peer that streams small messages and waits for no answer is read in batches, every
+// `batch_pause`: a wake-up for each of its writes costs both sides several times what the message
+// does. The socket wakes nobody meanwhile (SO_RCVLOWAT), unless so much has come that the peer
+// would have to wait.
+constexpr auto batch_pause = std::chrono::microseconds(200);
+constexpr int batch_wakes_at = 1 << 16;
+constexpr std::size_t least_batch = 1024;
+constexpr auto stream_gap = std::chrono::microseconds(100);
+constexpr int stream_reads = 32;  // so many small reads, each so soon, make a stream
+
 void shrink(std::string& buffer) {
   if (buffer.empty() && buffer.capacity() > kept_capacity) std::string().swap(buffer);
 }
@@ -52,6 +62,7 @@ void Link::read_more() {
     is_read_stopped_ = true;
     return;
   }
+  armed_ = Liveness::Clock::now();
   auto self = shared_from_this();
   if (channel_.is_tls()) {
     channel_.socket().async_wait(Channel::Socket::wait_read, [self](boost::system::error_code ec) {
@@ -62,6 +73,29 @@ void Link::read_more() {
         boost::asio::buffer(first_),
         [self](boost::system::error_code ec, std::size_t count) { self->on_readable(ec, count); });
   }
+}
+
+/// Whether the peer streams, seen from a read of so many bytes that is just worked off.
+bool Link::is_streaming(std::size_t bytes, Liveness::Clock::time_point now) {
+  if (channel_.is_tls() || !out_.empty()) return false;
+  if (is_batching_) return bytes >= least_batch;
+  bool is_small_and_soon = bytes < kept_capacity && now - armed_ < stream_gap;
+  streak_ = is_small_and_soon ? streak_ + 1 : 0;
+  return streak_ == stream_reads;
+}
+
+void Link::set_batching(bool is_batching) {
+  if (std::exchange(is_batching_, is_batching) == is_batching) return;
+  streak_ = 0;
+  boost::system::error_code ec;  // refused: a wake-up more
+  channel_.socket().set_option(
+      boost::asio::socket_base::receive_low_watermark(is_batching ? batch_wakes_at : 1), ec);
+}
+
+void Link::read_after_pause() {
+  auto timer = std::make_shared<boost::asio::steady_timer>(core_->context, batch_pause);
+  timer->async_wait(
+      [self = shared_from_this(), timer](boost::system::error_code) { self->on_readable({}, 0); });
 }
 
 /// Adds what can be read now behind the first `have` bytes of the shared buffer. False: nothing
@@ -84,9 +118,10 @@ bool Link::read_into_scratch(std::size_t& have) {
 void Link::on_readable(boost::system::error_code ec, std::size_t count) {
   if (!is_up_) return;
   if (ec) return close(LinkError::closed);
-  life_.received(Liveness::Clock::now());
+  auto now = Liveness::Clock::now();
+  life_.received(now);
   std::memcpy(core_->scratch.data(), first_.data(), count);
-  bool has_more = channel_.is_tls() || count == first_.size();
+  bool has_more = channel_.is_tls() || is_batching_ || count == first_.size();
   std::size_t done = 0, have = count;
   is_reading_ = true;
   while (is_up_ && (have > 0 || has_more)) {
@@ -97,9 +132,12 @@ void Link::on_readable(boost::system::error_code ec, std::size_t count) {
   }
   is_reading_ = false;
   if (!is_up_) return;
+  set_batching(is_streaming(done, now));
   flush();
   if (has_more && channel_.is_tls()) {  // OpenSSL may hold bytes that the descriptor does not show
     boost::asio::post(core_->context, [self = shared_from_this()] { self->on_readable({}, 0); });
+  } else if (is_batching_) {
+    read_after_pause();
   } else {
     read_more();
   }

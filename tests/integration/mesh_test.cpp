@@ -98,6 +98,15 @@ TEST_P(Mesh, SpawnsAndReportsTheEnd) {
             "undef");
 }
 
+TEST_P(Mesh, ReadsAStreamOfMessagesAndTheCallBehindIt) {
+  EXPECT_EQ(eval("[{muster, M} ! {push, I} || I <- lists:seq(1, 100000)],"
+                 "gen_server:call({muster, M}, {echo, 1}, 20000)"),
+            "{ok,1}");
+  EXPECT_EQ(eval("[gen_server:call({muster, M}, {echo, I}) || I <- [1, 2, 3]]"),
+            "[{ok,1},{ok,2},{ok,3}]");
+  EXPECT_EQ(eval("net_adm:ping(M)"), "pong");
+}
+
 TEST_P(Mesh, KeepsMonitorsAndLinks) {
   EXPECT_EQ(eval("R = monitor(process, {muster, M}), demonitor(R, [flush])"), "true");
   EXPECT_EQ(eval("P = rpc:call(M, erlang, whereis, [muster]), link(P), unlink(P)"), "true");

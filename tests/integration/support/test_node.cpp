@@ -145,7 +145,9 @@ void TestNode::spawn(std::shared_ptr<dist::Job> job, const dist::SpawnRequest& r
     job->on_cancel([this] { note("cancelled"); });
     return hanging_.push_back(std::move(job));
   }
-  job->finish_encoded(call->failed(etf::atom("undef"), etf::List{}));
+  auto function = etf::tuple(etf::atom(call->module), etf::atom(call->function),
+                             etf::List{call->arguments, nullptr}, etf::List{});
+  job->finish_encoded(call->failed(etf::atom("undef"), etf::list(std::move(function))));
 }
 
 void TestNode::link_up(const std::shared_ptr<dist::Link>& link) {
