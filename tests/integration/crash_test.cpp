@@ -91,7 +91,8 @@ class Crashes : public testing::Test {
     return sum;
   }
 
-  TempDir order, home;
+  TempDir order;
+  LocalHome home;
   Epmd epmd;
   Daemon daemon{epmd, preloaded(order)};
   Deployer deployer{daemon, epmd};

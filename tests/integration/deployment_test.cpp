@@ -36,16 +36,8 @@ std::vector<std::string> ids(const json::array& nodes) {
 class LocalDeployment : public testing::Test {
  protected:
   json::object local() const { return {{"type", "local"}, {"folder", home.path().string()}}; }
-  ~LocalDeployment() override {
-    for (auto& id : visible(home.path()))
-      for (auto& entry : fs::directory_iterator("/proc")) {
-        if (read_file(entry.path() / "environ").find("MUSTER_NODE_NAME=" + id) == std::string::npos)
-          continue;
-        ::kill(std::atoi(entry.path().filename().c_str()), SIGKILL);
-      }
-  }
 
-  TempDir home;
+  LocalHome home;
   Epmd epmd;
   Daemon daemon{epmd};
   Deployer deployer{daemon, epmd};

@@ -1,7 +1,10 @@
 // The tools of these tests, against the real programs: a tool that lies makes every test worthless.
 #include <gtest/gtest.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 #include "daemon.h"
+#include "deployment.h"
 #include "epmd.h"
 #include "erl.h"
 #include "ports.h"
@@ -166,6 +169,46 @@ TEST(SupportHttp, SaysWhyThereIsNoReply) {
   const auto reply = http(request);
   EXPECT_EQ(reply.status, 0);
   EXPECT_FALSE(reply.text.empty());
+}
+
+/// Starts a program that outlives its parent, in this folder; its process id.
+pid_t start_detached(const std::filesystem::path& folder) {
+  const auto file = folder / "pid";
+  run({"sh", "-c",
+       "cd '" + folder.string() +
+           "' && setsid sh -c 'echo $$ >pid; exec sleep 1000' & "
+           "until [ -s '" +
+           file.string() + "' ]; do sleep 0.01; done"});
+  return std::stoi(read_file(file));
+}
+bool is_running(pid_t pid) {
+  return !read_file("/proc/" + std::to_string(pid) + "/cmdline").empty();
+}
+
+TEST(SupportHome, ADeploymentTestThatFailsLeavesNoNodeBehind) {
+  pid_t node = 0;
+  {
+    LocalHome home;
+    node = start_detached(home.path());
+    EXPECT_TRUE(is_running(node));
+  }
+  EXPECT_FALSE(is_running(node));
+}
+
+TEST(SupportHome, ADeploymentTestThatIsKilledLeavesNoNodeBehind) {
+  TempDir dir;
+  const pid_t test = ::fork();
+  if (test == 0) {
+    LocalHome home;
+    write_file(dir / "node", std::to_string(start_detached(home.path())) + "\n");
+    ::pause();
+  }
+  ASSERT_TRUE(eventually([&] { return read_file(dir / "node").ends_with("\n"); }));
+  const pid_t node = std::stoi(read_file(dir / "node"));
+  EXPECT_TRUE(is_running(node));
+  ::kill(test, SIGKILL);
+  ::waitpid(test, nullptr, 0);
+  EXPECT_TRUE(eventually([&] { return !is_running(node); }));
 }
 
 }  // namespace

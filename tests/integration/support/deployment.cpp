@@ -1,8 +1,12 @@
 #include "deployment.h"
 
+#include <fcntl.h>
 #include <gtest/gtest.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 #include <algorithm>
+#include <stdexcept>
 
 #include "ports.h"
 #include "process.h"
@@ -32,12 +36,45 @@ hang) exec sleep 1000 ;;
 esac
 )sh";
 
+constexpr auto guardian = R"sh(cat >/dev/null
+i=0
+while [ $((i += 1)) -le 50 ]; do
+  found=$({ grep -lsF "$1" /proc/[0-9]*/environ
+    ls -l /proc/[0-9]*/cwd /proc/[0-9]*/exe 2>/dev/null |
+      sed -n "s|.* \(/proc/[0-9]*\)/[a-z]* -> $1.*|\1/|p"
+  } | sed 's|^/proc/||; s|/.*||' | sort -u)
+  [ -n "$found" ] || exit 0
+  kill -KILL $found 2>/dev/null
+  sleep 0.1
+done
+)sh";
+
 std::string text(const json::object& object, std::string_view name) {
   auto* value = object.if_contains(name);
   return value != nullptr && value->is_string() ? std::string(value->as_string()) : "";
 }
 
 }  // namespace
+
+LocalHome::LocalHome() {
+  int ends[2];
+  if (::pipe2(ends, O_CLOEXEC) != 0) throw std::runtime_error("no pipe");
+  const auto home = dir_.path().string();
+  guardian_ = ::fork();
+  if (guardian_ == 0) {
+    ::setsid();
+    ::dup2(ends[0], STDIN_FILENO);
+    ::execl("/bin/sh", "sh", "-c", guardian, "guardian", home.c_str(), nullptr);
+    ::_exit(127);
+  }
+  ::close(ends[0]);
+  held_ = ends[1];
+}
+
+LocalHome::~LocalHome() {
+  ::close(held_);
+  ::waitpid(guardian_, nullptr, 0);
+}
 
 TinyRelease::TinyRelease(const std::string& mark, const std::string& extra) {
   for (auto* folder : {"tiny/bin", "tiny/etc"}) fs::create_directories(dir_ / folder);

@@ -1,5 +1,7 @@
 #pragma once
 
+#include <sys/types.h>
+
 #include <boost/json.hpp>
 #include <chrono>
 #include <filesystem>
@@ -24,6 +26,25 @@ class TinyRelease {
 
  private:
   TempDir dir_;
+};
+
+/// The home of a local provider's nodes. Nodes live without the test that deployed them, so a
+/// guardian process ends all that run in this folder or have its name in their
+/// environment, when the object ends, and also when the test process is killed.
+class LocalHome {
+ public:
+  LocalHome();
+  ~LocalHome();
+  LocalHome(const LocalHome&) = delete;
+  LocalHome& operator=(const LocalHome&) = delete;
+
+  const std::filesystem::path& path() const { return dir_.path(); }
+  std::filesystem::path operator/(const std::string& name) const { return dir_ / name; }
+
+ private:
+  TempDir dir_;
+  int held_ = -1;  ///< the guardian acts when this end of a pipe is closed
+  pid_t guardian_ = -1;
 };
 
 /// What a test does with a daemon to deploy something: thin words over REST. A request that is
