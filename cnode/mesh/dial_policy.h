@@ -2,6 +2,7 @@
 
 #include <chrono>
 #include <cstdint>
+#include <optional>
 
 #include "base/backoff.h"
 
@@ -26,6 +27,15 @@ class DialPolicy {
   Backoff::Duration after_failure(Clock::time_point now, std::uint32_t random) {
     return is_starting(now) ? starting_.next(random) : settled_.next(random);
   }
+  /// Whether to give up on a node that is being started: every attempt for a while has been refused
+  /// for its cookie. Not at the first: a release may set its cookie a little after its name.
+  bool is_refused_for_good(Clock::time_point now, bool for_cookie) {
+    if (!for_cookie)
+      refused_since_.reset();
+    else if (!refused_since_)
+      refused_since_ = now;
+    return refused_since_ && now - *refused_since_ >= std::chrono::seconds(5);
+  }
   /// The link is up, or was lost just now: start over.
   void reset() {
     starting_until_ = {};
@@ -34,6 +44,7 @@ class DialPolicy {
 
  private:
   Clock::time_point starting_until_{};
+  std::optional<Clock::time_point> refused_since_;
   Backoff starting_{std::chrono::milliseconds(50), std::chrono::seconds(1), 1.5};
   Backoff settled_{std::chrono::seconds(2), std::chrono::seconds(30)};
 };

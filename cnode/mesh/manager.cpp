@@ -125,6 +125,9 @@ Task<std::shared_ptr<dist::Link>> NodeManager::reach(NodeSpec spec, SteadyClock:
   for (;;) {
     auto link = co_await tools_->node.connect(name);
     if (link) co_return link;
+    bool for_cookie = link.error().code == dist::LinkError::cookie;
+    if (policy.is_refused_for_good(SteadyClock::now(), for_cookie))
+      co_return Error(dist::LinkError::cookie, name + " answers and has another cookie");
     auto next = SteadyClock::now() + policy.after_failure(SteadyClock::now(), random_u32());
     if (next >= until) {
       auto reason = name_of(reason_of(link.error()));

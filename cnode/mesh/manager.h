@@ -41,7 +41,8 @@ class NodeManager final : public dist::PeerDirectory, public dist::LinkListener 
   Result<std::shared_ptr<dist::Link>> link(const std::string& id) const;
 
   /// Dials quickly until the node has answered a handshake, whether it is kept or not; the link
-  /// stays. The last reason is in the error when `limit` has passed.
+  /// stays. The last reason is in the error when `limit` has passed. LinkError::cookie after a few
+  /// seconds in which it refused nothing but that.
   Task<std::shared_ptr<dist::Link>> reach(NodeSpec spec, std::chrono::steady_clock::duration limit);
 
   /// One attempt at the same. Error: why, a LinkError.

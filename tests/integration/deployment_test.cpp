@@ -235,11 +235,11 @@ TEST_F(LocalDeployment, AFullDiskIsToldAndRetryGoesOn) {
   EXPECT_TRUE(deployer.wait_until_gone("shop")) << deployer.describe("shop");
 }
 
-TEST_F(LocalDeployment, AWrongCookieInTheReleaseIsToldAsSuch) {
+TEST_F(LocalDeployment, AWrongCookieInTheReleaseIsToldAsSuchAndSoon) {
   TinyRelease release("", "-setcookie another\n");
   deployer.define("shop", local(), release);
   auto rows = deployer.deploy("shop", 1);
-  ASSERT_TRUE(deployer.wait_for("shop", "ERROR", 1, 120s)) << deployer.describe("shop");
+  ASSERT_TRUE(deployer.wait_for("shop", "ERROR", 1, 30s)) << deployer.describe("shop");
   auto error = json::serialize(deployer.node(ids(rows)[0]).at("error"));
   EXPECT_NE(error.find("cookie"), std::string::npos) << error;
   EXPECT_EQ(daemon.rest("DELETE", "/api/orch/nodes/" + ids(rows)[0]).status, 202);

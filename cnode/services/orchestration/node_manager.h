@@ -30,7 +30,7 @@ class NodeManager {
   virtual ~NodeManager() = default;
 
   /// Dials quickly until the name answers a handshake. The last reason is in the error once `limit`
-  /// has passed.
+  /// has passed; unauthorized, and early, when it answers and has another cookie.
   virtual Task<> reach(RunningNode node, std::chrono::steady_clock::duration limit) = 0;
   /// Whether somebody holds the name now: its epmd knows it, or it answers.
   virtual Task<bool> is_there(RunningNode node) = 0;

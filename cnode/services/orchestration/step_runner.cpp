@@ -198,8 +198,11 @@ asio::awaitable<StepResult> StepRunner::answer(const Site& site) {
                             "started, but " + site.node.name + " does not answer a handshake");
   trouble.is_transient = false;
   trouble.failure.remedy =
-      "see that the release takes its name from NODE_NAME or a template and the same cookie, and "
-      "that epmd (4369) and its distribution port can be reached; then retry";
+      reached.error().errc() == Errc::unauthorized
+          ? "let the release take its cookie from MUSTER_COOKIE or a template, or name the cookie "
+            "that it brings (update_release); then delete this node and deploy another"
+          : "see that the release takes its name from NODE_NAME or a template and the same cookie, "
+            "and that epmd (4369) and its distribution port can be reached; then retry";
   auto tail = look(scripts::log_tail(site.node.id));
   tail.secrets = site.environment.secret;
   if (auto log = co_await site.host->run(std::move(tail)))

@@ -47,5 +47,17 @@ TEST(DialPolicy, StartsOverOnceALinkWasUp) {
   EXPECT_NEAR(policy.after_failure(now, middle).count(), 2000, 1);
 }
 
+TEST(DialPolicy, GivesUpOnAWrongCookieAfterFiveSecondsOfNothingElse) {
+  DialPolicy policy;
+  DialPolicy::Clock::time_point now{};
+  now += 1h;
+  EXPECT_FALSE(policy.is_refused_for_good(now, true));
+  EXPECT_FALSE(policy.is_refused_for_good(now + 4s, true));
+  EXPECT_FALSE(policy.is_refused_for_good(now + 4500ms, false)) << "it is still starting";
+  EXPECT_FALSE(policy.is_refused_for_good(now + 5s, true));
+  EXPECT_FALSE(policy.is_refused_for_good(now + 9900ms, true));
+  EXPECT_TRUE(policy.is_refused_for_good(now + 10s, true));
+}
+
 }  // namespace
 }  // namespace muster::mesh
