@@ -138,6 +138,20 @@ TEST_F(LocalDeployment, HeartDoesNotBringAStoppedNodeBack) {
   EXPECT_FALSE(eventually([&] { return !processes_of(ids(rows)[0]).empty(); }, 5s));
 }
 
+TEST_F(LocalDeployment, ADeletedNodeIsGoneForTenSecondsBeforeItsFolderGoes) {
+  TinyRelease release;
+  deployer.define("shop", local(), release);
+  auto rows = deployer.deploy("shop", 1);
+  ASSERT_TRUE(deployer.wait_for("shop", "UP", 1)) << deployer.describe("shop");
+  EXPECT_EQ(daemon.rest("DELETE", "/api/orch/nodes/" + ids(rows)[0]).status, 202);
+  ASSERT_TRUE(eventually([&] { return !epmd.knows(ids(rows)[0]); }, 30s));
+  auto gone_at = std::chrono::steady_clock::now();
+  EXPECT_EQ(visible(home.path()), ids(rows));
+  ASSERT_TRUE(deployer.wait_until_gone("shop")) << deployer.describe("shop");
+  EXPECT_GE(std::chrono::steady_clock::now() - gone_at, 9s);
+  EXPECT_TRUE(visible(home.path()).empty());
+}
+
 TEST_F(LocalDeployment, ACustomBootstrapIsGivenANodeOfTheFamily) {
   TinyRelease release;
   deployer.define("shop", local(), release, {},

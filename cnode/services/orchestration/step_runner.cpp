@@ -223,12 +223,7 @@ asio::awaitable<StepResult> StepRunner::stop(const Site& site) {
     if (!result) co_return trouble_of(result.error(), "stop command");
     if (!result->succeeded()) refusal = trouble_of(*result, "stop command", "");
   }
-  auto policy_settings = settings_.stop;
-  // Of a node that is deleted, nothing stays that could start it again.
-  if (node.goal == Goal::gone)
-    policy_settings.quiet =
-        std::min<StopPolicy::Duration>(policy_settings.quiet, std::chrono::seconds(1));
-  StopPolicy policy(policy_settings, clock_.steady(), is_asked && !refusal);
+  StopPolicy policy(settings_.stop, clock_.steady(), is_asked && !refusal);
   std::string script = scripts::survey(node.id);
   auto self = peer(site);
   while (true) {
