@@ -3,12 +3,12 @@
 -include_lib("common_test/include/ct.hrl").
 -include_lib("stdlib/include/assert.hrl").
 
--export([all/0, init_per_suite/1, end_per_suite/1]).
+-export([all/0, init_per_suite/1, end_per_suite/1, end_per_testcase/2]).
 -export([files_are_at_the_root/1, builds_are_reproducible/1, runs_as_a_daemon/1,
-         runs_in_the_foreground/1]).
+         runs_in_the_foreground/1, nodes_left_by_a_failed_case_are_ended/1]).
 
 all() -> [files_are_at_the_root, builds_are_reproducible, runs_as_a_daemon,
-          runs_in_the_foreground].
+          runs_in_the_foreground, nodes_left_by_a_failed_case_are_ended].
 
 init_per_suite(Config) ->
     Copy = filename:join(?config(priv_dir, Config), "source"),
@@ -19,6 +19,14 @@ init_per_suite(Config) ->
     [{tarball, make_release(Copy, filename:join(Copy, "out"))}, {copy, Copy} | Config].
 
 end_per_suite(_) -> ok.
+
+%% However a case ended, a time trap included: no program of an unpacked release stays.
+end_per_testcase(_, Config) ->
+    _ = [os:cmd("kill -9 " ++ lists:nth(3, filename:split(Link)))
+         || Link <- filelib:wildcard("/proc/[0-9]*/exe"),
+            {ok, Program} <- [file:read_link(Link)],
+            lists:prefix(?config(priv_dir, Config), Program)],
+    ok.
 
 files_are_at_the_root(Config) ->
     {ok, Names} = erl_tar:table(?config(tarball, Config), [compressed]),
@@ -57,13 +65,7 @@ runs_in_the_foreground(Config) ->
     Dir = unpack(Config, "foreground"),
     ant_farm_contest:with_epmd(
       fun() ->
-              Env = [{"NODE_NAME", "foreground@127.0.0.1"}, {"COOKIE", "x"}, {"HOME", Dir},
-                     {"ANT_FARM_ANTS", "1"}],
-              Port = open_port({spawn, "bin/ant_farm foreground"}, options(Dir, Env)),
-              {os_pid, Pid} = erlang:port_info(Port, os_pid),
-              %% The script must not run twice at once: each run writes vm.args anew.
-              {0, _} = sh("i=0; until epmd -names | grep foreground; do i=$((i + 1)); "
-                          "[ $i != 100 ] || exit 1; sleep 0.2; done", options(Dir, [])),
+              {Port, Pid} = start_foreground(Dir, "foreground"),
               {0, "pong\n"} = sh("i=0; until bin/ant_farm ping 2>/dev/null; do i=$((i + 1)); "
                                  "[ $i != 20 ] || exit 1; sleep 0.2; done | tail -1",
                                  options(Dir, [])),
@@ -73,7 +75,29 @@ runs_in_the_foreground(Config) ->
               ?assertMatch({0, _}, until_exit(Port, []))
       end).
 
+nodes_left_by_a_failed_case_are_ended(Config) ->
+    Dir = unpack(Config, "left"),
+    ant_farm_contest:with_epmd(
+      fun() ->
+              {Port, _} = start_foreground(Dir, "left"),
+              end_per_testcase(?FUNCTION_NAME, Config),
+              ?assertMatch({137, _}, until_exit(Port, [])),
+              ?assertEqual(nomatch, re:run(os:cmd("epmd -names"), "left at port"))
+      end).
+
 %%% Helpers
+
+%% It ends with this emulator, should that be killed.
+start_foreground(Dir, Name) ->
+    Env = [{"NODE_NAME", Name ++ "@127.0.0.1"}, {"COOKIE", "x"}, {"HOME", Dir},
+           {"ANT_FARM_ANTS", "1"}],
+    Port = open_port({spawn, "setpriv --pdeathsig KILL bin/ant_farm foreground"},
+                     options(Dir, Env)),
+    {os_pid, Pid} = erlang:port_info(Port, os_pid),
+    %% The script must not run twice at once: each run writes vm.args anew.
+    {0, _} = sh("i=0; until epmd -names | grep " ++ Name ++ "; do i=$((i + 1)); "
+                "[ $i != 100 ] || exit 1; sleep 0.2; done", options(Dir, [])),
+    {Port, Pid}.
 
 make_release(Copy, Out) ->
     {0, _} = sh("./make_release " ++ Out, options(Copy, [])),
