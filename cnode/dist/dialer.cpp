@@ -11,8 +11,6 @@ namespace muster::dist {
 namespace {
 
 constexpr auto waits = boost::asio::as_tuple(boost::asio::use_awaitable);
-constexpr auto resolved_for = std::chrono::seconds(30);
-constexpr std::size_t resolved_hosts = 10'000;
 using tcp = boost::asio::ip::tcp;
 using LinkResult = Result<std::shared_ptr<Link>>;
 
@@ -32,7 +30,12 @@ bool is_worth_another(const Error& error) {
 }  // namespace
 
 Dialer::Dialer(std::shared_ptr<NodeCore> core, TaskGroup& group)
-    : core_(std::move(core)), group_(group), dials_(std::make_shared<Dials>()) {}
+    : core_(std::move(core)),
+      group_(group),
+      dials_(std::make_shared<Dials>()),
+      resolver_(core_->context.get_executor(),
+                system_look_up(std::make_shared<tcp::resolver>(core_->context)),
+                {core_->config.times.connect}) {}
 
 Task<std::shared_ptr<Link>> Dialer::connect(std::string peer) {
   if (!is_node_name(peer)) co_return Error(Errc::bad_request, "'" + peer + "' is no node name");
@@ -82,7 +85,7 @@ Task<std::shared_ptr<Link>> Dialer::dial(std::string peer, DialPtr dial) {
   const auto& config = core_->config;
   if (settings.tls && !core_->tls_client)
     co_return failed(LinkError::tls, "TLS is asked for and not configured");
-  CO_TRY(auto addresses, co_await resolve(std::string(host_of(peer))));
+  CO_TRY(auto addresses, co_await resolver_.resolve(std::string(host_of(peer))));
   LinkResult result = failed(LinkError::refused, "no address");
   for (auto& address : addresses) {
     Target target{address, 0, 6};
@@ -109,24 +112,6 @@ Task<std::shared_ptr<Link>> Dialer::dial(std::string peer, DialPtr dial) {
     if (result || dial->is_yielding || !is_worth_another(result.error())) co_return result;
   }
   co_return result;
-}
-
-Task<std::vector<boost::asio::ip::address>> Dialer::resolve(std::string host) {
-  boost::system::error_code not_an_address;
-  auto literal = boost::asio::ip::make_address(host, not_an_address);
-  if (!not_an_address) co_return std::vector<Address>{literal};
-  auto now = std::chrono::steady_clock::now();
-  if (auto known = resolved_.find(host); known != resolved_.end() && known->second.until > now)
-    co_return known->second.addresses;
-  tcp::resolver resolver(core_->context);
-  auto [ec, entries] = co_await resolver.async_resolve(host, "", waits);
-  std::vector<Address> addresses;
-  for (auto& entry : entries) addresses.push_back(entry.endpoint().address());
-  if (ec || addresses.empty())
-    co_return failed(LinkError::refused, "the host " + host + " is unknown");
-  if (resolved_.size() >= resolved_hosts) resolved_.clear();
-  resolved_[host] = Resolved{addresses, now + resolved_for};
-  co_return addresses;
 }
 
 Task<std::shared_ptr<Link>> Dialer::dial_target(std::string peer, DialPtr dial,

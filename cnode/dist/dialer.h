@@ -13,6 +13,7 @@
 #include "dist/channel.h"
 #include "dist/handshake.h"
 #include "dist/node_core.h"
+#include "dist/resolver.h"
 
 namespace muster::dist {
 
@@ -53,18 +54,13 @@ class Dialer {
                                           Target target);
   Task<std::shared_ptr<Link>> shake_hands(std::string peer, DialPtr dial, Channel channel,
                                           PeerSettings settings, int version);
-  Task<std::vector<Address>> resolve(std::string host);
   using Dials = ByName<DialPtr>;
   static void finish(Dials& dials, std::string_view peer, Result<std::shared_ptr<Link>> result);
 
   std::shared_ptr<NodeCore> core_;
   TaskGroup& group_;
   const std::shared_ptr<Dials> dials_;  ///< shared with dials that are unwound late
-  struct Resolved {
-    std::vector<Address> addresses;
-    std::chrono::steady_clock::time_point until;
-  };
-  ByName<Resolved> resolved_;
+  Resolver resolver_;
 };
 
 }  // namespace muster::dist

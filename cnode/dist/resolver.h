@@ -1,0 +1,58 @@
+#pragma once
+
+#include <boost/asio/any_io_executor.hpp>
+#include <boost/asio/ip/address.hpp>
+#include <boost/asio/ip/tcp.hpp>
+#include <boost/asio/steady_timer.hpp>
+#include <chrono>
+#include <functional>
+#include <memory>
+#include <string>
+#include <unordered_map>
+#include <vector>
+
+#include "base/result.h"
+
+namespace muster::dist {
+
+/// Addresses of hosts, so that thousands of nodes on hosts that nobody can resolve, or a name
+/// service that does not answer, hold up no other node: one look-up per host at a time, shared by
+/// all who ask, and its outcome, good or bad, kept for a while. A look-up that takes longer than
+/// one who asks should wait goes on; until it ends, everybody is told at once what was known
+/// before. Owned by Dialer; lives on the loop.
+class Resolver {
+ public:
+  using Addresses = std::vector<boost::asio::ip::address>;
+  using Done = std::function<void(Result<Addresses>)>;
+  /// Begins a look-up. `done` is called later, or never; it may outlive the Resolver.
+  using LookUp = std::function<void(const std::string& host, Done done)>;
+  struct Times {
+    std::chrono::steady_clock::duration patience;  ///< of one who asks
+    std::chrono::steady_clock::duration kept = std::chrono::seconds(30);
+  };
+
+  Resolver(boost::asio::any_io_executor executor, LookUp look_up, Times times)
+      : executor_(std::move(executor)), look_up_(std::move(look_up)), times_(times) {}
+
+  /// Of a host name, or a literal address. Errors: what the look-up said; LinkError timeout.
+  Task<Addresses> resolve(std::string host);
+
+ private:
+  struct Host {
+    explicit Host(const boost::asio::any_io_executor& executor) : patience(executor) {}
+    Result<Addresses> known = Addresses();          ///< empty: nothing yet
+    std::chrono::steady_clock::time_point until{};  ///< so long it is good enough
+    bool is_looked_up = false;
+    boost::asio::steady_timer patience;  ///< with the look-up; cancelled at its end
+  };
+
+  boost::asio::any_io_executor executor_;
+  LookUp look_up_;
+  Times times_;
+  std::unordered_map<std::string, std::shared_ptr<Host>> hosts_;
+};
+
+/// By the system: getaddrinfo, one after the other on the thread that Asio has for it.
+Resolver::LookUp system_look_up(std::shared_ptr<boost::asio::ip::tcp::resolver> resolver);
+
+}  // namespace muster::dist
