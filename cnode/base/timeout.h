@@ -1,39 +1,57 @@
 #pragma once
 
 #include <boost/asio/experimental/awaitable_operators.hpp>
-#include <boost/asio/multiple_exceptions.hpp>
 #include <boost/asio/steady_timer.hpp>
 #include <boost/asio/this_coro.hpp>
 #include <boost/asio/use_awaitable.hpp>
 #include <chrono>
+#include <exception>
 #include <string>
 
 #include "base/result.h"
 
 namespace muster {
 
-/// Runs `task` for at most `limit`; past that it is cancelled (its destructors run first) and the
-/// Result is a timeout that says what was being done. Being cancelled from outside unwinds as
-/// always.
-template <class T>
-Task<T> with_timeout(Task<T> task, std::chrono::steady_clock::duration limit, std::string doing) {
-  using namespace asio::experimental::awaitable_operators;
-  asio::steady_timer timer(co_await asio::this_coro::executor, limit);
-  try {
-    auto first = co_await (std::move(task) || timer.async_wait(asio::use_awaitable));
-    if (first.index() == 0) co_return std::get<0>(std::move(first));
-  } catch (const asio::multiple_exceptions& both) {
-    std::rethrow_exception(both.first_exception());  // cancelled from outside
-  }
-  auto waited = std::chrono::duration_cast<std::chrono::milliseconds>(limit);
-  co_return Error(Errc::timeout,
-                  doing + ": no answer within " + std::to_string(waited.count()) + " ms");
-}
-
 /// Pauses this coroutine. Cancelling it unwinds.
 inline asio::awaitable<void> pause(std::chrono::steady_clock::duration duration) {
   asio::steady_timer timer(co_await asio::this_coro::executor, duration);
   co_await timer.async_wait(asio::use_awaitable);
+}
+
+namespace detail {
+
+/// To `||` an exception is no end: it would wait for the other side.
+template <class T>
+Task<T> caught(Task<T> task, std::exception_ptr& thrown) {
+  try {
+    co_return co_await std::move(task);
+  } catch (...) {
+    thrown = std::current_exception();
+  }
+  co_return Error(Errc::internal, "an exception");
+}
+
+}  // namespace detail
+
+/// Runs `task` until `end` has ended: then it is cancelled (its destructors run first) and the
+/// Result is `why`. Exceptions of `task` come out; being cancelled from outside unwinds as always.
+template <class T>
+Task<T> unless(asio::awaitable<void> end, Task<T> task, Error why) {
+  using namespace asio::experimental::awaitable_operators;
+  std::exception_ptr thrown;
+  auto first = co_await (detail::caught(std::move(task), thrown) || std::move(end));
+  if (first.index() == 1) co_return why;
+  if (thrown) std::rethrow_exception(thrown);
+  co_return std::get<0>(std::move(first));
+}
+
+/// Runs `task` for at most `limit`; past that it is cancelled as by unless() and the Result is a
+/// timeout that says what was being done.
+template <class T>
+Task<T> with_timeout(Task<T> task, std::chrono::steady_clock::duration limit, std::string doing) {
+  auto waited = std::chrono::duration_cast<std::chrono::milliseconds>(limit);
+  doing += ": no answer within " + std::to_string(waited.count()) + " ms";
+  return unless(pause(limit), std::move(task), Error(Errc::timeout, std::move(doing)));
 }
 
 }  // namespace muster

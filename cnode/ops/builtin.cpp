@@ -66,6 +66,7 @@ std::vector<Operation> builtin(const Table& table, EventBus& bus, const Clock& c
                  {"GET", "/api/events"},
                  Role::viewer,
                  "Events since a sequence number; the same path is the WebSocket"};
+  events_row.ends_with_caller = true;
   rows.push_back(operation<EventsRequest, EventsReply>(
       events_row,
       [&bus](EventsRequest request, Caller) { return events(bus, std::move(request)); }));

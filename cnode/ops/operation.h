@@ -33,6 +33,7 @@ struct Row {
   std::string doc;            ///< one line
   bool is_anonymous = false;  ///< REST answers it without a token
   std::uint64_t body_limit = 1 << 20;
+  bool ends_with_caller = false;  ///< it waits for others: cancelled when its REST client hangs up
 };
 
 /// A reply on its way to a door.

@@ -7,6 +7,7 @@
 #include "daemon.h"
 #include "epmd.h"
 #include "erl.h"
+#include "ports.h"
 
 namespace muster::test {
 namespace {
@@ -176,6 +177,26 @@ TEST_F(Topology, CommandsAnswerPerNode) {
   EXPECT_EQ(slow.at("results").at(0).at("outcome"), "timeout");
   auto run_id = std::string(value.at("id").as_string());
   EXPECT_EQ(daemon_.rest("GET", "/api/commands/" + run_id).json.at("caller"), "token:admin");
+}
+
+TEST_F(Topology, ACommandEndsWhenItsClientHangsUp) {
+  auto erl = node("long@127.0.0.1");
+  add(erl.name());
+  wait_for(erl.name(), "UP");
+  const std::string sleepers =
+      "length([P || P <- processes(), process_info(P, current_function) =:= "
+      "{current_function, {timer, sleep, 1}}])";
+  HttpRequest request;
+  request.method = "POST";
+  request.url = daemon_.url("/api/commands");
+  request.headers = {"Authorization: Bearer " + daemon_.token()};
+  request.body = R"({"module": "timer", "function": "sleep", "args": [60000], "timeout": 60000,
+                     "nodes": ["long@127.0.0.1"]})";
+  request.limit = seconds(3);
+  std::thread client([&] { EXPECT_EQ(http(request).status, 0); });
+  EXPECT_TRUE(eventually([&] { return erl.eval(sleepers) == "1"; }));
+  client.join();
+  EXPECT_TRUE(eventually([&] { return erl.eval(sleepers) == "0"; }));
 }
 
 TEST_F(Topology, TypingMakesNoAtomOnANode) {

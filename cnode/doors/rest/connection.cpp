@@ -260,6 +260,8 @@ asio::awaitable<Response> Connection::run_operation(const Plan& plan, ops::Prepa
     auto limit = body ? steady_clock::duration(shared_.limits.upload) : shared_.limits.request;
     auto task = with_timeout(plan.operation->run(std::move(request), plan.caller, body), limit,
                              plan.operation->full_name());
+    if (row.ends_with_caller)
+      task = unless(wait_for_hang_up(), std::move(task), Error(Errc::unavailable, "hung up"));
     auto reply = co_await std::move(task);
     if (!reply) co_return problem_response(reply.error());
     co_return json_response(row.http.status, reply->json());
@@ -269,6 +271,15 @@ asio::awaitable<Response> Connection::run_operation(const Plan& plan, ops::Prepa
   } catch (const std::exception& e) {
     co_return problem_response(Error(Errc::internal, e.what()));
   }
+}
+
+/// What it sends ahead, its next requests, is kept; within limits.
+asio::awaitable<void> Connection::wait_for_hang_up() {
+  while (buffer_.size() < RequestParser::header_limit) {
+    auto came = co_await fill();
+    if (!came || !*came) co_return;
+  }
+  co_await pause(shared_.limits.upload);
 }
 
 asio::awaitable<bool> Connection::send(Response response) {

@@ -33,7 +33,10 @@ struct Shared {
 
 /// One client: requests one after the other until it leaves, is too slow, or says what cannot be
 /// understood; or a WebSocket. Owned by the Server's TaskGroup through run(); lives on the loop.
-/// Cancelling run() ends the operation that it waits for.
+/// Cancelling run() ends the operation that it waits for. So does a client that hangs up (or closes
+/// its half), where the operation only waits for others (Row::ends_with_caller). Any other reaches
+/// its end, told or not: what has begun to change is not left half done, and it is short, for long
+/// work is rows that others carry on (202).
 class Connection : public std::enable_shared_from_this<Connection> {
  public:
   Connection(std::unique_ptr<Stream> stream, Shared& shared);
@@ -55,6 +58,7 @@ class Connection : public std::enable_shared_from_this<Connection> {
   asio::awaitable<Response> answer_upload(const Plan& plan);
   asio::awaitable<Response> run_operation(const Plan& plan, ops::Prepared request,
                                           ops::BodySource* body);
+  asio::awaitable<void> wait_for_hang_up();
   asio::awaitable<bool> send(Response response);
   asio::awaitable<void> linger();
   /// The next piece of the body, empty at its end.

@@ -54,9 +54,13 @@ std::vector<ops::Operation> Commands::operations() {
     ops::Row row{"commands", std::move(name), std::move(http), role, std::move(doc)};
     rows.push_back(ops::operation(std::move(row), *this, handler));
   };
-  add("run", {"POST", "/api/commands"}, Role::admin,
-      "Apply Module:Function(Args) on nodes or a family, and say what each answered",
-      &Commands::run);
+  ops::Row run_row{"commands",
+                   "run",
+                   {"POST", "/api/commands"},
+                   Role::admin,
+                   "Apply Module:Function(Args) on nodes or a family, and say what each answered"};
+  run_row.ends_with_caller = true;
+  rows.push_back(ops::operation(std::move(run_row), *this, &Commands::run));
   add("list_runs", {"GET", "/api/commands"}, Role::viewer, "The recorded runs, newest first",
       &Commands::list_runs);
   add("get_run", {"GET", "/api/commands/:id"}, Role::viewer,

@@ -88,6 +88,41 @@ TEST(WithTimeout, CancelsAndSaysWhatTookTooLong) {
   EXPECT_EQ(got->error().message, "count: no answer within 0 ms");
 }
 
+TEST(WithTimeout, LetsAnExceptionOutAtOnce) {
+  asio::io_context io;
+  std::string said;
+  auto failing = []() -> Task<int> {
+    throw std::runtime_error("as the test wants");
+    co_return 1;
+  };
+  auto run = [&]() -> asio::awaitable<void> {
+    try {
+      (void)co_await with_timeout(failing(), std::chrono::hours(1), "count");
+    } catch (const std::runtime_error& e) {
+      said = e.what();
+    }
+  };
+  asio::co_spawn(io, run, asio::detached);
+  io.poll();
+  EXPECT_EQ(said, "as the test wants");
+}
+
+TEST(WithTimeout, UnwindsWithItsCancelledCaller) {
+  asio::io_context io;
+  TaskGroup group(io.get_executor());
+  bool unwound = false, went_on = false;
+  auto run = [&]() -> asio::awaitable<void> {
+    (void)co_await with_timeout(for_ever(unwound), std::chrono::hours(1), "count");
+    went_on = true;
+  };
+  group.spawn("run", run());
+  io.poll();
+  group.cancel();
+  io.poll();
+  EXPECT_TRUE(unwound);
+  EXPECT_FALSE(went_on);
+}
+
 TEST(Offload, RunsOnThePoolAndComesBack) {
   asio::io_context io;
   asio::thread_pool pool(1);
