@@ -1,0 +1,185 @@
+#include "services/alarms/alarm_rows.h"
+
+#include <boost/describe/enum_to_string.hpp>
+
+namespace muster::alarms {
+
+using store::Connection;
+using store::Statement;
+
+namespace {
+
+namespace json = boost::json;
+
+constexpr auto trim_past =
+    "DELETE FROM alarms WHERE id IN (SELECT id FROM alarms WHERE cleared_at IS NOT NULL"
+    " ORDER BY cleared_at DESC, id DESC LIMIT -1 OFFSET 50000)";
+constexpr auto count_letters =
+    "SELECT webhook_id, count(*) - 100000 FROM alarm_outbox GROUP BY webhook_id"
+    " HAVING count(*) > 100000";
+
+Result<Alarm> parse(const std::string& document) {
+  boost::system::error_code ec;
+  auto value = json::parse(document, ec);
+  if (ec) return Error(Errc::internal, "an alarm's row is damaged: " + ec.message());
+  return ops::read<Alarm>(ops::Input(value));
+}
+
+std::string joined(const std::vector<std::string>& tags) {
+  std::string text = ",";
+  for (auto& tag : tags) text += tag + ",";
+  return text;
+}
+
+Result<> write(Connection& db, const Saved& saved) {
+  auto& alarm = saved.alarm;
+  Statement s(db,
+              "INSERT OR REPLACE INTO alarms (id, condition, node_id, node_name, family_id, family,"
+              " source, severity, state, tags, cleared_at, document)"
+              " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)");
+  s.bind(alarm.id).bind(alarm.condition).bind(alarm.node_id);
+  if (alarm.node) {
+    s.bind(alarm.node->text);
+  } else {
+    s.bind(std::nullopt);
+  }
+  s.bind(alarm.family_id).bind(alarm.family);
+  s.bind(boost::describe::enum_to_string(alarm.source, ""));
+  s.bind(static_cast<int>(alarm.severity));
+  s.bind(alarm.state == State::new_ ? "new" : boost::describe::enum_to_string(alarm.state, ""));
+  s.bind(joined(alarm.tags)).bind(alarm.cleared_at);
+  TRYV(s.bind(json::serialize(ops::to_json(alarm))).run());
+  for (auto& letter : saved.letters) {
+    Statement post(db,
+                   "INSERT INTO alarm_outbox (webhook_id, body)"
+                   " SELECT id, ?2 FROM alarm_webhooks WHERE id = ?1");
+    TRYV(post.bind(letter.webhook_id).bind(letter.body).run());
+  }
+  return {};
+}
+
+Result<> drop_letters(Connection& db) {
+  std::vector<std::pair<std::string, std::int64_t>> excess;
+  Statement count(db, count_letters);
+  while (count.step()) excess.emplace_back(count.text(0), count.integer(1));
+  TRYV(count.result());
+  for (auto& [webhook, surplus] : excess) {
+    Statement drop(db,
+                   "DELETE FROM alarm_outbox WHERE number IN (SELECT number FROM alarm_outbox"
+                   " WHERE webhook_id = ? ORDER BY number LIMIT ?)");
+    TRYV(drop.bind(webhook).bind(surplus).run());
+    Statement note(db, "UPDATE alarm_webhooks SET dropped = dropped + ? WHERE id = ?");
+    TRYV(note.bind(surplus).bind(webhook).run());
+  }
+  return {};
+}
+
+}  // namespace
+
+std::vector<std::string> split_tags(const std::string& text) {
+  std::vector<std::string> tags;
+  std::size_t from = 0;
+  while (from <= text.size()) {
+    auto to = std::min(text.find(',', from), text.size());
+    auto tag = text.substr(from, to - from);
+    while (tag.starts_with(' ')) tag.erase(0, 1);
+    while (tag.ends_with(' ')) tag.pop_back();
+    if (!tag.empty()) tags.push_back(std::move(tag));
+    from = to + 1;
+  }
+  return tags;
+}
+
+bool Filter::takes(const Alarm& alarm) const {
+  if (state && alarm.state != *state) return false;
+  if (severity && alarm.severity < *severity) return false;
+  if (source && alarm.source != *source) return false;
+  if (condition && alarm.condition != *condition) return false;
+  if (node && alarm.node_id != *node && (!alarm.node || alarm.node->text != *node)) return false;
+  if (family && alarm.family_id != *family && alarm.family != *family) return false;
+  return std::all_of(tags.begin(), tags.end(), [&](const std::string& tag) {
+    return std::find(alarm.tags.begin(), alarm.tags.end(), tag) != alarm.tags.end();
+  });
+}
+
+Task<std::vector<Alarm>> AlarmRows::current() {
+  auto job = [](Connection& db) -> Result<std::vector<Alarm>> {
+    Statement s(db, "SELECT document FROM alarms WHERE cleared_at IS NULL");
+    std::vector<Alarm> alarms;
+    while (s.step()) {
+      TRY(auto alarm, parse(s.text(0)));
+      alarms.push_back(std::move(alarm));
+    }
+    TRYV(s.result());
+    return alarms;
+  };
+  co_return co_await database_.read(job);
+}
+
+Task<> AlarmRows::save(const std::vector<Saved>& batch) {
+  auto job = [&](Connection& db) -> Result<> {
+    for (auto& saved : batch) TRYV(write(db, saved));
+    return {};
+  };
+  co_return co_await database_.write(job);
+}
+
+Task<> AlarmRows::trim() {
+  auto job = [](Connection& db) -> Result<> {
+    TRYV(Statement(db, trim_past).run());
+    return drop_letters(db);
+  };
+  co_return co_await database_.write(job);
+}
+
+Task<Alarm> AlarmRows::get(std::string id) {
+  auto job = [&](Connection& db) -> Result<Alarm> {
+    Statement s(db, "SELECT document FROM alarms WHERE id = ?");
+    if (s.bind(id).step()) return parse(s.text(0));
+    TRYV(s.result());
+    return Error(Errc::not_found, "no alarm '" + id + "'");
+  };
+  co_return co_await database_.read(job);
+}
+
+Task<ops::Page<Alarm>> AlarmRows::past(Filter filter, ops::PageRequest page) {
+  auto job = [&](Connection& db) -> Result<ops::Page<Alarm>> {
+    std::string sql =
+        "SELECT document FROM alarms WHERE cleared_at IS NOT NULL"
+        " AND (?1 IS NULL OR (cleared_at, id) < (SELECT cleared_at, id FROM alarms WHERE id = ?1))"
+        " AND (?2 IS NULL OR severity >= ?2) AND (?3 IS NULL OR source = ?3)"
+        " AND (?4 IS NULL OR node_id = ?4 OR node_name = ?4)"
+        " AND (?5 IS NULL OR family_id = ?5 OR family = ?5) AND (?6 IS NULL OR condition = ?6)";
+    for (std::size_t i = 0; i < filter.tags.size(); ++i) sql += " AND instr(tags, ',' || ? || ',')";
+    sql += " ORDER BY cleared_at DESC, id DESC LIMIT ?";
+    Statement s(db, sql);
+    s.bind(page.after);
+    if (filter.severity) {
+      s.bind(static_cast<int>(*filter.severity));
+    } else {
+      s.bind(std::nullopt);
+    }
+    if (filter.source) {
+      s.bind(boost::describe::enum_to_string(*filter.source, ""));
+    } else {
+      s.bind(std::nullopt);
+    }
+    s.bind(filter.node).bind(filter.family).bind(filter.condition);
+    for (auto& tag : filter.tags) s.bind(tag);
+    s.bind(static_cast<std::int64_t>(page.count() + 1));
+    ops::Page<Alarm> found;
+    while (s.step()) {
+      if (found.items.size() == page.count()) {
+        found.next = found.items.back().id;
+        break;
+      }
+      TRY(auto alarm, parse(s.text(0)));
+      found.items.push_back(std::move(alarm));
+    }
+    TRYV(s.result());
+    return found;
+  };
+  co_return co_await database_.read(job);
+}
+
+}  // namespace muster::alarms

@@ -1,0 +1,108 @@
+#include "loop.h"
+
+namespace muster::alarms {
+namespace {
+
+using ops::json::object;
+
+std::string conditions(const ops::json::value& page) {
+  std::string text;
+  for (auto& item : page.at("items").as_array())
+    text += std::string(item.at("condition").as_string()) + " ";
+  return text;
+}
+
+TEST_F(DeskTest, ListsCurrentAlarmsUnderEveryFilter) {
+  desk->raise(report("a", Severity::warning));
+  clock.turn(std::chrono::seconds(1));
+  desk->raise(report("b", Severity::major, "n2"));
+  clock.turn(std::chrono::seconds(1));
+  auto sasl = report("c", Severity::indeterminate);
+  sasl.source = Source::sasl;
+  sasl.tags = {"op"};
+  desk->raise(sasl);
+  EXPECT_EQ(conditions(*call("list", {})), "c b a ");
+  EXPECT_EQ(conditions(*call("list", {{"severity", "minor"}})), "b ");
+  EXPECT_EQ(conditions(*call("list", {{"source", "sasl"}})), "c ");
+  EXPECT_EQ(conditions(*call("list", {{"node", "n2@h"}})), "b ");
+  EXPECT_EQ(conditions(*call("list", {{"family", "shop"}, {"tags", "dev,op"}})), "b a ");
+  EXPECT_EQ(conditions(*call("list", {{"state", "acknowledged"}})), "");
+  auto first = call("list", {{"limit", 2}});
+  EXPECT_EQ(conditions(*first), "c b ");
+  EXPECT_EQ(conditions(*call("list", {{"limit", 2}, {"after", first->at("next")}})), "a ");
+}
+
+TEST_F(DeskTest, PeopleAcknowledgeCommentAndClear) {
+  desk->raise(report("a"));
+  auto id = desk->book().all().begin()->first;
+  auto acknowledged = call("acknowledge", {{"id", id}, {"comment", "on it"}});
+  ASSERT_TRUE(acknowledged) << acknowledged.error().text();
+  EXPECT_EQ(acknowledged->at("state"), "acknowledged");
+  EXPECT_EQ(acknowledged->at("ack_info").at("by"), "token:ann");
+  ASSERT_TRUE(call("comment", {{"id", id}, {"text", "the importer"}}));
+  auto over = call("clear", {{"id", id}});
+  ASSERT_TRUE(over);
+  EXPECT_EQ(over->at("state"), "cleared");
+  EXPECT_EQ(conditions(*call("list", {})), "");
+  EXPECT_EQ(conditions(*call("history", {})), "a ");
+  EXPECT_EQ(conditions(*call("list", {{"state", "cleared"}})), "a ");
+  EXPECT_EQ(conditions(*call("history", {{"tags", "dba"}})), "");
+  auto whole = call("get", {{"id", id}});
+  ASSERT_TRUE(whole);
+  EXPECT_EQ(whole->at("history").as_array().size(), 4u);
+  auto late = call("acknowledge", {{"id", id}});
+  ASSERT_FALSE(late);
+  EXPECT_EQ(late.error().errc(), Errc::not_found);
+  EXPECT_EQ(late.error().field, "/id");
+}
+
+TEST_F(DeskTest, ViewersReadAndOperatorsAct) {
+  desk->raise(report("a"));
+  auto id = desk->book().all().begin()->first;
+  EXPECT_TRUE(call("get", {{"id", id}}, ops::Role::viewer));
+  auto refused = call("clear", {{"id", id}}, ops::Role::viewer);
+  ASSERT_FALSE(refused);
+  EXPECT_EQ(refused.error().errc(), Errc::forbidden);
+  EXPECT_TRUE(call("clear", {{"id", id}}, ops::Role::operator_));
+}
+
+TEST_F(DeskTest, CurrentAlarmsSurviveARestartWithTheirEvidence) {
+  auto one = report("a");
+  one.evidence = object{{"pid", "<0.99.0>"}, {"len", 5001}};
+  one.threshold = Threshold{"queue", std::nullopt, 5001, 5000, 4000};
+  desk->raise(one);
+  auto id = desk->book().all().begin()->first;
+  end();
+  begin();
+  auto again = call("get", {{"id", id}});
+  ASSERT_TRUE(again);
+  EXPECT_EQ(again->at("additional_information").at("len"), 5001);
+  EXPECT_EQ(again->at("threshold").at("raise"), 5000.0);
+  desk->clear(one.subject, one.source, "a", "", "better");
+  EXPECT_TRUE(desk->book().all().empty());
+}
+
+TEST_F(DeskTest, SaysEveryChangeButCoalescesWhatComesAgainAndAgain) {
+  auto heard = *events->subscribe({"alarms"});
+  for (int i = 0; i < 1000; ++i) desk->raise(report("a"));
+  auto id = desk->book().all().begin()->first;
+  ASSERT_TRUE(call("acknowledge", {{"id", id}}));
+  std::string actions;
+  while (auto delivery = heard->try_next()) {
+    auto* change = std::get<ops::EventPtr>(*delivery)->as<AlarmEvent>();
+    actions += std::to_string(static_cast<int>(change->action)) + " ";
+  }
+  EXPECT_EQ(actions, "0 1 3 ");
+  EXPECT_EQ(call("get", {{"id", id}})->at("count"), 1000);
+}
+
+TEST_F(DeskTest, RefusesTextWithoutEnd) {
+  desk->raise(report("a"));
+  auto id = desk->book().all().begin()->first;
+  auto refused = call("comment", {{"id", id}, {"text", std::string(5000, 'x')}});
+  ASSERT_FALSE(refused);
+  EXPECT_EQ(refused.error().field, "/text");
+}
+
+}  // namespace
+}  // namespace muster::alarms
