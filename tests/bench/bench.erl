@@ -4,6 +4,7 @@
 
 -export([rpc_latency/2, rpc_throughput/2, one_way/2]).
 -export([links_add/2, links_again/2, links_rest/2]).
+-export([agent_cost/2]).
 
 -define(MUSTER, 'muster@127.0.0.1').
 -define(PEER, 'beam@127.0.0.1').
@@ -81,6 +82,42 @@ links_rest(Pid, {Nodes, Before}) ->
     Took = timed(fun() -> timer:sleep(60000) end),
     limit_row("idle CPU over a minute, % of a core", 100 * (cpu(Pid) - Used) / Took, 1.0).
 
+%% Pids: of a node that is left alone and one that is watched, idle and with many processes.
+agent_cost(Seconds, Pids) ->
+    pong = net_adm:ping(?MUSTER),
+    Watched = [watched_name(Name) || Name <- [idle_watched, full_watched]],
+    [{ok, _} = rpc:call(?MUSTER, topology, add_node, [#{name => atom_to_list(Node)}]) || Node <- Watched],
+    until_up(),
+    timer:sleep(20000),
+    Before = [{Name, cpu(Pid)} || {Name, Pid} <- Pids],
+    Took = timed(fun() -> timer:sleep(Seconds * 1000) end),
+    Used = [{Name, (cpu(Pid) - proplists:get_value(Name, Before)) * 100 / Took} || {Name, Pid} <- Pids],
+    Of = fun(Name) -> proplists:get_value(Name, Used) end,
+    [io:format("~-46s~10.4f~n", [io_lib:format("  CPU of ~s, % of a core", [Name]), Share]) || {Name, Share} <- Used],
+    limit_row("watching an idle node, % of a core", Of(idle_watched) - Of(idle_free), 0.05),
+    limit_row("watching one with many processes, % of a core", Of(full_watched) - Of(full_free), 0.2),
+    [memory_row(Node) || Node <- Watched].
+
+watched_name(Name) -> list_to_atom(atom_to_list(Name) ++ "@127.0.0.1").
+
+%% What the agents' processes hold; the code of their modules beside it.
+memory_row(Node) ->
+    Agents = [Name || Name <- rpc:call(Node, erlang, registered, []),
+                      lists:prefix("muster_agent", atom_to_list(Name))],
+    Own = [begin
+               Pid = rpc:call(Node, erlang, whereis, [Name]),
+               {memory, Bytes} = rpc:call(Node, erlang, process_info, [Pid, memory]),
+               {monitors, Monitors} = rpc:call(Node, erlang, process_info, [Pid, monitors]),
+               Guards = [rpc:call(Node, erlang, process_info, [P, memory])
+                         || {process, P} <- Monitors, node(P) =:= Node],
+               Bytes + lists:sum([B || {memory, B} <- Guards])
+           end || Name <- Agents],
+    Free = list_to_atom(lists:flatten(string:replace(atom_to_list(Node), "watched", "free"))),
+    Code = rpc:call(Node, erlang, memory, [code]) - rpc:call(Free, erlang, memory, [code]),
+    limit_row(io_lib:format("memory of ~b agents on ~s, KiB", [length(Agents), hd(string:lexemes(atom_to_list(Node), "@"))]),
+              lists:sum(Own) / 1024, 256.0),
+    io:format("~-46s~10.2f~n", ["  and code loaded for them, KiB", Code / 1024]).
+
 add_nodes(Number, _, Nodes) when Number > Nodes -> ok;
 add_nodes(Number, Step, Nodes) ->
     Name = io_lib:format("f~b@127.~b.~b.~b", [Number, 1 + (Number bsr 16), (Number bsr 8) band 255, Number band 255]),
@@ -105,7 +142,8 @@ socket_pages() ->
 
 limit_row(Title, Value, Bar) ->
     Verdict = case Value =< Bar of true -> "met"; false -> "MISSED" end,
-    io:format("~-46s~10.2f  <= ~.1f ~s~n", [Title, Value, Bar, Verdict]).
+    Digits = case Bar < 1 of true -> 4; false -> 2 end,
+    io:format("~-46s~10.*f  <= ~w ~s~n", [Title, Digits, Value, Bar, Verdict]).
 
 rounds(Measure, MusterPid, BeamPid) ->
     pong = net_adm:ping(?MUSTER),

@@ -36,7 +36,7 @@
 -define(MOST_HEAP_WORDS, 1 bsl 17).
 -endif.
 -define(LEAST_INTERVAL_MS, 1000).
--compile({nowarn_unused_function, [{hold, 1}, {pressure, 1}]}).
+-compile({nowarn_unused_function, [{hold, 1}, {pressure, 1}, {dist_queue, 1}]}).
 
 -spec vsn() -> binary().
 vsn() -> <<?VSN>>.
@@ -191,25 +191,32 @@ pass(What, Pid, #{dropped := Dropped, sent_bytes := Sent, data := Data, interval
             end
     end.
 
-%% Is the node itself, or its link to this peer, too busy to be asked much? The queue in front of a
-%% scheduler counts from 4 up, the port's from half of what suspends senders.
+%% Is the node itself, or its link to this peer, too busy to be asked much? That is more than 4 waiting
+%% per scheduler, or half of what suspends senders.
 pressure(Peer) ->
     Queue = erlang:statistics(total_run_queue_lengths),
     case Queue > 4 * erlang:system_info(schedulers_online) of
         true -> run_queue;
         false ->
-            case lists:keyfind(Peer, 1, erlang:system_info(dist_ctrl)) of
-                {_, Port} when is_port(Port) ->
-                    case erlang:port_info(Port, queue_size) of
-                        {queue_size, Size} ->
-                            case 2 * Size > erlang:system_info(dist_buf_busy_limit) of
-                                true -> dist_queue;
-                                false -> none
-                            end;
-                        undefined -> none
+            case dist_queue(Peer) of
+                Bytes when is_integer(Bytes) ->
+                    case 2 * Bytes > erlang:system_info(dist_buf_busy_limit) of
+                        true -> dist_queue;
+                        false -> none
                     end;
-                _ -> none
+                unknown -> none
             end
+    end.
+
+%% Bytes in the queue of the link, which is in front of its port; -1: some, where the link is no port.
+dist_queue(Peer) ->
+    try erlang:dist_get_stat(ets:lookup_element(sys_dist, Peer, 3)) of
+        {ok, _, _, Bytes} when is_integer(Bytes) -> Bytes;
+        {ok, _, _, false} -> 0;
+        {ok, _, _, true} -> -1;
+        _ -> unknown
+    catch
+        _:_ -> unknown
     end.
 
 %%% The guard

@@ -312,11 +312,7 @@ link_to(Peer, Control) ->
                 {_, N} -> #{state => N};
                 false -> #{}
             end,
-    Queue = try erlang:dist_get_stat(element(3, Row)) of
-                {ok, _, _, Bytes} when is_integer(Bytes) -> #{queue_size => Bytes};
-                {ok, _, _, Waits} -> #{queue_size => case Waits of true -> -1; false -> 0 end}
-            catch _:_ -> #{}
-            end,
+    Queue = maps:from_list([{queue_size, Bytes} || Bytes <- [dist_queue(Peer)], is_integer(Bytes)]),
     maps:merge(maps:merge(State, Queue), control(Control)).
 
 control(Port) when is_port(Port) ->

@@ -12,6 +12,7 @@
 -export([sends_samples/1, sends_live_values_for_as_long_as_asked/1,
          microstate_accounting_stays_where_it_was_on/1,
          microstate_accounting_is_turned_on_again/1, backs_off_when_the_run_queue_is_long/1,
+         backs_off_when_the_link_is_full/1,
          leaves_when_released/1, leaves_when_the_daemon_is_killed/1,
          leaves_when_the_link_is_cut/1, leaves_when_it_is_killed/1, survives_its_guard/1,
          stop_ends_all_leases/1, two_daemons_do_not_disturb_each_other/1,
@@ -25,7 +26,7 @@
          a_node_marked_none_gets_nothing/1, two_real_daemons/1]).
 %% Called on the peers.
 -export([snapshot/0, load/2, lease/3, come_and_go/3, agent_of/1, agent_of/2,
-         flood/1, be_busy/1, call_and_kill/2]).
+         flood/1, be_busy/1, fill_link/1, call_and_kill/2]).
 
 all() -> [{group, beams}, {group, otp25}, {group, otp22}, {group, other_releases},
           {group, real_daemon}].
@@ -33,7 +34,7 @@ all() -> [{group, beams}, {group, otp25}, {group, otp22}, {group, other_releases
 groups() ->
     Cases = [sends_samples, sends_live_values_for_as_long_as_asked,
              microstate_accounting_stays_where_it_was_on, microstate_accounting_is_turned_on_again,
-             backs_off_when_the_run_queue_is_long, leaves_when_released, leaves_when_the_daemon_is_killed,
+             backs_off_when_the_run_queue_is_long, backs_off_when_the_link_is_full, leaves_when_released, leaves_when_the_daemon_is_killed,
              leaves_when_the_link_is_cut, leaves_when_it_is_killed, survives_its_guard,
              stop_ends_all_leases, two_daemons_do_not_disturb_each_other,
              callers_survive_the_death_of_the_agent, sheds_load, limits_the_number_of_leases,
@@ -254,6 +255,21 @@ backs_off_when_the_run_queue_is_long(Config) ->
     [peer:call(Managed, erlang, exit, [Pid, kill]) || Pid <- Busy],
     muster_test_nodes:until(none, fun() -> #{agent := #{backed_off := Why}} = Next(), Why end,
                             30000).
+
+backs_off_when_the_link_is_full(Config) ->
+    #{managed := Managed, daemon := Daemon} = maps:from_list(Config),
+    {_, Next} = lease_from(Config, 1000),
+    #{agent := #{backed_off := none}} = Next(),
+    Target = peer:call(Daemon, erlang, whereis, [init]),
+    Pid = peer:call(Daemon, os, getpid, []),
+    _ = os:cmd("kill -STOP " ++ Pid),
+    Bytes = peer:call(Managed, ?MODULE, fill_link, [Target]),
+    timer:sleep(2500),
+    _ = os:cmd("kill -CONT " ++ Pid),
+    ?assert(Bytes > 600000),
+    muster_test_nodes:until({dist_queue, #{}},
+                            fun() -> #{agent := #{backed_off := Why}, values := V} = Next(), {Why, V} end),
+    muster_test_nodes:until(none, fun() -> #{agent := #{backed_off := Why}} = Next(), Why end).
 
 sheds_load(Config) ->
     {Agent, Next} = lease_from(Config, 1000),
@@ -514,6 +530,23 @@ flood(Agent) ->
     [Agent ! junk || _ <- lists:seq(1, 500)],
     true = erlang:resume_process(Agent),
     ok.
+
+%% Until more than half of what suspends senders stays in the queue.
+fill_link(Target) ->
+    Queue = fun() -> {ok, _, _, Bytes} = erlang:dist_get_stat(
+                                           ets:lookup_element(sys_dist, node(Target), 3)),
+                     Bytes
+            end,
+    Is = case Queue() > 600000 of
+             true -> timer:sleep(100), Queue();
+             false -> 0
+         end,
+    case Is > 600000 of
+        true -> Is;
+        false ->
+            _ = erlang:send(Target, {junk, <<0:800000>>}, [nosuspend, noconnect]),
+            fill_link(Target)
+    end.
 
 be_busy(N) ->
     [spawn(fun Loop() -> _ = lists:seq(1, 1000), Loop() end) || _ <- lists:seq(1, N)].
