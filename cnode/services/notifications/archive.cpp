@@ -115,6 +115,11 @@ Result<> Archive::append_now(std::vector<Entry>& batch) {
   std::size_t stored = 0;
   auto appended = newest->append(batch, stored);
   for (auto i = stored; i < batch.size(); ++i) batch[i].id = 0;
+  bool has_rows = newest->last_id() >= newest->first_id();
+  if (!appended && has_rows && appended.error().errc() == Errc::internal) {
+    // The file is damaged. What can be read of it stays; the rest of the batch goes into a new one.
+    TRYV(begin(newest->last_id() + ids_of_a_damaged_file));
+  }
   return appended;
 }
 

@@ -8,7 +8,8 @@ namespace muster::notifications {
 
 namespace {
 
-constexpr std::size_t most_postings = 4'000'000;  // rows of very long texts make shorter blocks
+/// Rows of very long texts, or of words that are all different, make shorter blocks.
+constexpr std::size_t most_bytes = 64 << 20, bytes_of_key = 128, bytes_of_posting = 4;
 
 // A key is a letter for the field and the value.
 constexpr char node_field = 'n', family_field = 'f', severity_field = 's', source_field = 'o',
@@ -45,16 +46,19 @@ std::vector<std::string> Query::field_keys() const {
 
 bool OpenBlock::takes(Timestamp at) const {
   return span_.rows == 0 ||
-         (span_.rows < RowSet::capacity && postings_ < most_postings && at >= span_.last_at);
+         (span_.rows < RowSet::capacity && bytes_ < most_bytes && at >= span_.last_at);
 }
 
 void OpenBlock::note(std::string_view key) {
   auto place = static_cast<std::uint16_t>(span_.rows);
   auto at = lists_.find(key);
-  if (at == lists_.end()) at = lists_.emplace(key, std::vector<std::uint16_t>()).first;
+  if (at == lists_.end()) {
+    at = lists_.emplace(key, std::vector<std::uint16_t>()).first;
+    bytes_ += bytes_of_key + key.size();
+  }
   if (!at->second.empty() && at->second.back() == place) return;
   at->second.push_back(place);
-  ++postings_;
+  bytes_ += bytes_of_posting;
 }
 
 void OpenBlock::add(const Entry& entry) {

@@ -27,7 +27,8 @@ struct Query {
 };
 std::string word_key(std::string_view word);
 
-/// A run of rows that are one after the other: at most 65,536, and their times never go back (a
+/// A run of rows that are one after the other: at most 65,536, fewer where they have very many
+/// different words, and their times never go back (a
 /// clock that was set back begins a new block).
 struct BlockSpan {
   std::int64_t first_id = 0;
@@ -61,7 +62,7 @@ class OpenBlock {
   void note(std::string_view key);
 
   BlockSpan span_;
-  std::size_t postings_ = 0;
+  std::size_t bytes_ = 0;  ///< about what the lists take
   std::unordered_map<std::string, std::vector<std::uint16_t>, Hash, std::equal_to<>> lists_;
   std::string key_, word_;  // scratch
 };

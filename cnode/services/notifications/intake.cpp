@@ -11,6 +11,7 @@ using namespace std::chrono_literals;
 namespace {
 
 constexpr std::size_t one_turn = 32;
+constexpr std::size_t most_taken_bytes = 4 << 20;
 constexpr std::size_t most_sources = 32;
 constexpr auto between_announcements = 1s;
 
@@ -89,13 +90,15 @@ void Intake::push(Node& node, Entry entry, bool in_front) {
 std::vector<Entry> Intake::take(std::size_t most, Timestamp at, Time now) {
   std::vector<Entry> taken;
   announce(at, now, taken);
-  while (taken.size() < most && !turns_.empty()) {
+  std::size_t bytes = 0;
+  while (taken.size() < most && bytes < most_taken_bytes && !turns_.empty()) {
     auto& node = *turns_.front();
     turns_.pop_front();
     for (std::size_t i = 0; i < one_turn && taken.size() < most && !node.queue.empty(); ++i) {
       auto& entry = node.queue.front();
       node.bytes -= entry.bytes();
       bytes_ -= entry.bytes();
+      bytes += entry.bytes();
       entry.at = at;
       taken.push_back(std::move(entry));
       node.queue.pop_front();

@@ -32,7 +32,7 @@ class Intake {
   void offer(Entry entry, Time now);
   /// The node's agent dropped some before it sent them.
   void dropped_on_node(const Entry& origin, const std::string& source, std::uint64_t count);
-  /// At most so many entries, a few of each waiting node in turn.
+  /// At most so many entries, or some MiB of them, a few of each waiting node in turn.
   std::vector<Entry> take(std::size_t most, Timestamp at, Time now);
   /// Puts back, in front, what take() gave and nobody could store.
   void put_back(std::vector<Entry> entries);

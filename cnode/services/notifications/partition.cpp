@@ -316,6 +316,7 @@ Result<std::vector<Entry>> Partition::search(const Query& query) {
     auto span = open_.span();
     auto blocks = blocks_;
     lock.unlock();
+    TRYV(reader->db.execute("BEGIN"));  // one lock of the file, not one for each set
     TRYV(clip(*reader, span, query, newest));
     TRYV(read_rows(*reader, span, newest, query, found));
     for (auto block = blocks.rbegin(); block != blocks.rend(); ++block) {
@@ -328,7 +329,7 @@ Result<std::vector<Entry>> Partition::search(const Query& query) {
       TRYV(clip(*reader, *block, query, rows));
       TRYV(read_rows(*reader, *block, rows, query, found));
     }
-    return {};
+    return reader->db.execute("COMMIT");
   }();
   if (!searched) {
     reader_.reset();

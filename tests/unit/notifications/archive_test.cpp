@@ -1,9 +1,11 @@
 #include "services/notifications/archive.h"
 
 #include <gtest/gtest.h>
+#include <sys/resource.h>
 
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/io_context.hpp>
+#include <csignal>
 #include <filesystem>
 #include <fstream>
 
@@ -200,6 +202,35 @@ TEST_F(ArchiveTest, KeepsEverythingOverAnEndWithoutGoodbye) {
   archive.swap(left);
   left.reset();
   fs::remove_all(copy);
+}
+
+TEST_F(ArchiveTest, AFullDiskCostsNothingThatWasStoredAndStoringGoesOnOnceThereIsRoom) {
+  append(1, 101);
+  std::signal(SIGXFSZ, SIG_IGN);
+  rlimit before{};
+  ::getrlimit(RLIMIT_FSIZE, &before);
+  rlimit full{2 << 20, before.rlim_max};
+  ::setrlimit(RLIMIT_FSIZE, &full);
+  std::int64_t next = 101;
+  Result<> stored;
+  while (stored && next < 100'000) {
+    std::vector<Entry> batch;
+    for (int i = 0; i < 1000; ++i) batch.push_back(row(next + i));
+    stored = run(archive->append(batch));
+    for (auto& entry : batch)
+      if (entry.id > 0) ++next;
+  }
+  ::setrlimit(RLIMIT_FSIZE, &before);
+  ASSERT_FALSE(stored);
+  EXPECT_EQ(stored.error().errc(), Errc::unavailable) << stored.error().text();
+  EXPECT_EQ(find({}).front(), next - 1);
+  append(next, next + 2000);
+  Query all;
+  all.limit = 1'000'000;
+  EXPECT_EQ(find(all), expected(next + 1999, all.limit, [](auto) { return true; }));
+  Query rare;
+  rare.words = words_of("row " + std::to_string(next));
+  EXPECT_EQ(find(rare), std::vector<std::int64_t>{next});
 }
 
 TEST_F(ArchiveTest, DeletesTheOldestFilesWhereThereIsTooMuch) {
