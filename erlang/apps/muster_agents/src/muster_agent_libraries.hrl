@@ -46,6 +46,8 @@ user(#{cursor := Cursor} = State) ->
         throw:Why -> {#{}, #{user => Why}, State1}
     end.
 
+-dialyzer({nowarn_function, [{apart, 1}]}).
+
 %% In a process of its own: what others keep may be large, and what they run may not answer.
 apart(Work) ->
     Limits = [monitor, {max_heap_size, #{size => 1 bsl 22, kill => true, error_logger => false}}],

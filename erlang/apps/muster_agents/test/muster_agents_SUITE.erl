@@ -172,8 +172,10 @@ visit() ->
      Version = Module:vsn(),
      {Holder, Monitor} = spawn_monitor(fun() ->
          {ok, Agent} = Module:start(#{pid => self(), interval_ms => 1000}),
-         [receive {muster_agent, metrics, Agent, #{values := #{run_queue := _}}} -> ok end
-          || _ <- [1, 2]] end),
+         [receive {muster_agent, metrics, Agent, #{values := #{run_queue := _}, lacking := Lacking}} ->
+              [] = maps:keys(Lacking) -- [cpu, disk, mnesia, os, os_limits, os_process,
+                                          process_groups, sockets, timers]
+          end || _ <- [1, 2]] end),
      receive {'DOWN', Monitor, process, Holder, normal} -> ok after 20000 -> halt(1) end,
      Wait = fun Again(0) -> Look(); Again(N) -> case Look() of
          Before -> clean; _ -> receive after 100 -> Again(N - 1) end end end,
