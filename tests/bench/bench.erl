@@ -3,7 +3,7 @@
 -module(bench).
 
 -export([rpc_latency/2, rpc_throughput/2, one_way/2]).
--export([links_add/2, links_again/2, links_rest/2]).
+-export([links_add/3, links_again/2, links_rest/2, links_tls/2]).
 -export([agent_cost/2]).
 
 -define(MUSTER, 'muster@127.0.0.1').
@@ -54,17 +54,23 @@ one_way(MusterPid, BeamPid) ->
     row("CPU per message, us", cpu, Rounds, 1000, {at_most, 0.6}).
 
 %% Adds the farm's nodes one by one, and waits until all are UP.
-links_add(Pid, Nodes) ->
+links_add(Pid, Nodes, Options) ->
     pong = net_adm:ping(?MUSTER),
     Before = cpu(Pid),
     Took = timed(fun() ->
         Adders = 16,
-        Running = [spawn_monitor(fun() -> add_nodes(First, Adders, Nodes) end) || First <- lists:seq(1, Adders)],
+        Running = [spawn_monitor(fun() -> add_nodes(First, Adders, Nodes, Options) end) || First <- lists:seq(1, Adders)],
         [receive {'DOWN', Ref, process, P, Reason} -> normal = Reason end || {P, Ref} <- Running],
         until_up()
     end),
     limit_row("CPU until all are UP, added one by one, s", (cpu(Pid) - Before) / 1.0e9, 3.0),
     io:format("~-46s~10.2f~n", ["  that took, s", Took / 1.0e9]).
+
+%% Nodes that speak TLS: memory per node at rest; Before as in links_rest.
+links_tls(Pid, {Nodes, Before}) ->
+    links_add(Pid, Nodes, #{tls => true}),
+    timer:sleep(5000),
+    io:format("~-46s~10.2f~n", ["memory per node at rest, TLS, KiB", (resident(Pid) - Before) / Nodes]).
 
 %% The daemon has just been started and knows the nodes from its rows.
 links_again(Pid, _Nodes) ->
@@ -118,11 +124,11 @@ memory_row(Node) ->
               lists:sum(Own) / 1024, 256.0),
     io:format("~-46s~10.2f~n", ["  and code loaded for them, KiB", Code / 1024]).
 
-add_nodes(Number, _, Nodes) when Number > Nodes -> ok;
-add_nodes(Number, Step, Nodes) ->
+add_nodes(Number, _, Nodes, _) when Number > Nodes -> ok;
+add_nodes(Number, Step, Nodes, Options) ->
     Name = io_lib:format("f~b@127.~b.~b.~b", [Number, 1 + (Number bsr 16), (Number bsr 8) band 255, Number band 255]),
-    {ok, _} = rpc:call(?MUSTER, topology, add_node, [#{name => lists:flatten(Name), agents => none}]),
-    add_nodes(Number + Step, Step, Nodes).
+    {ok, _} = rpc:call(?MUSTER, topology, add_node, [Options#{name => lists:flatten(Name), agents => none}]),
+    add_nodes(Number + Step, Step, Nodes, Options).
 
 until_up() ->
     case rpc:call(?MUSTER, topology, list_nodes, [#{state => 'DOWN', limit => 1}]) of

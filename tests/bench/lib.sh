@@ -62,10 +62,11 @@ start_beam() {  # its pid in $beam_node
   await "$work/beam.log" ready
 }
 
-start_farm() {  # NODES: their epmd is everybody's
-  local farm=${MUSTER_BINARY%/*}/muster_farm
-  "$farm" --nodes "$1" --epmd-port "$ERL_EPMD_PORT" --cookie-file "$work/.erlang.cookie" >"$work/farm.log" 2>&1 &
-  begun $!
+start_farm() {  # NODES [arguments]: their epmd is everybody's; its pid in $farm
+  "${MUSTER_BINARY%/*}/muster_farm" --nodes "$1" --epmd-port "$ERL_EPMD_PORT" --cookie-file "$work/.erlang.cookie" \
+    "${@:2}" >"$work/farm.log" 2>&1 &
+  farm=$!
+  begun "$farm"
   await "$work/farm.log" ready
 }
 

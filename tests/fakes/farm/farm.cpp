@@ -18,6 +18,7 @@
 #include "answers.h"
 #include "epmd.h"
 #include "peer.h"
+#include "tls.h"
 
 namespace muster::farm {
 namespace {
@@ -42,8 +43,12 @@ int listen_on(std::uint16_t& port) {
 /// second.
 class Farm {
  public:
-  Farm(unsigned nodes, std::uint16_t epmd_port, std::string cookie)
-      : cookie_(std::move(cookie)), epoll_(::epoll_create1(EPOLL_CLOEXEC)) {
+  /// With an authority, the nodes speak TLS.
+  Farm(unsigned nodes, std::uint16_t epmd_port, std::string cookie,
+       std::unique_ptr<Authority> authority)
+      : cookie_(std::move(cookie)),
+        authority_(std::move(authority)),
+        epoll_(::epoll_create1(EPOLL_CLOEXEC)) {
     std::uint16_t nodes_port = 0;
     nodes_listener_ = listen_on(nodes_port);
     epmd_listener_ = listen_on(epmd_port);
@@ -75,6 +80,7 @@ class Farm {
   /// A connection to a node (with a peer) or to the epmd (without).
   struct Connection {
     std::unique_ptr<Peer> peer;
+    std::unique_ptr<TlsEnd> tls;
     std::string request;  // to the epmd, as far as it has come
     std::string unwritten;
   };
@@ -107,7 +113,9 @@ class Farm {
           ::close(fd);
           continue;
         }
-        connection->peer = std::make_unique<Peer>(node, cookie_);
+        connection->peer = std::make_unique<Peer>(node, cookie_, authority_ != nullptr);
+        if (authority_)
+          connection->tls = std::make_unique<TlsEnd>(authority_->end_for(node.address()));
         const int on = 1;
         ::setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
       }
@@ -125,12 +133,23 @@ class Farm {
     if (count <= 0) return false;
     const std::string_view bytes(buffer, static_cast<std::size_t>(count));
     if (connection.peer) {
-      if (!connection.peer->receive(bytes)) return false;
-      connection.unwritten += connection.peer->output();
-      connection.peer->output().clear();
+      std::string plain;
+      if (connection.tls && !connection.tls->receive(bytes, plain)) return false;
+      if (!connection.peer->receive(connection.tls ? plain : bytes)) return false;
+      take_output(connection);
       return flush(fd);
     }
     return read_epmd(fd, bytes);
+  }
+
+  void take_output(Connection& connection) {
+    auto& output = connection.peer->output();
+    if (connection.tls) {
+      connection.tls->send(output, connection.unwritten);
+    } else {
+      connection.unwritten += output;
+    }
+    output.clear();
   }
 
   bool read_epmd(int fd, std::string_view bytes) {
@@ -170,13 +189,13 @@ class Farm {
     for (std::size_t fd = seconds_ % 15; fd < connections_.size(); fd += 15) {
       if (!connections_[fd] || !connections_[fd]->peer) continue;
       connections_[fd]->peer->tick();
-      connections_[fd]->unwritten += connections_[fd]->peer->output();
-      connections_[fd]->peer->output().clear();
+      take_output(*connections_[fd]);
       if (!flush(static_cast<int>(fd))) close(static_cast<int>(fd));
     }
   }
 
   std::string cookie_;
+  std::unique_ptr<Authority> authority_;
   int epoll_;
   int nodes_listener_;
   int epmd_listener_;
@@ -188,13 +207,15 @@ class Farm {
 int main(int argc, char** argv) {
   unsigned nodes = 10000;
   std::uint16_t epmd_port = 0;
-  std::string cookie_file;
+  std::string cookie_file, certificate, key;
   CLI::App app("Thousands of simulated Erlang nodes: f1@127.1.0.1, f2@127.1.0.2, ...");
   app.add_option("--nodes", nodes, "How many")->check(CLI::Range(1, 0xfd0000));
   app.add_option("--epmd-port", epmd_port, "Where their epmd listens; any free port when 0");
   app.add_option("--cookie-file", cookie_file, "A file with their cookie")
       ->required()
       ->check(CLI::ExistingFile);
+  app.add_option("--tls-ca", certificate, "TLS: who certifies the nodes, PEM");
+  app.add_option("--tls-ca-key", key, "Its key, PEM");
   CLI11_PARSE(app, argc, argv);
 
   std::signal(SIGPIPE, SIG_IGN);
@@ -209,7 +230,9 @@ int main(int argc, char** argv) {
   }
   std::string cookie;
   std::ifstream(cookie_file) >> cookie;
-  Farm(nodes, epmd_port, cookie).run();
+  std::unique_ptr<Authority> authority;
+  if (!certificate.empty()) authority = std::make_unique<Authority>(certificate, key);
+  Farm(nodes, epmd_port, cookie, std::move(authority)).run();
   return 0;
 }
 

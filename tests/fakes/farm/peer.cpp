@@ -41,7 +41,7 @@ bool Peer::receive(std::string_view bytes) {
   input_ += bytes;
   std::string_view rest = input_;
   while (true) {
-    const std::size_t prefix = state_ == State::up ? 4 : 2;
+    const std::size_t prefix = state_ == State::up || is_tls_ ? 4 : 2;
     if (rest.size() < prefix) break;
     const std::size_t length = prefix == 4 ? get<4>(rest) : get<2>(rest);
     if (length > largest_frame) return false;
@@ -64,13 +64,19 @@ void Peer::tick() {
   has_written_ = false;
 }
 
+/// Of a handshake message.
+void Peer::put_length(std::size_t length) {
+  if (is_tls_) return put<4>(output_, length);
+  put<2>(output_, length);
+}
+
 bool Peer::take_name(std::string_view message) {
   if (message.size() < 15 || message[0] != 'N') return false;
-  put<2>(output_, 3);
+  put_length(3);
   output_ += "sok";
   const auto name = node_.name();
   challenge_ = node_.number * 2654435761U;
-  put<2>(output_, 19 + name.size());
+  put_length(19 + name.size());
   output_ += 'N';
   put<8>(output_, flags);
   put<4>(output_, challenge_);
@@ -84,7 +90,7 @@ bool Peer::take_name(std::string_view message) {
 bool Peer::take_reply(std::string_view message) {
   if (message.size() != 21 || message[0] != 'r' || message.substr(5) != digest(cookie_, challenge_))
     return false;
-  put<2>(output_, 17);
+  put_length(17);
   output_ += 'a' + digest(cookie_, static_cast<std::uint32_t>(get<4>(message.substr(1))));
   state_ = State::up;
   return true;

@@ -14,7 +14,9 @@ namespace muster::farm {
 /// no processes: see README.
 class Peer {
  public:
-  Peer(NodeId node, const std::string& cookie) : node_(node), cookie_(cookie) {}
+  /// Over TLS the lengths of handshake messages have 4 bytes, otherwise 2 (inet_tls_dist).
+  Peer(NodeId node, const std::string& cookie, bool is_tls)
+      : node_(node), cookie_(cookie), is_tls_(is_tls) {}
 
   /// False when the connection is to be closed: wrong cookie, or bytes that are no distribution
   /// protocol.
@@ -29,6 +31,7 @@ class Peer {
  private:
   enum class State { name, reply, up };
 
+  void put_length(std::size_t length);
   bool take_name(std::string_view message);
   bool take_reply(std::string_view message);
   bool take_frame(std::string_view frame);
@@ -39,6 +42,7 @@ class Peer {
 
   NodeId node_;
   const std::string& cookie_;
+  bool is_tls_;
   State state_ = State::name;
   std::uint32_t challenge_ = 0;
   std::uint32_t processes_ = 0;
