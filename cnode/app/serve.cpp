@@ -1,6 +1,7 @@
 #include "app/serve.h"
 
 #include <fmt/format.h>
+#include <malloc.h>
 #include <unistd.h>
 
 #include <boost/asio/as_tuple.hpp>
@@ -14,6 +15,8 @@
 #include "app/file_limit.h"
 #include "app/identity.h"
 #include "base/log.h"
+#include "base/task_group.h"
+#include "base/timeout.h"
 
 namespace muster::app {
 namespace {
@@ -59,7 +62,18 @@ asio::awaitable<std::string> wait_for_end(bool ends_with_stdin) {
   co_return ended.index() == 0 ? "a signal" : "stdin was closed";
 }
 
+/// What a flood of messages or connections took goes back to the system: without this the allocator
+/// keeps all of it that lies below something small.
+asio::awaitable<void> run_trimming() {
+  for (;;) {
+    co_await pause(10s);
+    ::malloc_trim(0);
+  }
+}
+
 asio::awaitable<void> run(Daemon& daemon, bool ends_with_stdin, int& exit_code) {
+  TaskGroup upkeep(co_await asio::this_coro::executor);
+  upkeep.spawn("trim memory", run_trimming());
   auto started = co_await daemon.start();
   if (started) {
     log::info("muster: ready, {}", daemon.whereabouts());
@@ -70,6 +84,8 @@ asio::awaitable<void> run(Daemon& daemon, bool ends_with_stdin, int& exit_code) 
     exit_code = 1;
   }
   co_await daemon.stop();
+  upkeep.cancel();
+  co_await upkeep.join();
 }
 
 Result<> serve(const Options& options, int& exit_code) {
