@@ -18,6 +18,7 @@
 %%   settings(Handle, Map, Data, State) -> {Data, State}   {muster_agent_settings, Pid, Map} from Pid
 %%   message(Message, State) -> {none | {due, What}, State}
 %%                             everything else that arrives; `due` ticks every lease at once
+%%   lost(Sample, Data) -> Data      only with -define(LOST, true): the link did not take this sample
 %%   give_back(Held) -> any()  in the guard, when the agent is gone for whatever reason
 %%
 %% and what it may call: hold(Held) before it changes anything in the host, with all that has to be
@@ -123,8 +124,8 @@ lease_to(Pid, Options, Leases, State) ->
         true ->
             Handle = {Pid, erlang:monitor(process, Pid)},
             {Data, New} = lease(Handle, Options, State),
-            self() ! {due, Handle, interval},
-            Lease = #{monitor => element(2, Handle), interval => interval(Options, 10000),
+            First = later(0, Handle, interval),
+            Lease = #{monitor => element(2, Handle), timer => First, interval => interval(Options, 10000),
                       dropped => 0, sent_bytes => 0, data => Data},
             {{ok, self()}, Leases#{Pid => Lease}, New};
         false ->
@@ -144,7 +145,16 @@ forget(Pid, Leases) ->
 settings_of(Pid, Map, Leases, State) ->
     #{Pid := #{monitor := Monitor, interval := Interval, data := Data} = Lease} = Leases,
     {NewData, New} = settings({Pid, Monitor}, Map, Data, State),
-    {Leases#{Pid := Lease#{interval := interval(Map, Interval), data := NewData}}, New}.
+    Now = Lease#{interval := interval(Map, Interval), data := NewData},
+    {Leases#{Pid := sooner({Pid, Monitor}, Interval, Now)}, New}.
+
+%% Another interval counts from now on and not from the next sample.
+sooner(_, Interval, #{interval := Interval} = Lease) -> Lease;
+sooner(Handle, _, #{timer := Timer, interval := Interval} = Lease) ->
+    case erlang:cancel_timer(Timer) of
+        false -> Lease;   % it is due
+        _ -> Lease#{timer := later(Interval, Handle, interval)}
+    end.
 
 %% Ticks the lease with What in a while, if there is still such a lease then.
 later(Ms, Handle, What) ->
@@ -159,8 +169,13 @@ all_due(What, Pids, Leases, State) ->
 due(What, Pid, Monitor, Leases, State) ->
     case Leases of
         #{Pid := #{monitor := Monitor} = Lease} ->
-            _ = [later(maps:get(interval, Lease), {Pid, Monitor}, interval) || What =:= interval],
-            {Now, New} = pass(What, Pid, Lease, State),
+            Timed = case What of
+                        interval ->
+                            Timer = later(maps:get(interval, Lease), {Pid, Monitor}, interval),
+                            Lease#{timer := Timer};
+                        _ -> Lease
+                    end,
+            {Now, New} = pass(What, Pid, Timed, State),
             erlang:garbage_collect(),
             {Leases#{Pid := Now}, New};
         #{} ->
@@ -188,10 +203,14 @@ pass(What, Pid, #{dropped := Dropped, sent_bytes := Sent, data := Data, interval
                     Now = Lease#{data := NewData},
                     case erlang:send(Pid, Message, [nosuspend, noconnect]) of
                         ok -> {Now#{sent_bytes := Sent + erlang:external_size(Message)}, New};
-                        _ -> {Now#{dropped := Dropped + 1}, New}
+                        _ -> {Now#{dropped := Dropped + 1, data := lost(Sample, NewData)}, New}
                     end
             end
     end.
+
+-ifndef(LOST).
+lost(_, Data) -> Data.
+-endif.
 
 %% Is the node itself, or its link to this peer, too busy to be asked much? That is more than 4 waiting
 %% per scheduler, or half of what suspends senders.
@@ -254,12 +273,14 @@ remove(true) ->
     unregister(?AGENT),
     refuse(),
     %% By lists and code, because nothing can purge what it runs itself, and a little later, because
-    %% callers of start/1 may be on their way out. The second delete is for code that was loaded
-    %% twice.
-    Steps = [soft_purge, delete | lists:duplicate(20, soft_purge)],
+    %% callers of start/1 and of handlers may be on their way out. The second delete is for code that
+    %% was loaded twice.
+    Purge = {code, soft_purge, [?AGENT]},
+    {Modules, Functions, Arguments} =
+        lists:unzip3([Purge, {code, delete, [?AGENT]}
+                      | lists:append(lists:duplicate(10, [Purge, {timer, sleep, [20]}]))]),
     erlang:send_after(20, self(), purge),
-    erlang:hibernate(lists, zipwith3, [fun erlang:apply/3, [code || _ <- Steps], Steps,
-                                       [[?AGENT] || _ <- Steps]]).
+    erlang:hibernate(lists, zipwith3, [fun erlang:apply/3, Modules, Functions, Arguments]).
 
 refuse() ->
     receive {lease, From, Ref, _} -> From ! {Ref, {error, leaving}}, refuse() after 0 -> ok end.

@@ -128,9 +128,10 @@ beams_use_kernel_and_stdlib_only(Config) ->
          {ok, {_, [{imports, Imports}]}} =
              beam_lib:chunks(filename:join(?config(dir, Config), File), [imports]),
          ?assertEqual([], lists:usort([M || {M, _, _} <- Imports])
-                      -- [atomics, binary, code, dets, erlang, ets, file, gen_server, inet, io_lib,
-                          lists, maps, os, persistent_term, prim_file, proplists, socket, telemetry,
-                          unicode])
+                      -- [application, application_controller, atomics, binary, calendar, code, dets,
+                          erl_prim_loader, erlang, ets, file, filename, gen_event, gen_server, inet,
+                          io_lib, lists, logger, logger_formatter, maps, os, persistent_term,
+                          prim_file, proplists, socket, string, telemetry, timer, unicode])
      end || #{file := File} <- ?config(agents, Config)].
 
 %% In the Erlang of other Debian releases, as tests/otp provides them; skipped where it cannot.
@@ -478,7 +479,7 @@ watched(Daemon, Options, Config) ->
                                   end, 30000),
     case Options of
         #{agents := none} -> ok;
-        #{} -> muster_test_nodes:until(1, fun() -> length(agents_in(?config(managed, Config))) end)
+        #{} -> muster_test_nodes:until(3, fun() -> length(all_agents_in(?config(managed, Config))) end)
     end,
     Daemon.
 
@@ -488,34 +489,17 @@ ask(#{node := Node}, Service, Operation, Args, Config) ->
     end.
 
 agents_in(Managed) ->
+    [Name || Name <- all_agents_in(Managed), lists:prefix("muster_agent_metrics_", atom_to_list(Name))].
+
+all_agents_in(Managed) ->
     [Name || Name <- peer:call(Managed, erlang, registered, []),
-             lists:prefix("muster_agent_metrics_", atom_to_list(Name))].
+             lists:prefix("muster_agent_", atom_to_list(Name))].
 
 managed_name(Config) -> muster_test_nodes:name(?config(managed, Config)).
 
 %%% On the peers
 
-%% Everything of a node that a guest could change.
-snapshot() ->
-    [code:ensure_loaded(M) || M <- [erpc, rpc, logger, gen_event, timer, muster_test_nodes]],
-    Loaded = lists:sort([M || {M, _} <- code:all_loaded()]),
-    #{processes => lists:sort(processes() -- [self()]),
-      registered => lists:sort(registered()),
-      ports => length(erlang:ports()),
-      tables => lists:sort([T || T <- ets:all()]),
-      loaded => Loaded,
-      old => [M || M <- Loaded, erlang:check_old_code(M)],
-      handlers => {logger:get_handler_config(), gen_event:which_handlers(erl_signal_server)},
-      tracing => {erlang:trace_info(new, flags), erlang:trace_info(on_load, traced)},
-      %% Nobody can ask whether it is on, but if it is, our own thread's counters move.
-      msacc => lists:sort(erlang:statistics(microstate_accounting))
-          =/= lists:sort(erlang:statistics(microstate_accounting)),
-      flags => {erlang:system_monitor(), erlang:system_profile(),
-                erlang:statistics(scheduler_wall_time),
-                [erlang:system_info(I) || I <- [multi_scheduling, schedulers_online,
-                                                min_heap_size, max_heap_size]]},
-      persistent => maps:get(count, persistent_term:info()),
-      applications => lists:sort(application:which_applications())}.
+snapshot() -> muster_test_agents:snapshot().
 
 %% Not code:load_binary: that one kills whoever runs old code of the module.
 load(Managed, {Module, File, Beam}) ->

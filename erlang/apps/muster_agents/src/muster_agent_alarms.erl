@@ -1,0 +1,516 @@
+%% Agent "alarms": hands on the alarms that the node itself raises, and what is wrong with it that
+%% only a look at its processes, code and configuration shows.
+%%
+%% Cost for the host: two processes; a handler beside the others in alarm_handler; subscriptions to
+%% elarm and to Mnesia's system events if these run. Once a minute a third process of low priority
+%% asks all processes for the length of their message queue, a thousand at a time with pauses, for
+%% at most 100 ms of its own time in all (100,000 processes: 30 ms), and never for their memory; it
+%% skips that when run queues are long. Once an hour another one looks at code and applications, a
+%% second or less of reading directories and .app files. Each has a heap cap. Values of
+%% configuration never leave the node: only 27-bit hashes do.
+%%
+%% Sent at once (100 ms): #{raised => [#{id, description, source, severity, at, ...}], cleared => [Id]}
+%% with sources sasl, elarm (id {elarm, Id, Src}) and mnesia. Each interval also: present => [Id], all
+%% that is raised, since an overload of alarms is dropped (dropped => N).
+%% After each scan: long_queues => [#{pid, name, len, ...evidence}], scan => #{processes, scanned,
+%% sum, most, wall_us} or #{skipped => Why}, and checks => #{Key => Value} of those that have changed
+%% since they were last sent to this daemon:
+%%     old_code => [Module], timezone => Seconds, peers => [Node], applications => #{App => Version},
+%%     modules => #{Module => Hash}, config => #{App => #{Key => Hash}}, clashes => #{Module => [Dir]},
+%%     bad_app_files => #{App => Why}, missing_dependencies => #{App => [Dependency]},
+%%     old_dependencies => #{App => [{Dependency, Version}]}
+%% Settings: long_queue => Length (1000), scan_ms (60000, at least 30000), checks_ms (3600000).
+-ifndef(AGENT).
+-define(AGENT, muster_agent_alarms).
+-endif.
+-module(?AGENT).
+
+-export([vsn/0, start/1, stop/0]).
+%% The handler of alarm_handler.
+-export([init/1, handle_event/2, handle_call/2, handle_info/2, terminate/2, code_change/3]).
+
+-define(NAME, alarms).
+-define(LOST, true).
+-define(MOST_HEAP_WORDS, 1 bsl 18).   % while it sends what is loaded; 10 kB else
+-include("muster_agent.hrl").
+-include("muster_agent_bound.hrl").
+
+-define(BATCH_MS, 100).
+-define(MOST_IN_FLIGHT, 200).
+-define(MOST_PRESENT, 1000).
+-define(SLICE, 1000).
+-define(SLICE_PAUSE_MS, 10).
+-define(SCAN_BUDGET_US, 100000).
+-define(MOST_LONG_QUEUES, 20).
+-define(MOST_LISTED, 200000).   % processes, where there is no iterator
+-define(HELPER_WORDS, 1 bsl 21).  % 16 MB, while it looks
+-define(MOST_MODULES, 8000).
+-define(MOST_FOUND, 50).
+-define(OVERLOAD_MS, 60000).
+
+-define(IN_FLIGHT, 1).
+-define(DROPPED, 2).
+
+%%% The agent
+
+first() ->
+    _ = process_flag(trap_exit, true),
+    _ = process_flag(message_queue_data, off_heap),
+    hold(self()),
+    _ = erlang:send_after(1000, self(), scan),
+    _ = erlang:send_after(3000, self(), checks),
+    attach(#{gate => atomics:new(2, [{signed, true}]), present => #{}, raised => [], cleared => [],
+             batch => none, elarm => none, mnesia => none, long_queue => 1000, scan_ms => 60000,
+             checks_ms => 3600000, helpers => #{}, scan => #{}, long_queues => [], checks => #{},
+             attached => erlang:monotonic_time(millisecond)}).
+
+lease(_, Options, State) -> {#{sent => #{}, dropped => 0}, wish(Options, State)}.
+
+settings(_, Map, Data, State) -> {Data, wish(Map, State)}.
+
+wish(Map, State) ->
+    Least = #{long_queue => 100, scan_ms => 30000, checks_ms => 60000},
+    maps:fold(fun(Key, Low, New) ->
+                      case Map of
+                          #{Key := V} when is_integer(V) -> New#{Key := max(V, Low)};
+                          #{} -> New
+                      end
+              end, State, Least).
+
+tick(interval, #{dropped := Before} = Data, State) ->
+    New = resync(attach_again(State)),
+    Dropped = atomics:get(maps:get(gate, New), ?DROPPED),
+    Sample = #{raised => [A || {_, A} <- maps:to_list(maps:get(present, New))], cleared => [],
+               present => maps:keys(maps:get(present, New)), dropped => Dropped - Before},
+    %% All of them to a daemon that is new; after that they come as they change.
+    Known = maps:is_key(present, maps:get(sent, Data)),
+    {case Known of true -> Sample#{raised := []}; false -> Sample end,
+     sent(present, true, Data#{dropped := Dropped}), New};
+tick(batch, Data, #{batch := {Raised, Cleared}} = State) ->
+    {#{raised => Raised, cleared => Cleared}, Data, State};
+tick(scan, #{sent := Sent} = Data, #{checks := Checks} = State) ->
+    Changed = maps:filter(fun(Key, {Hash, _}) -> maps:get(Key, Sent, none) =/= Hash end, Checks),
+    Now = maps:fold(fun(Key, {Hash, _}, D) -> sent(Key, Hash, D) end, Data, Changed),
+    Sample = maps:with([scan, long_queues], State),
+    {case map_size(Changed) of
+         0 -> Sample;
+         _ -> Sample#{checks => maps:map(fun(_, {_, Packed}) -> binary_to_term(Packed) end, Changed)}
+     end, Now, State};
+tick(_, Data, State) ->
+    {none, Data, State}.
+
+sent(Key, Value, #{sent := Sent} = Data) -> Data#{sent := Sent#{Key => Value}}.
+
+%% The link did not take it: everything again, with the next.
+lost(_, Data) -> Data#{sent := #{}}.
+
+message({sasl, What}, #{gate := Gate} = State) ->
+    atomics:sub(Gate, ?IN_FLIGHT, 1),
+    {none, note(What, State)};
+message({elarm, Ref, What}, #{elarm := {Ref, _}} = State) ->
+    {none, from_elarm(What, State)};
+message({mnesia_system_event, Event}, State) ->
+    {none, from_mnesia(Event, State)};
+message({overload_over, Ref}, #{mnesia := {_, Ref}} = State) ->
+    {none, note({clear, {mnesia, overload}}, State)};
+message(flush, #{raised := Raised, cleared := Cleared} = State) ->
+    self() ! flushed,
+    {{due, batch}, State#{raised := [], cleared := [],
+                          batch := {lists:reverse(Raised), lists:reverse(Cleared)}}};
+message(flushed, State) ->
+    {none, State#{batch := none}};
+message(scan, #{scan_ms := Ms} = State) ->
+    _ = erlang:send_after(Ms, self(), scan),
+    case pressure(node()) of
+        none -> {none, help(scan, fun(Agent) -> Agent ! {scanned, scan(State)} end, State)};
+        Why -> {{due, scan}, State#{scan := #{skipped => Why}, long_queues := []}}
+    end;
+message(checks, #{checks_ms := Ms} = State) ->
+    case pressure(node()) of
+        none ->
+            _ = erlang:send_after(Ms, self(), checks),
+            {none, help(checks, fun(Agent) -> Agent ! {checked, slow_checks()} end, State)};
+        _ ->
+            _ = erlang:send_after(60000, self(), checks),
+            {none, State}
+    end;
+message({scanned, {Scan, Long, Checks}}, #{checks := Known} = State) ->
+    {{due, scan}, State#{scan := Scan, long_queues := Long, checks := maps:merge(Known, Checks)}};
+message({checked, Checks}, #{checks := Known} = State) ->
+    {{due, scan}, State#{checks := maps:merge(Known, Checks)}};
+message({'EXIT', Pid, Reason}, #{helpers := Helpers, mnesia := Mnesia} = State) ->
+    case {maps:take(Pid, Helpers), Mnesia} of
+        {{scan, Left}, _} when Reason =/= normal ->
+            {{due, scan}, State#{helpers := Left, scan := #{skipped => bound(Reason)},
+                                 long_queues := []}};
+        {{_, Left}, _} -> {none, State#{helpers := Left}};
+        {error, {Pid, _}} -> {none, mnesia_gone(State)};
+        {error, _} -> {none, State}
+    end;
+message(_, State) ->
+    {none, State}.
+
+%% Raised or cleared: known, and said within 100 ms.
+note(What, #{present := Present, raised := Raised, cleared := Cleared} = State) ->
+    _ = [erlang:send_after(?BATCH_MS, self(), flush) || Raised =:= [], Cleared =:= []],
+    case What of
+        {raise, #{id := Id} = Alarm} when map_size(Present) < ?MOST_PRESENT; is_map_key(Id, Present) ->
+            State#{present := Present#{Id => Alarm}, raised := [Alarm | Raised]};
+        {raise, Alarm} ->
+            State#{raised := [Alarm | Raised]};
+        {clear, Id} ->
+            State#{present := maps:remove(Id, Present), cleared := [Id | Cleared],
+                   raised := [A || #{id := I} = A <- Raised, I =/= Id]}
+    end.
+
+%%% Sources
+
+attach_again(#{attached := Then} = State) ->
+    Now = erlang:monotonic_time(millisecond),
+    case Now - Then >= 10000 of
+        true -> attach(State#{attached := Now});
+        false -> State
+    end.
+
+attach(State) -> attach_mnesia(attach_elarm(attach_sasl(State))).
+
+attach_sasl(#{gate := Gate} = State) ->
+    Handler = {?AGENT, self()},
+    _ = [try
+             lists:member(Handler, gen_event:which_handlers(alarm_handler))
+                 orelse gen_event:add_sup_handler(alarm_handler, Handler, {self(), Gate})
+         catch _:_ -> failed
+         end || is_pid(whereis(alarm_handler))],
+    State.
+
+attach_elarm(#{elarm := Held} = State) ->
+    case {whereis(elarm_server), Held} of
+        {undefined, _} -> State#{elarm := none};
+        {Server, {_, Server}} -> State;
+        {Server, _} ->
+            try
+                {ok, Ref, Alarms} = foreign(elarm, subscribe, [[all], self()]),
+                lists:foldl(fun from_elarm/2, State#{elarm := {Ref, Server}},
+                            lists:sublist(Alarms, ?MOST_PRESENT))
+            catch _:_ -> State
+            end
+    end.
+
+%% mnesia_subscr links with who subscribes, and so we learn of its end.
+attach_mnesia(#{mnesia := Held} = State) ->
+    case {whereis(mnesia_subscr), Held} of
+        {undefined, none} -> State;
+        {undefined, _} -> mnesia_gone(State);
+        {Server, {Server, _}} -> State;
+        {Server, _} ->
+            case catch foreign(mnesia, subscribe, [system]) of
+                {ok, _} -> State#{mnesia := {Server, none}};
+                _ -> State
+            end
+    end.
+
+mnesia_gone(#{present := Present} = State) ->
+    lists:foldl(fun(Id, New) -> note({clear, Id}, New) end, State#{mnesia := none},
+                [Id || {mnesia, _} = Id <- maps:keys(Present)]
+                ++ [Id || {mnesia, _, _} = Id <- maps:keys(Present)]).
+
+from_mnesia({inconsistent_database, Context, Node}, State) ->
+    note({raise, alarm({mnesia, inconsistent_database, Node}, Context, mnesia, major)}, State);
+from_mnesia({mnesia_overload, Details}, #{mnesia := {Server, _}} = State) ->
+    Ref = make_ref(),
+    _ = erlang:send_after(?OVERLOAD_MS, self(), {overload_over, Ref}),
+    note({raise, alarm({mnesia, overload}, Details, mnesia, major)}, State#{mnesia := {Server, Ref}});
+from_mnesia({mnesia_down, Node}, State) when Node =:= node() ->
+    mnesia_gone(State);
+from_mnesia(_, State) ->
+    State.
+
+from_elarm({clear, Id, Src, _, _}, State) -> note({clear, elarm_id(Id, Src)}, State);
+from_elarm(Alarm, State) when element(1, Alarm) =:= alarm, tuple_size(Alarm) >= 11 ->
+    [alarm, Id, _, Src, _, _, Severity, Cause, Repair, Description, More | _] =
+        tuple_to_list(Alarm),
+    New = alarm(elarm_id(Id, Src), Description, elarm, Severity),
+    note({raise, New#{probable_cause => bound(Cause), proposed_repair_action => bound(Repair),
+                      additional_information => bound(More)}}, State);
+from_elarm(_, State) -> State.
+
+elarm_id(Id, Src) -> bound({elarm, Id, Src}).
+
+alarm(Id, Description, Source, Severity) ->
+    #{id => bound(Id), description => bound(Description), source => Source, severity => Severity,
+      at => microseconds()}.
+
+%% What is raised as the sources have it, for what was dropped or came before us.
+resync(State) -> resync_elarm(resync_sasl(State)).
+
+resync_sasl(State) ->
+    Theirs = is_pid(whereis(alarm_handler)) andalso
+        try gen_event:call(alarm_handler, alarm_handler, get_alarms, 2000) catch _:_ -> false end,
+    case Theirs of
+        [_ | _] -> compare(sasl, [{Id, D} || {Id, D} <- lists:sublist(Theirs, ?MOST_PRESENT)], State);
+        [] -> compare(sasl, [], State);
+        _ -> State   % another handler than the usual one: what we have heard stands
+    end.
+
+compare(Source, Theirs, #{present := Present} = State) ->
+    Now = maps:from_list([{bound(Id), D} || {Id, D} <- Theirs]),
+    Gone = [Id || {Id, #{source := S}} <- maps:to_list(Present), S =:= Source,
+                  not is_map_key(Id, Now)],
+    New = [alarm(Id, D, Source, indeterminate)
+           || {Id, D} <- maps:to_list(Now), not is_map_key(Id, Present)],
+    Cleared = lists:foldl(fun(Id, S) -> note({clear, Id}, S) end, State, Gone),
+    lists:foldl(fun(Alarm, S) -> note({raise, Alarm}, S) end, Cleared, New).
+
+resync_elarm(#{elarm := none} = State) -> State;
+resync_elarm(#{present := Present} = State) ->
+    case catch foreign(elarm, get_alarms, []) of
+        {ok, Alarms} ->
+            Ids = [elarm_id(element(2, A), element(4, A)) || A <- Alarms],
+            Gone = [Id || {Id, #{source := elarm}} <- maps:to_list(Present),
+                          not lists:member(Id, Ids)],
+            lists:foldl(fun(Id, S) -> note({clear, Id}, S) end, State, Gone);
+        _ -> State
+    end.
+
+%% In the guard. elarm and Mnesia drop a subscriber that has ended.
+give_back(Agent) ->
+    _ = [gen_event:delete_handler(alarm_handler, {?AGENT, Agent}, gone)
+         || is_pid(whereis(alarm_handler))],
+    ok.
+
+%%% alarm_handler: in its process
+
+init({Agent, Gate}) -> {ok, {Agent, Gate}}.
+
+handle_event({set_alarm, {Id, Description}}, State) ->
+    {ok, hand_on(fun() -> {raise, alarm(Id, Description, sasl, indeterminate)} end, State)};
+handle_event({clear_alarm, Id}, State) ->
+    {ok, hand_on(fun() -> {clear, bound(Id)} end, State)};
+handle_event(_, State) -> {ok, State}.
+
+hand_on(Make, {Agent, Gate} = State) ->
+    case atomics:add_get(Gate, ?IN_FLIGHT, 1) =< ?MOST_IN_FLIGHT of
+        true -> Agent ! {sasl, Make()};
+        false -> atomics:sub(Gate, ?IN_FLIGHT, 1), atomics:add(Gate, ?DROPPED, 1)
+    end,
+    State.
+
+handle_call(_, State) -> {ok, {error, bad_query}, State}.
+
+handle_info(_, State) -> {ok, State}.
+
+terminate(_, _) -> ok.
+
+code_change(_, State, _) -> {ok, State}.
+
+%%% Looks, in a process of low priority each
+
+help(What, Work, #{helpers := Helpers} = State) ->
+    case lists:member(What, maps:values(Helpers)) of
+        true -> State;   % the last one is still at it
+        false ->
+            Agent = self(),
+            Cap = #{size => ?HELPER_WORDS, kill => true, error_logger => false},
+            Helper = spawn_opt(fun() -> Work(Agent) end,
+                               [link, {priority, low}, {max_heap_size, Cap}]),
+            State#{helpers := Helpers#{Helper => What}}
+    end.
+
+scan(#{long_queue := Limit}) ->
+    Began = erlang:monotonic_time(microsecond),
+    Found = case processes_of() of
+                too_many -> #{skipped => too_many_processes};
+                Processes -> slices(Processes, Limit, 0, #{scanned => 0, sum => 0, most => 0, long => []})
+            end,
+    Long = lists:sublist(lists:reverse(lists:sort(maps:get(long, Found, []))), ?MOST_LONG_QUEUES),
+    Scan = maps:remove(long, Found),
+    {Scan#{processes => erlang:system_info(process_count),
+           wall_us => erlang:monotonic_time(microsecond) - Began},
+     [long_queue(Pid, Length) || {Length, Pid} <- Long],
+     hashed(#{old_code => old_code(), timezone => timezone(), peers => lists:sort(nodes()),
+              applications => applications()})}.
+
+processes_of() ->
+    case erlang:function_exported(erlang, processes_iterator, 0) of
+        true -> {iterator, foreign(erlang, processes_iterator, [])};
+        false ->
+            case erlang:system_info(process_count) =< ?MOST_LISTED of
+                true -> {list, processes()};
+                false -> too_many
+            end
+    end.
+
+%% The pauses do not count, the work does.
+slices(Processes, Limit, Spent, Found) ->
+    Began = erlang:monotonic_time(microsecond),
+    {Rest, Now} = slice(?SLICE, Processes, Limit, Found),
+    Used = Spent + erlang:monotonic_time(microsecond) - Began,
+    case Rest of
+        done -> Now;
+        _ when Used > ?SCAN_BUDGET_US -> Now;
+        _ -> receive after ?SLICE_PAUSE_MS -> slices(Rest, Limit, Used, Now) end
+    end.
+
+slice(0, Processes, _, Found) -> {Processes, Found};
+slice(N, {list, [Pid | Pids]}, Limit, Found) ->
+    slice(N - 1, {list, Pids}, Limit, measure(Pid, Limit, Found));
+slice(_, {list, []}, _, Found) -> {done, Found};
+slice(N, {iterator, Iterator}, Limit, Found) ->
+    case foreign(erlang, processes_next, [Iterator]) of
+        {Pid, Next} -> slice(N - 1, {iterator, Next}, Limit, measure(Pid, Limit, Found));
+        none -> {done, Found}
+    end.
+
+measure(Pid, Limit, #{scanned := N, sum := Sum, most := Most, long := Long} = Found) ->
+    case process_info(Pid, message_queue_len) of
+        {_, 0} -> Found#{scanned := N + 1};
+        {_, Length} when Length >= Limit ->
+            Found#{scanned := N + 1, sum := Sum + Length, most := max(Most, Length),
+                   long := [{Length, Pid} | keep(Long)]};
+        {_, Length} -> Found#{scanned := N + 1, sum := Sum + Length, most := max(Most, Length)};
+        undefined -> Found
+    end.
+
+keep(Long) when length(Long) < 10 * ?MOST_LONG_QUEUES -> Long;
+keep(Long) -> lists:sublist(lists:reverse(lists:sort(Long)), ?MOST_LONG_QUEUES).
+
+long_queue(Pid, Length) ->
+    Evidence = evidence(Pid),
+    Evidence#{pid => pid_text(Pid), len => Length,
+              name => maps:get(registered_name, Evidence, undefined)}.
+
+old_code() ->
+    lists:sort([M || {M, _} <- code:all_loaded(), not is_ours(M), erlang:check_old_code(M)]).
+
+is_ours(Module) -> lists:prefix("muster_agent_", atom_to_list(Module)).
+
+timezone() ->
+    calendar:datetime_to_gregorian_seconds(erlang:localtime())
+        - calendar:datetime_to_gregorian_seconds(erlang:universaltime()).
+
+applications() ->
+    maps:from_list([{App, to_text(Version)}
+                    || {App, _, Version} <- application:which_applications(10000)]).
+
+slow_checks() ->
+    Parts = [fun() -> #{modules => modules()} end, fun() -> #{config => config()} end,
+             fun() -> #{clashes => clashes()} end, fun app_files/0],
+    hashed(lists:foldl(fun(Look, Found) ->
+                               timer:sleep(100),
+                               try maps:merge(Found, Look()) catch _:_ -> Found end
+                       end, #{}, Parts)).
+
+%% Packed, since it is kept for daemons that come later.
+hashed(Checks) ->
+    maps:map(fun(_, Value) ->
+                     {erlang:phash2(Value, 1 bsl 32), term_to_binary(Value, [compressed])}
+             end, Checks).
+
+%% Another code behind the same name shows as another number.
+modules() ->
+    Loaded = lists:sublist([M || {M, _} <- lists:sort(code:all_loaded()), not is_ours(M)],
+                           ?MOST_MODULES),
+    maps:from_list(
+      lists:append([try [{M, erlang:phash2(M:module_info(md5), 1 bsl 32)}] catch _:_ -> [] end
+                    || M <- Loaded])).
+
+config() ->
+    maps:from_list(
+      [{App, maps:from_list([{Key, erlang:phash2({App, Key, Value})}
+                             || {Key, Value} <- application:get_all_env(App)])}
+       || {App, _, _} <- application:loaded_applications(), application:get_all_env(App) =/= []]).
+
+%% code:clash/0 prints; this does not.
+clashes() ->
+    Dirs = [filename:absname(Dir) || Dir <- code:get_path()],
+    Found = lists:foldl(fun beams/2, #{}, lists:usort(Dirs)),
+    several(maps:to_list(Found), ?MOST_FOUND, #{}).
+
+beams(Dir, Found) ->
+    _ = receive after 1 -> ok end,
+    Files = case erl_prim_loader:list_dir(Dir) of {ok, Names} -> Names; error -> [] end,
+    lists:foldl(fun(File, Now) ->
+                        case filename:extension(File) of
+                            ".beam" ->
+                                Key = list_to_binary(filename:basename(File, ".beam")),
+                                Now#{Key => [Dir | maps:get(Key, Now, [])]};
+                            _ -> Now
+                        end
+                end, Found, Files).
+
+several([{Module, [_, _ | _] = Dirs} | Rest], N, Clashes) when N > 0 ->
+    several(Rest, N - 1, Clashes#{Module => [to_text(Dir) || Dir <- Dirs]});
+several([_ | Rest], N, Clashes) when N > 0 -> several(Rest, N, Clashes);
+several(_, _, Clashes) -> Clashes.
+
+%% What the .app files on disk say against what is loaded.
+app_files() ->
+    Loaded = [{App, Version} || {App, _, Version} <- application:loaded_applications()],
+    Looked = [{App, app_file(App, Version, Loaded)} || {App, Version} <- Loaded],
+    maps:from_list([{Key, maps:from_list([{App, Found} || {App, #{Key := Found}} <- Looked])}
+                    || Key <- [bad_app_files, missing_dependencies, old_dependencies]]).
+
+app_file(App, Version, Loaded) ->
+    _ = receive after 1 -> ok end,
+    Keys = case code:where_is_file(atom_to_list(App) ++ ".app") of
+               non_existing -> none;   % loaded from a term, or its directory is gone
+               File -> file:consult(File)
+           end,
+    case Keys of
+        none -> dependencies(App, [], Loaded);
+        {ok, [{application, App, Said}]} when is_list(Said) ->
+            maps:merge(dependencies(App, Said, Loaded), bad_app_file(Version, Said));
+        {ok, _} -> #{bad_app_files => not_an_application};
+        {error, Why} -> #{bad_app_files => bound(Why)}
+    end.
+
+bad_app_file(Version, Said) ->
+    case {proplists:get_value(vsn, Said), proplists:get_value(mod, Said, [])} of
+        {Version, []} -> #{};
+        {Version, {Module, _}} when is_atom(Module) ->
+            case erlang:module_loaded(Module) orelse code:which(Module) =/= non_existing of
+                true -> #{};
+                false -> #{bad_app_files => {missing_mod, Module}}
+            end;
+        {Version, Other} -> #{bad_app_files => bound({bad_mod, Other})};
+        {Other, _} -> #{bad_app_files => bound({version_on_disk, Other, loaded, Version})}
+    end.
+
+%% The applications an application needs at run time: missing, or older than asked for.
+dependencies(App, Said, Loaded) ->
+    Key = fun(K) -> case application:get_key(App, K) of {ok, L} when is_list(L) -> L; _ -> [] end end,
+    Optional = Key(optional_applications),
+    Needs = [{A, ""} || A <- Key(applications) ++ Key(included_applications),
+                        not lists:member(A, Optional)]
+        ++ [Need || D <- proplists:get_value(runtime_dependencies, Said, []), Need <- split(D, Loaded)],
+    States = [state_of(A, Wanted, Loaded) || {A, Wanted} <- Needs],
+    Missing = lists:usort([A || {A, _, missing} <- States]),
+    Old = [{to_text([atom_to_list(A), $-, Wanted]), to_text(Has)} || {A, Wanted, {old, Has}} <- States],
+    maps:from_list([{missing_dependencies, Missing} || Missing =/= []]
+                   ++ [{old_dependencies, Old} || Old =/= []]).
+
+%% "kernel-8.0" of an application that is there; a name that nobody has is not made an atom, and
+%% what OTP's own applications would like to have besides is not missed.
+split(Dependency, Loaded) ->
+    case string:split(Dependency, "-", trailing) of
+        [Name, Version] -> [{A, Version} || {A, _} <- Loaded, atom_to_list(A) =:= Name];
+        _ -> []
+    end.
+
+state_of(App, Wanted, Loaded) ->
+    case lists:keyfind(App, 1, Loaded) of
+        {_, Has} ->
+            case numbers(Has) >= numbers(Wanted) of
+                true -> {App, Wanted, ok};
+                false -> {App, Wanted, {old, Has}}
+            end;
+        false ->
+            case code:lib_dir(App) of
+                {error, _} -> {App, Wanted, missing};
+                _ -> {App, Wanted, ok}
+            end
+    end.
+
+numbers(Version) ->
+    [case string:to_integer(Part) of {N, _} when is_integer(N) -> N; _ -> 0 end
+     || Part <- string:lexemes(Version, ".")].
