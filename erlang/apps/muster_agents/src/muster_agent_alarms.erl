@@ -280,8 +280,12 @@ give_back(Agent) ->
 
 %%% alarm_handler: in its process
 
+-type sasl() :: {Agent :: pid(), Gate :: atomics:atomics_ref()}.
+
+-spec init(sasl()) -> {ok, sasl()}.
 init({Agent, Gate}) -> {ok, {Agent, Gate}}.
 
+-spec handle_event(term(), sasl()) -> {ok, sasl()}.
 handle_event({set_alarm, {Id, Description}}, State) ->
     {ok, hand_on(fun() -> {raise, alarm(Id, Description, sasl, indeterminate)} end, State)};
 handle_event({clear_alarm, Id}, State) ->
@@ -295,12 +299,16 @@ hand_on(Make, {Agent, Gate} = State) ->
     end,
     State.
 
+-spec handle_call(term(), sasl()) -> {ok, {error, bad_query}, sasl()}.
 handle_call(_, State) -> {ok, {error, bad_query}, State}.
 
+-spec handle_info(term(), sasl()) -> {ok, sasl()}.
 handle_info(_, State) -> {ok, State}.
 
+-spec terminate(term(), sasl()) -> ok.
 terminate(_, _) -> ok.
 
+-spec code_change(term(), sasl(), term()) -> {ok, sasl()}.
 code_change(_, State, _) -> {ok, State}.
 
 %%% Looks, in a process of low priority each

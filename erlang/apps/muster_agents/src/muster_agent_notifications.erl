@@ -4,7 +4,8 @@
 %% Cost for the host: two processes, one logger handler, one backend of lager if that runs, and
 %% system_monitor if it is free (a trace session of our own from OTP 28 on). A log event that passes
 %% costs the process that logs about 50 microseconds; one that does not pass (level, 100 entries a
-%% second, 100 on their way) costs it one microsecond and is counted before anything is formatted.
+%% second or a tenth of that while run queues or the link are long, 100 on their way) costs it one
+%% microsecond and is counted before anything is formatted.
 %% Texts are cut at 8 KiB, structure at 400 parts. It never changes a level of the host, takes no
 %% event of a remote group leader, and what it took is given back when it ends or is killed.
 %%
@@ -63,7 +64,7 @@ first() ->
     hold(self()),
     #{gate => Gate, wishes => #{}, levels => #{}, queue => [], batch => [], lacking => #{},
       monitor => none, limits => ?SYSTEM_MONITOR, paused => [], counts => #{}, recent => {0, #{}},
-      helpers => #{},
+      helpers => #{}, rate => 100, backed_off => none,
       crash_dump => crash_dump(), checked => erlang:monotonic_time(millisecond) - ?CHECK_MS}.
 
 lease({Pid, _}, Options, State) ->
@@ -107,8 +108,19 @@ combine(#{wishes := Wishes, gate := Gate} = State) ->
                               lists:max([level(Source, W) || W <- [#{levels => #{}}
                                                                    | maps:values(Alive)]])
                       end, ?SOURCES),
-    atomics:put(Gate, ?RATE, lists:max([1 | [R || #{rate := R} <- maps:values(Alive)]])),
-    attach(State#{wishes := Alive, levels := Levels}).
+    Rate = lists:max([1 | [R || #{rate := R} <- maps:values(Alive)]]),
+    atomics:put(Gate, ?RATE, rate(Rate, State)),
+    attach(State#{wishes := Alive, levels := Levels, rate := Rate}).
+
+%% A tenth while the node or the link is busy.
+rate(Rate, #{backed_off := none}) -> Rate;
+rate(Rate, _) -> max(1, Rate div 10).
+
+back_off(Why, #{backed_off := Why} = State) -> State;
+back_off(Why, #{gate := Gate, rate := Rate} = State) ->
+    New = State#{backed_off := Why},
+    atomics:put(Gate, ?RATE, rate(Rate, New)),
+    New.
 
 level(Source, #{levels := Levels}) -> number(maps:get(Source, Levels, error)).
 
@@ -130,10 +142,11 @@ tick(interval, #{pid := Pid, is_new := IsNew} = Data, #{wishes := Wishes} = Stat
                    Wishes#{Pid := Wish#{until := until(Interval)}};
                #{} -> Wishes
            end,
-    New = check(State#{wishes := Kept}),
+    New = back_off(pressure(node(Pid)), check(State#{wishes := Kept})),
     Dump = [E || E <- [maps:get(crash_dump, State)], IsNew, E =/= none],
     Sample = #{counts => maps:get(counts, New), lacking => maps:get(lacking, New),
-               primary_level => maps:get(level, logger:get_primary_config())},
+               primary_level => maps:get(level, logger:get_primary_config()),
+               agent => #{backed_off => maps:get(backed_off, New)}},
     {Said, Now} = say(Dump, Data#{is_new := false}, New),
     {maps:merge(Sample, Said), Now, New};
 tick(flush, #{pid := Pid} = Data, #{batch := Batch, wishes := Wishes} = State) ->
@@ -142,7 +155,7 @@ tick(flush, #{pid := Pid} = Data, #{batch := Batch, wishes := Wishes} = State) -
         [] -> {none, Data, State};
         Entries ->
             {Said, Now} = say(Entries, Data, State),
-            {Said, Now, State}
+            {Said, Now, back_off(pressure(node(Pid)), State)}
     end.
 
 say(Entries, #{dropped := Before, lost := Lost} = Data, #{gate := Gate}) ->
@@ -304,6 +317,7 @@ give_back(Agent) ->
 
 %%% logger: in the process that logs
 
+-spec log(logger:log_event(), logger:handler_config()) -> ok.
 log(#{level := Level, msg := Msg, meta := Meta} = Event,
     #{config := #{agent := Agent, gate := Gate, levels := Levels}}) ->
     try
@@ -378,8 +392,12 @@ application_of(_) -> undefined.
 
 %%% lager: in its event manager
 
+-type lager() :: {Agent :: pid(), Gate :: atomics:atomics_ref(), Level :: integer()}.
+
+-spec init(lager()) -> {ok, lager()}.
 init({Agent, Gate, Level}) -> {ok, {Agent, Gate, Level}}.
 
+-spec handle_event(term(), lager()) -> {ok, lager()}.
 %% What lager itself has from error_logger reaches us through logger: only its own has a module.
 handle_event({log, {lager_msg, _, Meta, Level, _, Time, Text}}, {Agent, Gate, Most} = State) ->
     try
@@ -399,15 +417,19 @@ lager_entry(Meta, Level, {Mega, Seconds, Micro}, Text) ->
       mfa => {bound(Get(module)), bound(Get(function)), undefined},
       application => case Get(application) of A when is_atom(A) -> A; _ -> undefined end}.
 
+-spec handle_call(term(), lager()) -> {ok, term(), lager()}.
 %% No level of ours: lager's remains what its own backends want.
 handle_call(get_loglevel, State) -> {ok, {mask, 0}, State};
 handle_call({level, Level}, {Agent, Gate, _}) -> {ok, ok, {Agent, Gate, Level}};
 handle_call(_, State) -> {ok, ok, State}.
 
+-spec handle_info(term(), lager()) -> {ok, lager()}.
 handle_info(_, State) -> {ok, State}.
 
+-spec terminate(term(), lager()) -> ok.
 terminate(_, _) -> ok.
 
+-spec code_change(term(), lager(), term()) -> {ok, lager()}.
 code_change(_, State, _) -> {ok, State}.
 
 %%% system_monitor

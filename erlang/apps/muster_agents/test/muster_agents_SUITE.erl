@@ -23,7 +23,8 @@
          beams_use_kernel_and_stdlib_only/1]).
 -export([works_on_otp_23/1, works_on_otp_27/1, works_on_otp_29/1]).
 -export([the_daemon_is_killed/1, the_node_is_removed/1, the_agent_is_killed/1,
-         a_node_marked_none_gets_nothing/1, two_real_daemons/1]).
+         a_node_marked_none_gets_nothing/1, two_real_daemons/1,
+         a_node_that_includes_them_gets_no_code/1]).
 %% Called on the peers.
 -export([snapshot/0, load/2, lease/3, come_and_go/3, agent_of/1, agent_of/2,
          flood/1, be_busy/1, fill_link/1, call_and_kill/2]).
@@ -46,7 +47,8 @@ groups() ->
      {otp22, [], Cases},
      {other_releases, [], [works_on_otp_23, works_on_otp_27, works_on_otp_29]},
      {real_daemon, [], [the_daemon_is_killed, the_node_is_removed, the_agent_is_killed,
-                        a_node_marked_none_gets_nothing, two_real_daemons]}].
+                        a_node_marked_none_gets_nothing, two_real_daemons,
+                        a_node_that_includes_them_gets_no_code]}].
 
 init_per_suite(Config) ->
     Epmd = muster_test_nodes:start_epmd(),
@@ -427,6 +429,31 @@ a_node_marked_none_gets_nothing(Config) ->
     {ok, _} = ask(Daemon, topology, update_node,
                   #{id => managed_name(Config), agents => none}, Config),
     muster_test_nodes:until([], fun() -> agents_in(?config(managed, Config)) end).
+
+%% The modules of the application are leased as they are, and stay; another version is not touched.
+a_node_that_includes_them_gets_no_code(Config) ->
+    Managed = ?config(managed, Config),
+    ok = peer:call(Managed, application, start, [muster_agents]),
+    Before = snapshot_of(Managed),
+    Daemon = watched(?config(real, Config), #{}, Config),
+    Included = [muster_agent_alarms, muster_agent_metrics, muster_agent_notifications],
+    ?assertEqual(Included, lists:sort(all_agents_in(Managed))),
+    {ok, _} = ask(Daemon, topology, remove_node, #{id => managed_name(Config)}, Config),
+    muster_test_nodes:until(#{}, fun() -> maps:filter(fun(K, V) -> V =/= maps:get(K, Before) end,
+                                                      snapshot_of(Managed)) end),
+    [true = peer:call(Managed, erlang, module_loaded, [M]) || M <- Included],
+    ok = peer:call(Managed, application, stop, [muster_agents]),
+    ok = peer:call(Managed, application, unload, [muster_agents]),
+    ok = peer:call(Managed, application, load,
+                   [{application, muster_agents, [{vsn, "0.0.1"}, {applications, [kernel]}]}]),
+    ok = peer:call(Managed, application, start, [muster_agents]),
+    {ok, _} = ask(Daemon, topology, add_node, #{name => managed_name(Config)}, Config),
+    muster_test_nodes:until(3, fun() ->
+                                       {ok, Node} = ask(Daemon, topology, get_node,
+                                                        #{id => managed_name(Config)}, Config),
+                                       map_size(maps:get(agents_lacking, Node, #{}))
+                               end),
+    [] = all_agents_in(Managed).
 
 two_real_daemons(Config) ->
     #{pid := Pid} = watched(?config(real, Config), #{}, Config),
