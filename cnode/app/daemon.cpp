@@ -69,6 +69,9 @@ Daemon::Daemon(asio::io_context& io, Config config, dist::NodeConfig node,
                      [this](const std::string& node, etf::Map settings) {
                        agents_.configure(node, "notifications", std::move(settings));
                      }),
+      alarm_desk_(io.get_executor(), *database_, events_, clock_),
+      alarm_watch_(io.get_executor(), *database_, topology_, events_, alarm_desk_, clock_),
+      alarm_webhooks_(io.get_executor(), *database_, cipher_, alarm_desk_, clock_),
       hosts_(io.get_executor(), workers_,
              {config_.data_dir / "ssh", config_.ssh.key, config_.ssh.host_keys == "strict"}),
       catalogue_(orchestration::CatalogueRows(*database_, cipher_), hosts_,
@@ -89,6 +92,7 @@ Daemon::Daemon(asio::io_context& io, Config config, dist::NodeConfig node,
   events_.declare(topology::Topology::topics());
   events_.declare(orchestration::deployment_topics());
   events_.declare(notifications::Notifications::topics());
+  events_.declare(alarms::Desk::topics());
   table_.add(ops::builtin(table_, events_, clock_));
   table_.add(subscribers_.operations());
   table_.add(rest_door_.ticket_operation());
@@ -96,6 +100,9 @@ Daemon::Daemon(asio::io_context& io, Config config, dist::NodeConfig node,
   table_.add(topology_.operations());
   table_.add(commands_.operations());
   table_.add(notifications_.operations());
+  table_.add(alarm_desk_.operations());
+  table_.add(alarm_watch_.operations());
+  table_.add(alarm_webhooks_.operations());
   table_.add(providers_.operations());
   table_.add(releases_.operations());
   table_.add(families_.operations());
@@ -103,10 +110,18 @@ Daemon::Daemon(asio::io_context& io, Config config, dist::NodeConfig node,
   manager_.attach(node_, agents_, topology_);
   agents_.on_sample("metrics", [this](const std::string& node, const etf::Term& sample) {
     topology_.node_vitals(node, sample);
+    alarm_watch_.from_metrics_agent(node, sample);
   });
   agents_.on_sample("notifications", [this](const std::string& node, const etf::Term& sample) {
     notifications_.from_agent(node, sample);
   });
+  agents_.on_sample("alarms", [this](const std::string& node, const etf::Term& sample) {
+    alarm_watch_.from_alarms_agent(node, sample);
+  });
+  notifications_.on_stored(
+      [this](const notifications::Entry& entry) { alarm_watch_.heard(entry); });
+  alarm_watch_.on_saying(
+      [this](notifications::Entry entry) { notifications_.say(std::move(entry)); });
   agents_.on_lacking([this](const std::string& node, const mesh::Agents::Lacking& lacking) {
     topology_.node_lacks(node, lacking);
   });
@@ -117,6 +132,9 @@ Daemon::~Daemon() = default;
 Task<> Daemon::start() {
   CO_TRYV(co_await node_.start());
   CO_TRYV(co_await notifications_.start());
+  CO_TRYV(co_await alarm_webhooks_.start());
+  CO_TRYV(co_await alarm_desk_.start());
+  CO_TRYV(co_await alarm_watch_.start());
   CO_TRYV(co_await topology_.start());
   CO_TRYV(co_await catalogue_.start());
   CO_TRYV(co_await deployments_.start());
@@ -145,6 +163,9 @@ asio::awaitable<void> Daemon::stop() {
   co_await agents_.stop();
   co_await node_.stop();
   co_await notifications_.stop();
+  co_await alarm_watch_.stop();
+  co_await alarm_webhooks_.stop();
+  co_await alarm_desk_.stop();
   workers_.join();
 }
 

@@ -13,6 +13,8 @@
 #include "mesh/agents.h"
 #include "mesh/manager.h"
 #include "ops/table.h"
+#include "services/alarms/watch.h"
+#include "services/alarms/webhooks.h"
 #include "services/commands/commands.h"
 #include "services/notifications/notifications.h"
 #include "services/orchestration/engine.h"
@@ -62,6 +64,9 @@ class Daemon {
   mesh::Agents agents_;
   commands::Commands commands_;
   notifications::Notifications notifications_;
+  alarms::Desk alarm_desk_;
+  alarms::Watch alarm_watch_;
+  alarms::Webhooks alarm_webhooks_;
   drivers::Hosts hosts_;
   orchestration::Catalogue catalogue_;
   orchestration::Providers providers_;

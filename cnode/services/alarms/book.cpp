@@ -191,4 +191,12 @@ const Alarm* Book::find(const std::string& id) const {
   return at == by_id_.end() ? nullptr : &at->second;
 }
 
+const Alarm* Book::find(const Subject& subject, Source source, const std::string& condition,
+                        const std::string& instance) const {
+  auto of_subject = ids_.find(subject_key(subject));
+  if (of_subject == ids_.end()) return nullptr;
+  auto known = of_subject->second.find(condition_key(source, condition, instance));
+  return known == of_subject->second.end() ? nullptr : find(known->second);
+}
+
 }  // namespace muster::alarms

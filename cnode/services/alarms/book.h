@@ -47,6 +47,8 @@ class Book {
                          std::string text);
 
   const Alarm* find(const std::string& id) const;
+  const Alarm* find(const Subject& subject, Source source, const std::string& condition,
+                    const std::string& instance) const;
   const std::unordered_map<std::string, Alarm>& all() const { return by_id_; }
   std::uint64_t refused() const { return refused_; }
 

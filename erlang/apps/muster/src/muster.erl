@@ -12,6 +12,9 @@
 -export([add_node/1, remove_node/1, get_node/1, list_nodes/1, discover_nodes/1, update_node/1]).
 -export([run/1, list_runs/1, get_run/1]).
 -export([notifications/1, notification/1, set_notification_level/1, notification_levels/1]).
+-export([alarms/1, alarm/1, alarm_history/1, acknowledge_alarm/1, clear_alarm/1, comment_alarm/1,
+         add_alarm_rule/1, list_alarm_rules/1, remove_alarm_rule/1, add_alarm_webhook/1,
+         list_alarm_webhooks/1, remove_alarm_webhook/1]).
 -export([create_provider/1, list_providers/1, get_provider/1, update_provider/1,
          delete_provider/1, ssh_key/0, create_release/1, upload_release/1, update_release/1,
          list_releases/1, get_release/1, delete_release/1, create_node_family/1,
@@ -188,6 +191,58 @@ set_notification_level(Args) -> call(notifications, set_level, Args).
 %% @doc The levels that were set, and those that hold for a `node'.
 -spec notification_levels(args()) -> reply().
 notification_levels(Args) -> call(notifications, levels, Args).
+
+%%% alarms
+
+%% @doc Current alarms, the newest first: `state', `severity' and worse, `source', `node', `family',
+%% `condition', `tags', `limit' and `after' choose.
+-spec alarms(args()) -> reply().
+alarms(Args) -> call(alarms, list, Args).
+
+%% @doc One alarm, current or past, with its evidence and who did what when: `id'.
+-spec alarm(args()) -> reply().
+alarm(Args) -> call(alarms, get, Args).
+
+%% @doc Alarms that are over, last cleared first; chosen as `alarms/1' chooses.
+-spec alarm_history(args()) -> reply().
+alarm_history(Args) -> call(alarms, history, Args).
+
+%% @doc Says that somebody sees to an alarm: `id', `comment'.
+-spec acknowledge_alarm(args()) -> reply().
+acknowledge_alarm(Args) -> call(alarms, acknowledge, Args).
+
+%% @doc Calls an alarm over; it comes back if its condition still holds: `id', `comment'.
+-spec clear_alarm(args()) -> reply().
+clear_alarm(Args) -> call(alarms, clear, Args).
+
+%% @doc Adds a comment to an alarm: `id', `text'.
+-spec comment_alarm(args()) -> reply().
+comment_alarm(Args) -> call(alarms, comment, Args).
+
+%% @doc Raises an alarm `id' when a `metric' crosses `raise' until it is back at `clear', or when a
+%% notification matches `pattern'.
+-spec add_alarm_rule(args()) -> reply().
+add_alarm_rule(Args) -> call(alarms, add_rule, Args).
+
+%% @doc The rules that raise alarms: `source' is builtin or user.
+-spec list_alarm_rules(args()) -> reply().
+list_alarm_rules(Args) -> call(alarms, list_rules, Args).
+
+%% @doc Removes a rule that was added; what it has raised is over: `id'.
+-spec remove_alarm_rule(args()) -> reply().
+remove_alarm_rule(Args) -> call(alarms, remove_rule, Args).
+
+%% @doc Sends alarms of `severity' and worse to `url', bodies signed with `secret'.
+-spec add_alarm_webhook(args()) -> reply().
+add_alarm_webhook(Args) -> call(alarms, add_webhook, Args).
+
+%% @doc Who is sent alarms, and how many wait.
+-spec list_alarm_webhooks(args()) -> reply().
+list_alarm_webhooks(Args) -> call(alarms, list_webhooks, Args).
+
+%% @doc Sends no more alarms there: `id'.
+-spec remove_alarm_webhook(args()) -> reply().
+remove_alarm_webhook(Args) -> call(alarms, remove_webhook, Args).
 
 %%% orchestration
 

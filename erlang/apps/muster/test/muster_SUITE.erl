@@ -331,6 +331,13 @@ function({orchestration, Operation}) ->
 function({notifications, Operation}) ->
     maps:get(Operation, #{list => notifications, get => notification, levels => notification_levels,
                           set_level => set_notification_level});
+function({alarms, Operation}) ->
+    maps:get(Operation, #{list => alarms, get => alarm, history => alarm_history,
+                          acknowledge => acknowledge_alarm, clear => clear_alarm,
+                          comment => comment_alarm, add_rule => add_alarm_rule,
+                          list_rules => list_alarm_rules, remove_rule => remove_alarm_rule,
+                          add_webhook => add_alarm_webhook, list_webhooks => list_alarm_webhooks,
+                          remove_webhook => remove_alarm_webhook});
 function({_, Operation}) ->
     Operation.
 

@@ -1,0 +1,72 @@
+#pragma once
+
+#include <map>
+#include <set>
+#include <unordered_map>
+
+#include "etf/term.h"
+#include "services/alarms/alarm.h"
+
+namespace muster::alarms {
+
+/// What is wrong with a family as a whole.
+struct FamilyFinding {
+  std::string condition;
+  bool holds = false;
+  std::optional<ops::json::value> evidence;
+};
+
+/// What the nodes of each family say of themselves (agent `alarms`: applications, modules,
+/// configuration as hashes, time zone, peers), and where they differ. Plain code; owned by Watch.
+/// Names are kept once for all nodes, so that 10,000 nodes with 500 modules each cost 40 MB.
+/// A partition is a pair of nodes that were connected since both came up, or that belong to a group
+/// of at least three of whose connections three quarters are there, and that do not see each other;
+/// looked for in families of up to 300 nodes, since every pair is looked at.
+class FamilyView {
+ public:
+  /// Takes one of the agent's checks; others are ignored. Says which applications are gone.
+  std::vector<std::string> learn(const Subject& node, const std::string& check,
+                                 const etf::Term& found);
+  /// The node is down, restarted or no longer managed: what it said counts no more.
+  void forget(const Subject& node);
+  /// The families that have changed since they were last taken.
+  std::set<std::string> take_changed();
+  /// All findings of a family, those that do not hold as well. Nodes that were started as a plain
+  /// `erl` are no release: of them only partitions are looked for.
+  std::vector<FamilyFinding> compare(const std::string& family_id);
+  /// The family as a subject.
+  Subject subject(const std::string& family_id) const;
+
+ private:
+  using Name = std::uint32_t;
+  struct Facts {
+    std::string node;
+    std::optional<std::map<std::string, std::string>> applications;
+    std::optional<std::vector<std::pair<Name, std::int64_t>>> modules, config;  ///< sorted
+    std::optional<std::int64_t> timezone;
+    std::optional<std::set<std::string>> peers;
+    bool is_embedded = false;   ///< all its code is loaded at start
+    std::set<std::string> met;  ///< peers that it or they have seen since both came up
+  };
+  struct Family {
+    std::string name;
+    std::map<std::string, Facts> nodes;  ///< by id
+  };
+  using Pairs = std::optional<std::vector<std::pair<Name, std::int64_t>>>;
+
+  std::optional<Name> intern(const std::string& name);
+  Pairs read_pairs(const etf::Term& found);
+  Pairs read_config(const etf::Term& found);
+  std::pair<FamilyFinding, FamilyFinding> compare_pairs(const Family& family, Pairs Facts::*what,
+                                                        bool embedded_only);
+  void compare_applications(const Family& family, std::vector<FamilyFinding>& findings) const;
+  FamilyFinding compare_timezones(const Family& family) const;
+  FamilyFinding find_partitions(Family& family) const;
+
+  std::unordered_map<std::string, Family> families_;  ///< by id
+  std::set<std::string> changed_;
+  std::unordered_map<std::string, Name> numbers_;
+  std::vector<std::string> names_;
+};
+
+}  // namespace muster::alarms

@@ -1,0 +1,38 @@
+#include "services/alarms/passed_on.h"
+
+#include "etf/print.h"
+
+namespace muster::alarms {
+
+namespace {
+
+std::string text_of(const etf::Term& term) {
+  std::string text;
+  if (term.text(text) && !text.empty()) return text.substr(0, 200);
+  return etf::to_string(term, 200);
+}
+
+}  // namespace
+
+PassedOn passed_on(const etf::Term& id, const RuleEngine& rules) {
+  PassedOn known;
+  std::vector<std::string> parts;
+  if (auto* tuple = id.get_if<etf::Tuple>(); tuple && !tuple->elements.empty())
+    for (auto& element : tuple->elements) parts.push_back(text_of(element));
+  else
+    parts.push_back(text_of(id));
+  if (parts[0] == "elarm" && parts.size() >= 2) {
+    known.source = Source::elarm;
+    parts.erase(parts.begin());
+  } else if (parts[0] == "mnesia" && parts.size() >= 2) {
+    known.source = Source::builtin;
+    parts[0] += "/" + parts[1];
+    parts.erase(parts.begin() + 1);
+  }
+  if (known.source != Source::elarm) known.rule = rules.find_passed_on(parts[0]);
+  known.condition = known.rule ? known.rule->id : parts[0];
+  for (std::size_t i = 1; i < parts.size(); ++i) known.instance += (i > 1 ? "/" : "") + parts[i];
+  return known;
+}
+
+}  // namespace muster::alarms

@@ -1,0 +1,133 @@
+#pragma once
+
+#include <deque>
+#include <map>
+#include <set>
+#include <span>
+#include <unordered_map>
+
+#include "etf/term.h"
+#include "services/alarms/rule.h"
+
+namespace muster::alarms {
+
+/// One value of one metric, as the engine takes it.
+struct Sample {
+  std::uint32_t metric;  ///< RuleEngine::metric()
+  std::string label;     ///< empty where the metric has none
+  double value;
+};
+
+/// One notification, as the engine takes it. `severity` counts as syslog's: 0 is the worst.
+struct LogLine {
+  int severity = 3;
+  std::string_view source, kind, text, pid, mfa, application;
+};
+
+/// What the engine has decided: a condition holds at a level, again, or (level 0) no more.
+struct Finding {
+  const Rule& rule;
+  const Subject& subject;
+  const std::string& instance;
+  std::size_t level;
+  double value;
+  const std::optional<ops::json::value>& evidence;
+  std::string_view why;  ///< of level 0
+};
+
+/// Decides from what was collected which conditions hold: thresholds with hysteresis and hold
+/// times, counts of notifications, findings of agents, events. Plain code: time comes with each
+/// call, decisions go to `emit` at once. Rules are found by the metric, kind or check they look at;
+/// a condition costs memory only while it is pending, raised or counted. Owned by Watch; lives on
+/// the loop.
+class RuleEngine {
+ public:
+  using Emit = std::function<void(const Finding&)>;
+  explicit RuleEngine(Emit emit) : emit_(std::move(emit)) {}
+
+  /// A rule of the same id goes first, and what it has raised is over.
+  void add(ReadyRule rule, Timestamp at);
+  bool remove(const std::string& id, Timestamp at);
+  const Rule* find(const std::string& id) const;
+  /// The rule for an id that a node handed on ("disk_almost_full", "mnesia/overload"), or null.
+  const Rule* find_passed_on(const std::string& id) const;
+
+  /// The number by which samples name a metric.
+  std::uint32_t metric(const std::string& name);
+  /// All that any rule looks at.
+  std::vector<std::string> metrics() const;
+
+  /// All values of one collection of one node.
+  void samples(const Subject& node, std::span<const Sample> samples, Timestamp at);
+  void notification(const Subject& node, const LogLine& line, Timestamp at);
+  /// What a check of the agent found: a list or map is a finding where it is not empty.
+  void check(const Subject& node, const std::string& key, const etf::Term& found, Timestamp at);
+  /// An event rule's or family rule's condition holds or does not.
+  void state(const Subject& subject, const std::string& rule, const std::string& instance,
+             bool holds, std::optional<ops::json::value> evidence, Timestamp at);
+  /// To be called every second: hold times and quiet times pass.
+  void tick(Timestamp at);
+
+  /// It is raised already: from before a restart of the daemon.
+  void restore(const Subject& subject, const std::string& rule, const std::string& instance,
+               Severity severity, Timestamp at);
+  /// Somebody cleared it: if the condition holds it is raised anew.
+  void let_go(const Subject& subject, const std::string& rule, const std::string& instance);
+  /// What it knows of a subject goes; alarms are the caller's to clear.
+  void forget(const Subject& subject);
+  /// Conditions that are pending or raised.
+  std::size_t live() const;
+
+ private:
+  using RulePtr = std::shared_ptr<const ReadyRule>;
+  /// One condition of one subject, pending or raised.
+  struct Live {
+    RulePtr rule;
+    std::string instance;
+    std::size_t level = 0;   ///< raised
+    std::size_t wanted = 0;  ///< higher, since `since`, not yet for as long as the rule says
+    Timestamp since, seen;
+    double value = 0;
+    std::optional<ops::json::value> evidence;
+    std::deque<Timestamp> hits;  ///< of a notification rule
+  };
+  /// Past values of a metric whose growth a rule looks at.
+  struct Trail {
+    RulePtr rule;
+    std::string label;
+    std::deque<std::pair<Timestamp, double>> values;
+  };
+  struct Place {
+    Subject subject;
+    std::vector<Live> live;
+    std::vector<Trail> trails;
+  };
+
+  static std::string key_of(const Subject& subject);
+  Place& place(const Subject& subject);
+  Live* find_live(Place& place, const ReadyRule& rule, std::string_view instance);
+  void settle(Place& place, const RulePtr& rule, std::string_view instance, std::size_t level,
+              double value, std::optional<ops::json::value> evidence, Timestamp at);
+  void raise(Place& place, Live& live, std::size_t level);
+  void over(Place& place, Live& live, std::string_view why);
+  void sweep(Place& place);
+  void sample(Place& place, const RulePtr& rule, const Sample& sample, std::span<const Sample> all,
+              Timestamp at);
+  std::optional<double> measured(Place& place, const RulePtr& rule, const Sample& sample,
+                                 Timestamp at);
+  void unreported(Place& place, Timestamp at);
+  void drop_if_empty(const Subject& subject);
+  void items(Place& place, const RulePtr& rule, const std::vector<etf::Term>& found, Timestamp at);
+  void tick(Place& place, Timestamp at);
+
+  Emit emit_;
+  std::map<std::string, RulePtr> rules_;
+  std::unordered_map<std::string, std::uint32_t> metrics_;
+  std::vector<std::vector<RulePtr>> by_metric_;
+  std::vector<RulePtr> of_notifications_;
+  std::unordered_map<std::string, std::vector<RulePtr>> by_check_;
+  std::unordered_map<std::string, Place> places_;  ///< by subject
+  std::set<std::string> ticking_;                  ///< subjects that wait for time to pass
+};
+
+}  // namespace muster::alarms

@@ -1,0 +1,111 @@
+#include "services/alarms/sample_reader.h"
+
+#include "etf/print.h"
+#include "services/alarms/schemas.h"
+
+namespace muster::alarms {
+
+namespace {
+
+constexpr std::size_t most_values = 20'000;
+
+const std::unordered_map<std::string, std::vector<std::string>>& catalogue() {
+  static const auto paths = [] {
+    std::unordered_map<std::string, std::vector<std::string>> paths;
+    auto document = ops::json::parse(metrics_json());
+    for (auto& row : document.at("metrics").as_array()) {
+      std::vector<std::string> keys(1);
+      for (char c : row.at("read").as_string()) {
+        if (c == '.')
+          keys.emplace_back();
+        else
+          keys.back() += c;
+      }
+      paths.emplace(std::string(row.at("name").as_string()), std::move(keys));
+    }
+    return paths;
+  }();
+  return paths;
+}
+
+bool is_of_library(const std::string& name) {
+  return name.starts_with("folsom.") || name.starts_with("exometer.") ||
+         name.starts_with("telemetry.");
+}
+
+std::string text_of(const etf::Term& term) {
+  std::string text;
+  if (term.text(text) && !text.empty()) return text.substr(0, 200);
+  return etf::to_string(term, 200);
+}
+
+/// [web, hits] is "web.hits".
+std::string name_of(const etf::Term& term) {
+  std::vector<etf::Term> parts;
+  if (!term.is<etf::List>() || !term.proper_list(parts)) return text_of(term);
+  std::string name;
+  for (auto& part : parts) name += (name.empty() ? "" : ".") + text_of(part);
+  return name.substr(0, 200);
+}
+
+std::optional<double> number(const etf::Term& term) {
+  if (auto* integer = term.get_if<std::int64_t>()) return static_cast<double>(*integer);
+  if (auto* real = term.get_if<double>()) return *real;
+  return std::nullopt;
+}
+
+void walk(const etf::Term& at, std::span<const std::string> keys, std::uint32_t metric,
+          const std::string& label, std::vector<Sample>& samples) {
+  if (keys.empty()) {
+    if (auto value = number(at); value && samples.size() < most_values)
+      samples.push_back({metric, label, *value});
+    return;
+  }
+  auto* map = at.get_if<etf::Map>();
+  if (!map) return;
+  if (keys[0] != "*") {
+    if (auto* next = map->find(keys[0])) walk(*next, keys.subspan(1), metric, label, samples);
+    return;
+  }
+  for (auto& [key, next] : map->pairs) {
+    auto name = key.is<std::int64_t>() ? std::to_string(*key.get_if<std::int64_t>()) : text_of(key);
+    walk(next, keys.subspan(1), metric, label.empty() ? name : label + "/" + name, samples);
+  }
+}
+
+}  // namespace
+
+bool SampleReader::is_metric(const std::string& name) {
+  return catalogue().contains(name) || is_of_library(name);
+}
+
+void SampleReader::want(RuleEngine& engine) {
+  paths_.clear();
+  of_libraries_.clear();
+  for (auto& name : engine.metrics()) {
+    auto known = catalogue().find(name);
+    if (known != catalogue().end())
+      paths_.push_back({engine.metric(name), known->second});
+    else
+      of_libraries_[name] = engine.metric(name);
+  }
+}
+
+std::vector<Sample> SampleReader::read(const etf::Term& values) const {
+  std::vector<Sample> samples;
+  for (auto& path : paths_) walk(values, path.keys, path.metric, {}, samples);
+  auto* map = values.get_if<etf::Map>();
+  auto* user = map ? map->find("user") : nullptr;
+  std::vector<etf::Term> readings;
+  if (of_libraries_.empty() || !user || !user->proper_list(readings)) return samples;
+  for (auto& reading : readings) {
+    auto* parts = reading.tuple(4);
+    auto value = parts ? number((*parts)[3]) : std::nullopt;
+    if (!value) continue;
+    auto known = of_libraries_.find(text_of((*parts)[0]) + "." + name_of((*parts)[1]));
+    if (known != of_libraries_.end()) samples.push_back({known->second, {}, *value});
+  }
+  return samples;
+}
+
+}  // namespace muster::alarms

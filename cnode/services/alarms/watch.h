@@ -1,0 +1,73 @@
+#pragma once
+
+#include "services/alarms/desk.h"
+#include "services/alarms/family_view.h"
+#include "services/alarms/passed_on.h"
+#include "services/alarms/rule_rows.h"
+#include "services/alarms/rule_types.h"
+#include "services/alarms/sample_reader.h"
+#include "services/notifications/entry.h"
+#include "services/topology/topology.h"
+
+namespace muster::alarms {
+
+/// Brings what was collected to the rules, and what they decide to the Desk. It hears of metrics,
+/// of what the agents `alarms` found and handed on, of notifications, and of what happens to nodes;
+/// users' rules are made and removed here. Made by app; lives on the loop. Messages of agents are
+/// hostile until parsed: what has another shape than agreed is left out.
+class Watch {
+ public:
+  Watch(asio::any_io_executor executor, store::Database& database, topology::Topology& topology,
+        ops::EventBus& events, Desk& desk, const Clock& clock);
+
+  std::vector<ops::Operation> operations();
+
+  /// Reads users' rules and goes on with the alarms that the Desk has read. Before nodes come up.
+  Task<> start();
+  asio::awaitable<void> stop();
+
+  /// What the agents `metrics` and `alarms` of a node sent.
+  void from_metrics_agent(const std::string& node, const etf::Term& message);
+  void from_alarms_agent(const std::string& node, const etf::Term& message);
+  void heard(const notifications::Entry& entry);
+  /// Where it says, as a notification, that an alarm was raised or is over.
+  void on_saying(std::function<void(notifications::Entry)> say) { say_ = std::move(say); }
+
+ private:
+  Task<Rule> add_rule(AddRule request, ops::Caller caller);
+  Task<ops::Page<Rule>> list_rules(ListRules request, ops::Caller caller);
+  Task<Rule> remove_rule(RuleById request, ops::Caller caller);
+
+  void go_on();
+  asio::awaitable<void> run_listening();
+  asio::awaitable<void> run_ticking();
+  void happened(const ops::Event& event);
+  void node_changed(const topology::NodeStateEvent& event);
+  void node_restarted(const topology::NodeRestartedEvent& event);
+  void node_removed(const topology::NodeListEvent& event);
+  void say(const AlarmEvent& event);
+  void decided(const Finding& finding);
+  void pass_on(const Subject& node, const etf::Term& alarm);
+  void pass_off(const Subject& node, const etf::Term& id);
+  void only_present(const Subject& node, const etf::Term& ids);
+  void checked(const Subject& node, const etf::Term& checks);
+  void compare_families();
+
+  RuleRows rows_;
+  topology::Topology& topology_;
+  ops::EventBus& events_;
+  Desk& desk_;
+  const Clock& clock_;
+  RuleEngine engine_;
+  SampleReader reader_;
+  FamilyView families_;
+  std::map<std::string, Rule> user_rules_;
+  std::function<void(notifications::Entry)> say_;
+  std::unique_ptr<ops::Subscription> heard_;
+  TaskGroup running_;
+};
+
+/// How a node's row is seen as what an alarm is about.
+Subject subject_of(const topology::NodeRow& row);
+
+}  // namespace muster::alarms

@@ -1,0 +1,132 @@
+#include "services/alarms/family_view.h"
+
+#include <gtest/gtest.h>
+
+namespace muster::alarms {
+namespace {
+
+using etf::atom;
+using etf::binary;
+using etf::Term;
+
+Subject node(const std::string& name) {
+  return {Scope::node, "id-" + name, name, "f1", "shop"};
+}
+
+Term map(std::vector<std::pair<std::string, Term>> pairs) {
+  etf::Map map;
+  for (auto& [key, value] : pairs) map.pairs.emplace_back(atom(key), value);
+  return map;
+}
+
+Term peers(std::vector<std::string> names) {
+  etf::List list;
+  for (auto& name : names) list.elements.push_back(atom(name));
+  return list;
+}
+
+/// The conditions that hold, and what they are about.
+std::string held(FamilyView& view) {
+  std::string text;
+  for (auto& finding : view.compare("f1")) {
+    if (!finding.holds) continue;
+    text += finding.condition;
+    for (auto& [key, value] : finding.evidence->as_object())
+      if (key != "pairs") text += " " + std::string(key);
+    text += "\n";
+  }
+  return text;
+}
+
+TEST(FamilyView, IsComparedNodeByNode) {
+  FamilyView view;
+  for (auto* name : {"a@h", "b@h"}) {
+    view.learn(node(name), "applications", map({{"kernel", binary("8.5")}, {"shop", binary("1")}}));
+    view.learn(node(name), "modules", map({{"cart", 1}, {"lists", 2}}));
+    view.learn(node(name), "config", map({{"shop", map({{"url", 7}})}}));
+    view.learn(node(name), "timezone", 3600);
+    view.learn(node(name), "code_mode", atom("embedded"));
+  }
+  EXPECT_EQ(view.take_changed(), std::set<std::string>{"f1"});
+  EXPECT_TRUE(view.take_changed().empty());
+  EXPECT_EQ(held(view), "");
+
+  view.learn(node("b@h"), "applications", map({{"kernel", binary("8.6")}}));
+  EXPECT_EQ(held(view), "different_application_versions kernel\nmissing_application shop\n");
+  view.learn(node("b@h"), "applications", map({{"kernel", binary("8.5")}, {"shop", binary("1")}}));
+
+  view.learn(node("b@h"), "modules", map({{"cart", 9}}));
+  EXPECT_EQ(held(view), "different_module_versions cart\nmissing_module lists\n");
+  view.learn(node("b@h"), "code_mode", atom("interactive"));
+  EXPECT_EQ(held(view), "different_module_versions cart\n") << "it loads what it needs";
+  view.learn(node("b@h"), "modules", map({{"cart", 1}}));
+
+  view.learn(node("b@h"), "config", map({{"shop", map({{"url", 8}, {"new", 1}})}}));
+  EXPECT_EQ(held(view), "inconsistent_global_config shop.url\nglobal_config_missing shop.new\n");
+  view.learn(node("b@h"), "config", map({{"shop", map({{"url", 7}})}}));
+
+  view.learn(node("b@h"), "timezone", 0);
+  EXPECT_EQ(held(view), "different_timezones 0 s 3600 s\n");
+  view.forget(node("b@h"));
+  EXPECT_EQ(held(view), "") << "a node that is down is not compared";
+}
+
+TEST(FamilyView, SeesAPartitionOfNodesThatWereConnected) {
+  FamilyView view;
+  view.learn(node("a@h"), "peers", peers({"b@h"}));
+  view.learn(node("b@h"), "peers", peers({"a@h"}));
+  EXPECT_EQ(held(view), "");
+  view.learn(node("a@h"), "peers", peers({}));
+  view.learn(node("b@h"), "peers", peers({}));
+  EXPECT_EQ(held(view), "partial_partition count\n");
+  view.forget(node("b@h"));
+  view.learn(node("b@h"), "peers", peers({}));
+  EXPECT_EQ(held(view), "") << "restarted, it need not connect";
+}
+
+TEST(FamilyView, SeesWhoIsMissingInAMesh) {
+  FamilyView view;
+  view.learn(node("a@h"), "peers", peers({"b@h", "c@h", "d@h"}));
+  view.learn(node("b@h"), "peers", peers({"a@h", "c@h"}));
+  view.learn(node("c@h"), "peers", peers({"a@h", "b@h", "d@h"}));
+  view.learn(node("d@h"), "peers", peers({"a@h", "c@h"}));
+  EXPECT_EQ(held(view), "partial_partition count\n");
+  view.learn(node("b@h"), "peers", peers({"a@h", "c@h", "d@h"}));
+  view.learn(node("d@h"), "peers", peers({"a@h", "b@h", "c@h"}));
+  EXPECT_EQ(held(view), "");
+}
+
+TEST(FamilyView, LeavesAStarAlone) {
+  FamilyView view;
+  view.learn(node("hub@h"), "peers", peers({"a@h", "b@h", "c@h"}));
+  for (auto* name : {"a@h", "b@h", "c@h"}) view.learn(node(name), "peers", peers({"hub@h"}));
+  EXPECT_EQ(held(view), "");
+}
+
+TEST(FamilyView, SaysWhichApplicationsAreGone) {
+  FamilyView view;
+  view.learn(node("a@h"), "applications", map({{"kernel", binary("8")}, {"shop", binary("1")}}));
+  auto gone = view.learn(node("a@h"), "applications", map({{"kernel", binary("8")}}));
+  EXPECT_EQ(gone, std::vector<std::string>{"shop"});
+}
+
+TEST(FamilyView, DoesNotCompareWhatIsNoRelease) {
+  FamilyView view;
+  for (auto* name : {"a@h", "b@h"}) {
+    auto plain = node(name);
+    plain.family = "Erlang/OTP 25";
+    view.learn(plain, "applications", map({{name, binary("1")}}));
+  }
+  EXPECT_EQ(held(view), "");
+}
+
+TEST(FamilyView, TakesOddAnswersCalmly) {
+  FamilyView view;
+  for (auto* check : {"applications", "modules", "config", "timezone", "peers", "code_mode"})
+    for (auto& odd : {Term(), atom("odd"), Term(1), map({{"a", atom("b")}}), binary("\xff")})
+      view.learn(node("a@h"), check, odd);
+  EXPECT_EQ(held(view), "");
+}
+
+}  // namespace
+}  // namespace muster::alarms
