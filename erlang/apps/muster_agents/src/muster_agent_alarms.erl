@@ -3,9 +3,9 @@
 %%
 %% Cost for the host: two processes; a handler beside the others in alarm_handler; subscriptions to
 %% elarm and to Mnesia's system events if these run. Once a minute a third process of low priority
-%% asks all processes for the length of their message queue, a thousand at a time with pauses, for
-%% at most 100 ms of its own time in all (100,000 processes: 30 ms), and never for their memory; it
-%% skips that when run queues are long. Once an hour another one looks at code and applications, a
+%% asks all processes for the length of their message queue, a thousand at a time with pauses and
+%% at most 100 ms of work in 30 s (100,000 processes: 30 ms), and never for their memory; it skips
+%% that when run queues are long. Once an hour another one looks at code and applications, a
 %% second or less of reading directories and .app files. Each has a heap cap. Values of
 %% configuration never leave the node: only 27-bit hashes do.
 %%
@@ -41,6 +41,7 @@
 -define(SLICE, 1000).
 -define(SLICE_PAUSE_MS, 10).
 -define(SCAN_BUDGET_US, 100000).
+-define(SCAN_PAUSE_MS, 30000).
 -define(MOST_LONG_QUEUES, 20).
 -define(MOST_LISTED, 200000).   % processes, where there is no iterator
 -define(HELPER_WORDS, 1 bsl 21).  % 16 MB, while it looks
@@ -61,7 +62,7 @@ first() ->
     _ = erlang:send_after(3000, self(), checks),
     attach(#{gate => atomics:new(2, [{signed, true}]), present => #{}, raised => [], cleared => [],
              batch => none, elarm => none, mnesia => none, long_queue => 1000, scan_ms => 60000,
-             checks_ms => 3600000, helpers => #{}, scan => #{}, long_queues => [], checks => #{},
+             checks_ms => 3600000, helpers => #{}, scan => #{skipped => not_yet}, checks => #{},
              attached => erlang:monotonic_time(millisecond)}).
 
 lease(_, Options, State) -> {#{sent => #{}, dropped => 0}, wish(Options, State)}.
@@ -123,7 +124,7 @@ message(scan, #{scan_ms := Ms} = State) ->
     _ = erlang:send_after(Ms, self(), scan),
     case pressure(node()) of
         none -> {none, help(scan, fun(Agent) -> Agent ! {scanned, scan(State)} end, State)};
-        Why -> {{due, scan}, State#{scan := #{skipped => Why}, long_queues := []}}
+        Why -> {{due, scan}, skipped(Why, State)}
     end;
 message(checks, #{checks_ms := Ms} = State) ->
     case pressure(node()) of
@@ -134,21 +135,25 @@ message(checks, #{checks_ms := Ms} = State) ->
             _ = erlang:send_after(60000, self(), checks),
             {none, State}
     end;
+message({scanned, {#{skipped := Why}, _, Checks}}, #{checks := Known} = State) ->
+    {{due, scan}, skipped(Why, State#{checks := maps:merge(Known, Checks)})};
 message({scanned, {Scan, Long, Checks}}, #{checks := Known} = State) ->
-    {{due, scan}, State#{scan := Scan, long_queues := Long, checks := maps:merge(Known, Checks)}};
+    {{due, scan}, State#{scan := Scan, long_queues => Long, checks := maps:merge(Known, Checks)}};
 message({checked, Checks}, #{checks := Known} = State) ->
     {{due, scan}, State#{checks := maps:merge(Known, Checks)}};
 message({'EXIT', Pid, Reason}, #{helpers := Helpers, mnesia := Mnesia} = State) ->
     case {maps:take(Pid, Helpers), Mnesia} of
         {{scan, Left}, _} when Reason =/= normal ->
-            {{due, scan}, State#{helpers := Left, scan := #{skipped => bound(Reason)},
-                                 long_queues := []}};
+            {{due, scan}, skipped(bound(Reason), State#{helpers := Left})};
         {{_, Left}, _} -> {none, State#{helpers := Left}};
         {error, {Pid, _}} -> {none, mnesia_gone(State)};
         {error, _} -> {none, State}
     end;
 message(_, State) ->
     {none, State}.
+
+%% Then nothing is known of queues, which is not the same as that none is long.
+skipped(Why, State) -> maps:remove(long_queues, State#{scan := #{skipped => Why}}).
 
 %% Raised or cleared: known, and said within 100 ms.
 note(What, #{present := Present, raised := Raised, cleared := Cleared} = State) ->
@@ -176,12 +181,13 @@ attach(State) -> attach_mnesia(attach_elarm(attach_sasl(State))).
 
 attach_sasl(#{gate := Gate} = State) ->
     Handler = {?AGENT, self()},
-    _ = [try
-             lists:member(Handler, gen_event:which_handlers(alarm_handler))
-                 orelse gen_event:add_sup_handler(alarm_handler, Handler, {self(), Gate})
-         catch _:_ -> failed
-         end || is_pid(whereis(alarm_handler))],
-    State.
+    case is_pid(whereis(alarm_handler)) andalso manager(alarm_handler, which_handlers) of
+        {ok, Handlers} ->
+            _ = lists:member(Handler, Handlers) orelse
+                manager(alarm_handler, {add_sup_handler, Handler, {self(), Gate}, self()}),
+            State;
+        _ -> State
+    end.
 
 attach_elarm(#{elarm := Held} = State) ->
     case {whereis(elarm_server), Held} of
@@ -244,11 +250,11 @@ alarm(Id, Description, Source, Severity) ->
 resync(State) -> resync_elarm(resync_sasl(State)).
 
 resync_sasl(State) ->
-    Theirs = is_pid(whereis(alarm_handler)) andalso
-        try gen_event:call(alarm_handler, alarm_handler, get_alarms, 2000) catch _:_ -> false end,
+    Theirs = is_pid(whereis(alarm_handler))
+        andalso manager(alarm_handler, {call, alarm_handler, get_alarms}),
     case Theirs of
-        [_ | _] -> compare(sasl, [{Id, D} || {Id, D} <- lists:sublist(Theirs, ?MOST_PRESENT)], State);
-        [] -> compare(sasl, [], State);
+        {ok, Alarms} when is_list(Alarms) ->
+            compare(sasl, [{Id, D} || {Id, D} <- lists:sublist(Alarms, ?MOST_PRESENT)], State);
         _ -> State   % another handler than the usual one: what we have heard stands
     end.
 
@@ -274,9 +280,8 @@ resync_elarm(#{present := Present} = State) ->
 
 %% In the guard. elarm and Mnesia drop a subscriber that has ended.
 give_back(Agent) ->
-    _ = [gen_event:delete_handler(alarm_handler, {?AGENT, Agent}, gone)
-         || is_pid(whereis(alarm_handler))],
-    ok.
+    is_pid(whereis(alarm_handler))
+        andalso manager(alarm_handler, {delete_handler, {?AGENT, Agent}, gone}).
 
 %%% alarm_handler: in its process
 
@@ -319,7 +324,7 @@ help(What, Work, #{helpers := Helpers} = State) ->
         false ->
             Agent = self(),
             Cap = #{size => ?HELPER_WORDS, kill => true, error_logger => false},
-            Helper = spawn_opt(fun() -> Work(Agent) end,
+            Helper = spawn_opt(fun() -> try Work(Agent) catch _:Why -> exit({failed, Why}) end end,
                                [link, {priority, low}, {max_heap_size, Cap}]),
             State#{helpers := Helpers#{Helper => What}}
     end.
@@ -348,14 +353,15 @@ processes_of() ->
             end
     end.
 
-%% The pauses do not count, the work does.
+%% The pauses do not count, the work does; when its budget is spent the scan goes on later.
 slices(Processes, Limit, Spent, Found) ->
     Began = erlang:monotonic_time(microsecond),
     {Rest, Now} = slice(?SLICE, Processes, Limit, Found),
     Used = Spent + erlang:monotonic_time(microsecond) - Began,
     case Rest of
         done -> Now;
-        _ when Used > ?SCAN_BUDGET_US -> Now;
+        _ when Used > ?SCAN_BUDGET_US ->
+            receive after ?SCAN_PAUSE_MS -> slices(Rest, Limit, 0, Now) end;
         _ -> receive after ?SLICE_PAUSE_MS -> slices(Rest, Limit, Used, Now) end
     end.
 

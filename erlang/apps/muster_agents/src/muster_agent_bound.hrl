@@ -104,6 +104,13 @@ label(Pid) ->
 %% Calls what only some hosts have.
 foreign(Module, Function, Arguments) -> apply(Module, Function, Arguments).
 
+%% gen_event's calls, but with a limit: a manager of the host's may be stuck in somebody's handler.
+manager(Name, Request) ->
+    try gen:call(Name, self(), Request, 2000) of
+        {ok, Answer} -> {ok, Answer}
+    catch _:_ -> error
+    end.
+
 pid_text(Pid) when is_pid(Pid) -> list_to_binary(pid_to_list(Pid));
 pid_text(Port) when is_port(Port) -> list_to_binary(erlang:port_to_list(Port));
 pid_text(_) -> undefined.

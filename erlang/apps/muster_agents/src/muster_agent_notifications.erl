@@ -246,17 +246,15 @@ owner(Id) ->
 
 attach_lager(#{gate := Gate, levels := #{lager := Level}} = State) ->
     Handler = {?AGENT, {self(), lager}},
-    case whereis(lager_event) of
-        undefined -> ok;
-        _ ->
-            try
-                Handlers = gen_event:which_handlers(lager_event),
-                case lists:member(Handler, Handlers) of
-                    true -> ok = gen_event:call(lager_event, Handler, {level, Level});
-                    false -> gen_event:add_sup_handler(lager_event, Handler, {self(), Gate, Level})
-                end
-            catch _:_ -> failed
-            end
+    case is_pid(whereis(lager_event)) andalso manager(lager_event, which_handlers) of
+        {ok, Handlers} ->
+            case lists:member(Handler, Handlers) of
+                true -> manager(lager_event, {call, Handler, {level, Level}});
+                false ->
+                    manager(lager_event,
+                            {add_sup_handler, Handler, {self(), Gate, Level}, self()})
+            end;
+        _ -> none
     end,
     State.
 
@@ -310,10 +308,8 @@ name_of(Pid) ->
 %% In the guard. system_monitor and a session go by themselves with their process.
 give_back(Agent) ->
     _ = [logger:remove_handler(Id) || Id <- ?HANDLERS, owner(Id) =:= Agent],
-    case whereis(lager_event) of
-        undefined -> ok;
-        _ -> gen_event:delete_handler(lager_event, {?AGENT, {Agent, lager}}, gone)
-    end.
+    is_pid(whereis(lager_event))
+        andalso manager(lager_event, {delete_handler, {?AGENT, {Agent, lager}}, gone}).
 
 %%% logger: in the process that logs
 
@@ -451,7 +447,11 @@ monitored(Who, Kind, Info, #{counts := Counts, recent := {Second, Seen}, levels 
             Agent = self(),
             At = microseconds(),
             %% Somebody else asks, since a process in a native call answers after it only.
-            Helper = spawn_link(fun() -> Agent ! {evidence, monitor_entry(At, Who, Kind, Info)} end),
+            Helper = spawn_link(fun() ->
+                                        try Agent ! {evidence, monitor_entry(At, Who, Kind, Info)}
+                                        catch _:_ -> failed
+                                        end
+                                end),
             New#{helpers := Helpers#{Helper => true}}
     end.
 

@@ -131,7 +131,7 @@ beams_use_kernel_and_stdlib_only(Config) ->
              beam_lib:chunks(filename:join(?config(dir, Config), File), [imports]),
          ?assertEqual([], lists:usort([M || {M, _, _} <- Imports])
                       -- [application, application_controller, atomics, binary, calendar, code, dets,
-                          erl_prim_loader, erlang, ets, file, filename, gen_event, gen_server, inet,
+                          erl_prim_loader, erlang, ets, file, filename, gen, gen_server, inet,
                           io_lib, lists, logger, logger_formatter, maps, os, persistent_term,
                           prim_file, proplists, socket, string, telemetry, timer, unicode])
      end || #{file := File} <- ?config(agents, Config)].
