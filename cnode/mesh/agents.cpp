@@ -19,6 +19,7 @@ using etf::Term;
 namespace {
 
 constexpr auto call_limit = 10s;
+constexpr auto busy_pause = 30s;
 constexpr auto long_life = 60s;  ///< an agent that lived so long is started again at once
 
 etf::List arguments_of(Term argument) {
@@ -137,6 +138,12 @@ void Agents::has(const dist::Link& link, const std::string& agent) {
 /// Decides what the node gets, and has every agent kept.
 asio::awaitable<void> Agents::begin(std::shared_ptr<dist::Link> link, std::string otp_release) {
   auto included = co_await included_version(*link);
+  // Nothing is loaded on a guess: a node that is too busy to say is asked again.
+  while (!included && included.error().code == Errc::timeout && link->is_up()) {
+    for (auto agent : agent_names()) lacks(*link, std::string(agent), included.error().text());
+    co_await pause(busy_pause);
+    included = co_await included_version(*link);
+  }
   if (!link->is_up()) {
     if (guest_of(*link)) guests_.erase(link->peer());
     co_return;
