@@ -1,0 +1,83 @@
+#pragma once
+
+#include <functional>
+
+#include "store/connection.h"
+#include "store/metrics/block.h"
+#include "store/metrics/schedule.h"
+
+namespace muster::store {
+
+/// Which row of a block: ordered so that all nodes of a span lie together (they are written and
+/// deleted together), and of a node all parts. `grain` stands for a tier's step
+/// (BlockTable::grain).
+struct BlockKey {
+  int grain;
+  std::int64_t hour;  ///< since the epoch: its span begins then
+  NodeId node;
+
+  static constexpr std::int64_t hours = std::int64_t{1} << 22;  ///< to the year 2448
+  static constexpr NodeId nodes = NodeId{1} << 26;
+  static constexpr std::int64_t parts = 1 << 12;
+  std::int64_t row(std::int64_t part) const {
+    return ((grain * hours + hour) * nodes + node) * parts + part;
+  }
+};
+
+/// The file `metrics.db`: blocks, dictionary, nodes, grains; all SQL of the metric store.
+/// Write-ahead log, synchronous=NORMAL: what is committed survives the end of the daemon; a power
+/// cut takes at most what came since the last checkpoint. Errors: SQLite's (store/connection.h). A
+/// page that SQLite itself finds damaged costs what is in it. Owned by the MetricStore, on its
+/// thread.
+class BlockTable {
+ public:
+  /// Makes the file where it is missing (mode 0600).
+  static Result<BlockTable> open(const std::string& file);
+
+  using EachNode = std::function<void(NodeId, std::string)>;
+  using EachSeries = std::function<void(SeriesId, Series)>;
+  Result<> read_nodes(const EachNode& each);
+  Result<> read_series(const EachSeries& each);
+  Result<> add_node(NodeId id, const std::string& name);
+  Result<> add_series(SeriesId id, const Series& series);
+  /// The number that stands for a step; made where there is none yet.
+  Result<int> grain(std::int64_t step_seconds);
+  /// Every grain there is, with its step.
+  Result<std::vector<std::pair<int, std::int64_t>>> grains();
+
+  /// The journal's newest sequence number as of the last commit that wrote it; 0 before.
+  std::uint64_t sequence();
+  Result<> write_sequence(std::uint64_t sequence);
+
+  Result<> begin() { return db_.execute("BEGIN IMMEDIATE"); }
+  Result<> commit() { return db_.execute("COMMIT"); }
+  void roll_back();
+
+  /// One row; nothing where there is none or it cannot be read.
+  std::optional<std::string> row(std::int64_t key);
+  Result<> write(const BlockKey& key, const std::vector<std::string>& rows);
+  /// The whole block. Nothing where there is none or its directory is damaged; parts that are
+  /// damaged are missing in it and counted in `damaged`.
+  std::optional<Block> read(const BlockKey& key, std::uint64_t& damaged);
+
+  /// The hour of the oldest block of a grain.
+  std::optional<std::int64_t> oldest_hour(int grain);
+  /// Of one node, if it is among the newest 200 of the grain. `span_hours`: what a block spans.
+  std::optional<std::int64_t> newest_hour(int grain, NodeId node, std::int64_t span_hours);
+  Result<> remove(int grain, std::int64_t from_hour, std::int64_t to_hour);
+  /// Moves the log into the file.
+  Result<> checkpoint();
+  /// Gives free pages back to the file system, when they are many.
+  Result<> shrink();
+  /// Pages in use.
+  std::uint64_t bytes();
+
+ private:
+  explicit BlockTable(Connection db) : db_(std::move(db)) {}
+  std::int64_t pragma(const char* name);
+
+  Connection db_;
+  std::unique_ptr<Statement> read_, write_;
+};
+
+}  // namespace muster::store

@@ -1,0 +1,116 @@
+#pragma once
+
+#include <filesystem>
+#include <map>
+#include <memory>
+#include <optional>
+#include <unordered_map>
+#include <vector>
+
+#include "store/metrics/block_table.h"
+#include "store/metrics/head.h"
+#include "store/metrics/journal.h"
+#include "store/metrics/roll_up.h"
+#include "store/metrics/schedule.h"
+
+namespace muster::store {
+
+/// What was measured at about the same time, of many nodes: stored as one journal entry. Ids are
+/// given by the caller, counting up from 1; a new one comes with its definition, and again until
+/// append() has worked.
+struct Batch {
+  std::vector<std::pair<NodeId, std::string>> nodes;
+  std::vector<std::pair<SeriesId, Series>> series;
+  std::vector<Round> rounds;
+};
+
+struct MetricQuery {
+  std::vector<NodeId> nodes;
+  std::vector<SeriesId> series;
+  std::int64_t from = 0, to = 0;  ///< ms since the epoch, from <= at < to
+  std::int64_t step = 0;          ///< ms; 0: as fine as it is kept
+  std::size_t most_points = 2'000'000;
+};
+/// One series of one node; points in order of time (those of the same moment as they came).
+struct MetricLine {
+  NodeId node = 0;
+  SeriesId series = 0;
+  std::vector<Point> points;
+};
+
+struct MetricUsage {
+  std::uint64_t bytes = 0;    ///< blocks and journal on disk
+  std::uint64_t memory = 0;   ///< of the open hours
+  std::uint64_t damaged = 0;  ///< blocks and parts that could not be read since the start
+  std::uint64_t samples = 0;  ///< appended since the start
+  std::size_t open_hours = 0;
+};
+
+/// All samples of all nodes: a folder with `metrics.db`, which has a compressed block per node and
+/// hour (and roll-ups after the schedule), and the journal of the hours that are still open, whose
+/// samples are also in memory (Head). append() writes the journal before it returns: `kill -9`
+/// takes at most the append that was under way. close_hours() turns hours that have ended into
+/// blocks, a bounded number at a time. A block that is damaged on disk costs itself only. Blocking,
+/// on one thread at a time; made and called by the metrics service. Errors: unavailable (disk),
+/// internal.
+class MetricStore {
+ public:
+  struct Settings {
+    Schedule schedule;
+    std::uint64_t most_bytes = std::uint64_t{8} << 30;  ///< then the oldest goes before its time
+  };
+  /// A file that is no database at all is put aside as *.damaged.
+  static Result<std::unique_ptr<MetricStore>> open(std::filesystem::path folder, Settings settings);
+
+  /// What there is at the start.
+  Result<> read_dictionary(const BlockTable::EachNode& node, const BlockTable::EachSeries& series);
+
+  /// Rounds whose time is beyond what can be kept (before 1970, after 2448) are left out. On an
+  /// error samples are in memory only and go with the daemon.
+  Result<> append(Batch batch);
+
+  Result<std::vector<MetricLine>> query(const MetricQuery& query);
+  /// What a node has in its newest block or open hour.
+  std::vector<SeriesId> series_of(NodeId node);
+
+  /// Writes at most `most` blocks of hours that ended a minute before `now` (ms since the epoch).
+  /// True: there are more.
+  Result<bool> close_hours(std::int64_t now, std::size_t most = 64);
+  /// All, whether they have ended or not.
+  Result<> close_all();
+  /// Deletes what is past its time, and the oldest above the limit; at most some hours per call.
+  Result<> trim(std::int64_t now);
+  MetricUsage usage();
+  const Schedule& schedule() const { return settings_.schedule; }
+
+ private:
+  using HeadKey = std::pair<std::int64_t, NodeId>;  ///< hour, node
+  class Answer;
+  MetricStore(std::filesystem::path folder, Settings settings, BlockTable table);
+  Result<> begin();
+  Result<> replay();
+  void replay_entry(std::uint64_t sequence, std::string_view bytes,
+                    std::map<HeadKey, std::uint64_t>& closed);
+  Result<> close(const HeadKey& key, const Head& head);
+  Result<> close_heads(const std::vector<HeadKey>& keys);
+  Result<> roll_up(const Tier& tier, int grain, NodeId node, const Block& raw);
+  std::optional<std::int64_t> oldest(std::size_t tier);
+  void query_tier(std::size_t tier, const MetricQuery& query, std::int64_t from, std::int64_t to,
+                  Answer& answer);
+  void query_block(const BlockKey& key, const MetricQuery& query, std::int64_t from,
+                   std::int64_t to, bool is_raw, Answer& answer);
+  void query_heads(const MetricQuery& query, Answer& answer);
+
+  std::filesystem::path folder_;
+  Settings settings_;
+  BlockTable table_;
+  Journal journal_;
+  std::vector<int> grains_;  ///< of the tiers
+  std::map<HeadKey, Head> heads_;
+  std::unordered_map<NodeId, std::vector<std::int64_t>> open_hours_;  ///< of each node
+  std::vector<std::optional<std::int64_t>> oldest_;  ///< ms, of each tier's blocks; none: not known
+  std::uint64_t sequence_ = 0;
+  std::uint64_t damaged_ = 0, samples_ = 0;
+};
+
+}  // namespace muster::store
