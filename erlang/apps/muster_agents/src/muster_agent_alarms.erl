@@ -298,10 +298,10 @@ handle_event({clear_alarm, Id}, State) ->
 handle_event(_, State) -> {ok, State}.
 
 hand_on(Make, {Agent, Gate} = State) ->
-    case atomics:add_get(Gate, ?IN_FLIGHT, 1) =< ?MOST_IN_FLIGHT of
-        true -> Agent ! {sasl, Make()};
-        false -> atomics:sub(Gate, ?IN_FLIGHT, 1), atomics:add(Gate, ?DROPPED, 1)
-    end,
+    _ = case atomics:add_get(Gate, ?IN_FLIGHT, 1) =< ?MOST_IN_FLIGHT of
+            true -> Agent ! {sasl, Make()};
+            false -> atomics:sub(Gate, ?IN_FLIGHT, 1), atomics:add(Gate, ?DROPPED, 1)
+        end,
     State.
 
 -spec handle_call(term(), sasl()) -> {ok, {error, bad_query}, sasl()}.

@@ -222,7 +222,8 @@ attach_logger(#{gate := Gate, levels := Levels} = State) ->
     case [Id || Id <- ?HANDLERS, owner(Id) =:= self()] of
         [Id] ->
             {ok, #{config := #{levels := Now}}} = logger:get_handler_config(Id),
-            _ = [logger:update_handler_config(Id, Config) || Now =/= Wanted];
+            _ = [logger:update_handler_config(Id, Config) || Now =/= Wanted],
+            ok;
         [] ->
             add_handler(?HANDLERS, Config)
     end,
@@ -246,16 +247,15 @@ owner(Id) ->
 
 attach_lager(#{gate := Gate, levels := #{lager := Level}} = State) ->
     Handler = {?AGENT, {self(), lager}},
-    case is_pid(whereis(lager_event)) andalso manager(lager_event, which_handlers) of
-        {ok, Handlers} ->
-            case lists:member(Handler, Handlers) of
-                true -> manager(lager_event, {call, Handler, {level, Level}});
-                false ->
-                    manager(lager_event,
-                            {add_sup_handler, Handler, {self(), Gate, Level}, self()})
-            end;
-        _ -> none
-    end,
+    _ = case is_pid(whereis(lager_event)) andalso manager(lager_event, which_handlers) of
+            {ok, Handlers} ->
+                Request = case lists:member(Handler, Handlers) of
+                              true -> {call, Handler, {level, Level}};
+                              false -> {add_sup_handler, Handler, {self(), Gate, Level}, self()}
+                          end,
+                manager(lager_event, Request);
+            _ -> none
+        end,
     State.
 
 attach_monitor(#{limits := Limits, paused := Paused, lacking := Lacking, monitor := Held} = State) ->
@@ -319,10 +319,10 @@ log(#{level := Level, msg := Msg, meta := Meta} = Event,
     try
         {Source, Kind} = origin(Msg, Meta),
         _ = number(Level) =< maps:get(Source, Levels) andalso passes(Gate, Source) andalso
-            hand_on(Agent, Gate, Source, fun() -> entry(Source, Kind, Event) end)
+            hand_on(Agent, Gate, Source, fun() -> entry(Source, Kind, Event) end),
+        ok
     catch _:_ -> ok
-    end,
-    ok;
+    end;
 log(_, _) -> ok.
 
 %% Overload stops here. A second's budget, and a bound on what the agent has not taken up.
@@ -399,7 +399,8 @@ handle_event({log, {lager_msg, _, Meta, Level, _, Time, Text}}, {Agent, Gate, Mo
     try
         _ = number(Level) =< Most andalso lists:keymember(module, 1, Meta)
             andalso passes(Gate, lager)
-            andalso hand_on(Agent, Gate, lager, fun() -> lager_entry(Meta, Level, Time, Text) end)
+            andalso hand_on(Agent, Gate, lager, fun() -> lager_entry(Meta, Level, Time, Text) end),
+        ok
     catch _:_ -> ok
     end,
     {ok, State};
