@@ -17,9 +17,8 @@ build(Dir) ->
     {ok, Text} = file:read_file(filename:join(Dir, "agents.txt")),
     [begin
          [Agent, Version, Module, First, _Last, File, _Sha] = string:lexemes(Line, " "),
-         {ok, Beam} = file:read_file(filename:join(Dir, File)),
          #{agent => Agent, version => Version, module => list_to_atom(Module), first => First,
-           file => File, beam => Beam}
+           file => File, path => filename:join(Dir, File)}
      end || Line <- string:lexemes(binary_to_list(Text), "\n")].
 
 %% The one of this name for OTP 25 and later ("25"), or for older ones ("22").
@@ -43,10 +42,11 @@ connect(From, To) ->
 guest(Daemon, Managed, Agent, Interval) -> guest(Daemon, Managed, Agent, Interval, #{}).
 
 -spec guest(pid(), pid(), map(), pos_integer(), map()) -> guest().
-guest(Daemon, Managed, #{module := Module} = Agent, Interval, Settings) ->
+guest(Daemon, Managed, #{module := Module, file := File, path := Path}, Interval, Settings) ->
+    {ok, Beam} = file:read_file(Path),
     {Holder, {ok, Pid}} =
         peer:call(Daemon, ?MODULE, lease,
-                  [muster_test_nodes:name(Managed), Module, maps:with([file, beam], Agent), Interval,
+                  [muster_test_nodes:name(Managed), Module, #{file => File, beam => Beam}, Interval,
                    Settings]),
     #{daemon => Daemon, holder => Holder, agent => Pid, module => Module}.
 
