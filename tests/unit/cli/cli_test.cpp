@@ -152,6 +152,15 @@ TEST(StateWait, EndsWhenAllRowsAreThere) {
   EXPECT_FALSE(wait.has_failed());
 }
 
+TEST(StateWait, ANodeThatIsToBeRestartedIsNotThereBecauseItIsStillUp) {
+  StateWait wait(json::parse(R"([{"id":"1","state":"UP","goal":"restarted"}])"), "UP");
+  EXPECT_FALSE(wait.is_over());
+  wait.take(event("1", "DOWN"));
+  EXPECT_FALSE(wait.is_over());
+  wait.take(event("1", "UP"));
+  EXPECT_TRUE(wait.is_over());
+}
+
 TEST(StateWait, AnErrorFailsIt) {
   StateWait wait(json::parse(R"([{"id":"1","state":"UNINIT"}])"), "UP");
   wait.take(event("1", "ERROR"));
