@@ -6,7 +6,7 @@
 
 namespace muster::test {
 
-Epmd::Epmd() : port_(free_port()) {
+Epmd::Epmd(std::string addresses) : addresses_(std::move(addresses)), port_(free_port()) {
   start();
 }
 
@@ -16,7 +16,7 @@ void Epmd::stop() {
 
 void Epmd::start() {
   Command command;
-  command.argv = {"epmd", "-port", port_text(), "-address", "127.0.0.1"};
+  command.argv = {"epmd", "-port", port_text(), "-address", addresses_};
   command.env = {{"ERL_EPMD_RELAXED_COMMAND_CHECK", "true"}};
   command.output = dir_ / "epmd.log";
   process_ = std::make_unique<Process>(command);

@@ -13,7 +13,8 @@ namespace muster::test {
 /// Pass port() as ERL_EPMD_PORT to everything that shall use it.
 class Epmd {
  public:
-  Epmd();
+  /// `addresses` are loopback ones, with commas between them.
+  explicit Epmd(std::string addresses = "127.0.0.1");
 
   /// One that somebody else runs on this port: nothing is started or ended.
   explicit Epmd(std::uint16_t port) : port_(port) {}
@@ -28,6 +29,7 @@ class Epmd {
 
  private:
   TempDir dir_;
+  std::string addresses_;
   std::uint16_t port_;
   std::unique_ptr<Process> process_;
 };
