@@ -376,8 +376,22 @@ entry(Source, Kind, #{level := Level, msg := Msg, meta := Meta} = Event) ->
       text => to_text(logger_formatter:format(Event, Config)),
       report => case Msg of {report, Report} -> bound(Report); _ -> undefined end,
       pid => pid_text(maps:get(pid, Meta, undefined)),
-      mfa => case Meta of #{mfa := {_, _, _} = MFA} -> bound(MFA); #{} -> undefined end,
+      mfa => mfa(Msg, Meta),
       application => application_of(Meta)}.
+
+%% Whom it is about, where the report says so; otherwise who logged it.
+mfa({report, #{label := {proc_lib, crash}, report := [[_ | _] = Info | _]}}, Meta) ->
+    initial(lists:keyfind(initial_call, 1, Info), Meta);
+mfa({report, #{label := {supervisor, _}, report := Report}}, Meta) ->
+    case lists:keyfind(offender, 1, Report) of
+        {_, [_ | _] = Child} -> initial(lists:keyfind(mfargs, 1, Child), Meta);
+        _ -> mfa(none, Meta)
+    end;
+mfa(_, #{mfa := {_, _, _} = MFA}) -> bound(MFA);
+mfa(_, _) -> undefined.
+
+initial({_, {M, F, A}}, _) when is_atom(M), is_atom(F), is_list(A) -> {M, F, length(A)};
+initial(_, Meta) -> mfa(none, Meta).
 
 application_of(#{gl := Leader}) when is_pid(Leader) ->
     case application_controller:get_application(Leader) of

@@ -88,7 +88,7 @@ reports_are_handed_on(Config) ->
     #{source := sasl, severity := error, text := Crash, report := #{label := {proc_lib, crash}},
       pid := <<"<", _/binary>>} = entry(Guest, #{kind => crash_report}),
     ?assertMatch({_, _}, binary:match(Crash, <<"on_purpose">>)),
-    #{source := sasl, report := #{label := {supervisor, Why}}} =
+    #{source := sasl, report := #{label := {supervisor, Why}}, mfa := {?MODULE, silent, 1}} =
         entry(Guest, #{kind => supervisor_report}),
     ?assert(lists:member(Why, [start_error, child_terminated])),
     #{source := error_logger} = entry(Guest, #{text => <<"old style">>}),
