@@ -7,6 +7,7 @@
 #include <boost/asio/as_tuple.hpp>
 #include <boost/asio/posix/stream_descriptor.hpp>
 #include <boost/asio/signal_set.hpp>
+#include <csignal>
 #include <iostream>
 #include <memory>
 
@@ -97,6 +98,7 @@ Result<> serve(const Options& options, int& exit_code) {
   if (auto warning = raise_file_limit(config.expected_nodes); !warning.empty())
     log::warn("{}", warning);
 
+  std::signal(SIGPIPE, SIG_IGN);  // OpenSSL and libcurl write to sockets that the peer has closed
   asio::io_context io(1);
   TRY(auto daemon, Daemon::open(io, std::move(config), std::move(identity), std::move(cookie)));
   asio::co_spawn(io, run(*daemon, options.ends_with_stdin, exit_code),

@@ -2,6 +2,8 @@
 // against the daemon's OpenAPI document.
 #include <gmock/gmock.h>
 
+#include <csignal>
+
 #include "daemon.h"
 #include "erl.h"
 #include "ports.h"
@@ -147,6 +149,12 @@ TEST_F(RestTest, EndsWithOpenConnections) {
   ASSERT_EQ(socket.status(), 101);
   EXPECT_TRUE(daemon_.stop());
   EXPECT_FALSE(socket.next());
+}
+
+// OpenSSL's write to a node that has just gone raised SIGPIPE, and that was the daemon's end.
+TEST_F(RestTest, ABrokenPipeIsNotTheDaemonsEnd) {
+  ASSERT_EQ(::kill(daemon_.pid(), SIGPIPE), 0);
+  EXPECT_EQ(daemon_.rest("GET", "/api/health").json.at("status"), "ok");
 }
 
 TEST_F(RestTest, TheCommandLineCallsOperations) {
