@@ -2,6 +2,8 @@
 
 #include <boost/describe/enum_to_string.hpp>
 
+#include "base/log.h"
+
 namespace muster::alarms {
 
 using store::Connection;
@@ -107,8 +109,11 @@ Task<std::vector<Alarm>> AlarmRows::current() {
     Statement s(db, "SELECT document FROM alarms WHERE cleared_at IS NULL");
     std::vector<Alarm> alarms;
     while (s.step()) {
-      TRY(auto alarm, parse(s.text(0)));
-      alarms.push_back(std::move(alarm));
+      auto alarm = parse(s.text(0));
+      if (alarm)
+        alarms.push_back(std::move(*alarm));
+      else
+        log::error("alarms: {}", alarm.error().text());  // it costs itself only
     }
     TRYV(s.result());
     return alarms;

@@ -1,6 +1,6 @@
 #include "services/alarms/family_view.h"
 
-#include "etf/print.h"
+#include "services/alarms/node_text.h"
 
 namespace muster::alarms {
 
@@ -25,12 +25,6 @@ constexpr std::string_view own[] = {
     "kernel.logger_sasl_compatible", "mnesia.dir",
     "sasl.sasl_error_logger",        "sasl.error_logger_mf_dir",
     "stdlib.shell_history_path",     "kernel.shell_history_path"};
-
-std::string text_of(const etf::Term& term) {
-  std::string text;
-  if (term.text(text) && !text.empty()) return text.substr(0, 250);
-  return etf::to_string(term, 250);
-}
 
 template <class Each>
 void each_pair(const etf::Term& found, Each each) {
@@ -76,7 +70,7 @@ FamilyView::Pairs FamilyView::read_pairs(const etf::Term& found) {
   std::vector<std::pair<Name, std::int64_t>> pairs;
   each_pair(found, [&](const etf::Term& key, const etf::Term& what) {
     auto* hash = what.get_if<std::int64_t>();
-    auto name = hash ? intern(text_of(key)) : std::nullopt;
+    auto name = hash ? intern(node_text(key)) : std::nullopt;
     if (name) pairs.emplace_back(*name, *hash);
   });
   std::sort(pairs.begin(), pairs.end());
@@ -87,7 +81,7 @@ FamilyView::Pairs FamilyView::read_config(const etf::Term& found) {
   std::vector<std::pair<Name, std::int64_t>> pairs;
   each_pair(found, [&](const etf::Term& application, const etf::Term& parameters) {
     each_pair(parameters, [&](const etf::Term& key, const etf::Term& what) {
-      auto full = text_of(application) + "." + text_of(key);
+      auto full = node_text(application) + "." + node_text(key);
       auto* hash = what.get_if<std::int64_t>();
       bool is_own = std::find(std::begin(own), std::end(own), full) != std::end(own);
       auto name = hash && !is_own ? intern(full) : std::nullopt;
@@ -109,7 +103,7 @@ std::vector<std::string> FamilyView::learn(const Subject& node, const std::strin
   if (check == "applications") {
     std::map<std::string, std::string> applications;
     each_pair(found, [&](const etf::Term& name, const etf::Term& version) {
-      applications.emplace(text_of(name), text_of(version));
+      applications.emplace(node_text(name), node_text(version));
     });
     if (facts.applications)
       for (auto& [name, version] : *facts.applications)
@@ -127,7 +121,7 @@ std::vector<std::string> FamilyView::learn(const Subject& node, const std::strin
     std::vector<etf::Term> peers;
     found.proper_list(peers);
     facts.peers.emplace();
-    for (auto& peer : peers) facts.peers->insert(text_of(peer));
+    for (auto& peer : peers) facts.peers->insert(node_text(peer));
   } else {
     return gone;
   }

@@ -1,26 +1,16 @@
 #include "services/alarms/passed_on.h"
 
-#include "etf/print.h"
+#include "services/alarms/node_text.h"
 
 namespace muster::alarms {
-
-namespace {
-
-std::string text_of(const etf::Term& term) {
-  std::string text;
-  if (term.text(text) && !text.empty()) return text.substr(0, 200);
-  return etf::to_string(term, 200);
-}
-
-}  // namespace
 
 PassedOn passed_on(const etf::Term& id, const RuleEngine& rules) {
   PassedOn known;
   std::vector<std::string> parts;
   if (auto* tuple = id.get_if<etf::Tuple>(); tuple && !tuple->elements.empty())
-    for (auto& element : tuple->elements) parts.push_back(text_of(element));
+    for (auto& element : tuple->elements) parts.push_back(node_text(element));
   else
-    parts.push_back(text_of(id));
+    parts.push_back(node_text(id));
   if (parts[0] == "elarm" && parts.size() >= 2) {
     known.source = Source::elarm;
     parts.erase(parts.begin());

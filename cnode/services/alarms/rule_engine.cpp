@@ -5,7 +5,8 @@
 
 #include <cmath>
 
-#include "ops/json_term.h"
+#include "services/alarms/node_text.h"
+#include "services/notifications/entry_reader.h"
 
 namespace muster::alarms {
 
@@ -51,7 +52,7 @@ value as_evidence(const std::vector<etf::Term>& found) {
   ops::json::array array;
   for (auto& one : found) {
     if (array.size() == most_evidence) break;
-    array.push_back(ops::json_of(one));
+    array.push_back(evidence_of(one));
   }
   return ops::json::object{{"found", std::move(array)}, {"count", found.size()}};
 }
@@ -300,12 +301,13 @@ void RuleEngine::notification(const Subject& node, const LogLine& line, Timestam
     if (live->hits.size() < r.count || at - live->hits.front() > std::chrono::seconds(r.window))
       continue;
     live->value = static_cast<double>(r.count);
-    live->evidence = ops::json::object{{"text", std::string(line.text.substr(0, 2048))},
-                                       {"source", std::string(line.source)},
-                                       {"kind", std::string(line.kind)},
-                                       {"pid", std::string(line.pid)},
-                                       {"mfa", std::string(line.mfa)},
-                                       {"application", std::string(line.application)}};
+    live->evidence =
+        ops::json::object{{"text", notifications::clean_text(std::string(line.text), 2048)},
+                          {"source", std::string(line.source)},
+                          {"kind", std::string(line.kind)},
+                          {"pid", std::string(line.pid)},
+                          {"mfa", std::string(line.mfa)},
+                          {"application", std::string(line.application)}};
     raise(where, *live, 1);
   }
 }
@@ -337,14 +339,14 @@ void RuleEngine::items(Place& place, const RulePtr& rule, const std::vector<etf:
   for (auto& one : found) {
     auto* map = one.get_if<etf::Map>();
     auto* name = map ? map->find(*rule->rule.instance) : nullptr;
-    std::string instance;
-    if (!name || !name->text(instance)) continue;
+    if (!name) continue;
+    auto instance = node_text(*name);
     auto measure = rule->rule.value ? number(map->find(*rule->rule.value)) : std::optional(1.0);
     if (!measure) continue;
     auto* live = find_live(place, *rule, instance);
     auto level = rule->rule.value ? rule->level(*measure, live ? live->level : 0) : 1;
     if (level > 0) seen.insert(instance);
-    if (live || level > 0) settle(place, rule, instance, level, *measure, ops::json_of(one), at);
+    if (live || level > 0) settle(place, rule, instance, level, *measure, evidence_of(one), at);
   }
   for (auto& live : place.live)
     if (live.rule == rule && !seen.contains(live.instance))

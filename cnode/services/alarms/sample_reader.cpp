@@ -1,6 +1,6 @@
 #include "services/alarms/sample_reader.h"
 
-#include "etf/print.h"
+#include "services/alarms/node_text.h"
 #include "services/alarms/schemas.h"
 
 namespace muster::alarms {
@@ -33,19 +33,13 @@ bool is_of_library(const std::string& name) {
          name.starts_with("telemetry.");
 }
 
-std::string text_of(const etf::Term& term) {
-  std::string text;
-  if (term.text(text) && !text.empty()) return text.substr(0, 200);
-  return etf::to_string(term, 200);
-}
-
 /// [web, hits] is "web.hits".
 std::string name_of(const etf::Term& term) {
   std::vector<etf::Term> parts;
-  if (!term.is<etf::List>() || !term.proper_list(parts)) return text_of(term);
+  if (!term.is<etf::List>() || !term.proper_list(parts)) return node_text(term);
   std::string name;
-  for (auto& part : parts) name += (name.empty() ? "" : ".") + text_of(part);
-  return name.substr(0, 200);
+  for (auto& part : parts) name += (name.empty() ? "" : ".") + node_text(part);
+  return name;
 }
 
 std::optional<double> number(const etf::Term& term) {
@@ -68,7 +62,8 @@ void walk(const etf::Term& at, std::span<const std::string> keys, std::uint32_t 
     return;
   }
   for (auto& [key, next] : map->pairs) {
-    auto name = key.is<std::int64_t>() ? std::to_string(*key.get_if<std::int64_t>()) : text_of(key);
+    auto name =
+        key.is<std::int64_t>() ? std::to_string(*key.get_if<std::int64_t>()) : node_text(key);
     walk(next, keys.subspan(1), metric, label.empty() ? name : label + "/" + name, samples);
   }
 }
@@ -102,7 +97,7 @@ std::vector<Sample> SampleReader::read(const etf::Term& values) const {
     auto* parts = reading.tuple(4);
     auto value = parts ? number((*parts)[3]) : std::nullopt;
     if (!value) continue;
-    auto known = of_libraries_.find(text_of((*parts)[0]) + "." + name_of((*parts)[1]));
+    auto known = of_libraries_.find(node_text((*parts)[0]) + "." + name_of((*parts)[1]));
     if (known != of_libraries_.end()) samples.push_back({known->second, {}, *value});
   }
   return samples;

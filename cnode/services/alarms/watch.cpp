@@ -7,6 +7,8 @@
 
 #include "base/log.h"
 #include "base/timeout.h"
+#include "services/alarms/node_text.h"
+#include "services/notifications/entry_reader.h"
 
 namespace muster::alarms {
 
@@ -17,18 +19,8 @@ using ops::json::value;
 
 namespace {
 
-constexpr std::size_t most_evidence = 16 * 1024, most_user_rules = 200;
+constexpr std::size_t most_user_rules = 200;
 constexpr int ticks_between_comparisons = 5;
-
-/// Evidence is bounded, whoever sends it.
-std::optional<value> bounded(std::optional<value> evidence) {
-  if (!evidence) return evidence;
-  auto text = ops::json::serialize(*evidence);
-  if (text.size() <= most_evidence) return evidence;
-  text.resize(most_evidence);
-  while (!text.empty() && (static_cast<unsigned char>(text.back()) & 0x80)) text.pop_back();
-  return object{{"shortened", text}};
-}
 
 std::string rounded(double number) {
   return number == std::floor(number) && std::abs(number) < 1e15 ? fmt::format("{:.0f}", number)
@@ -83,8 +75,8 @@ Subject subject_of(const Alarm& alarm) {
 std::string text_member(const etf::Map& map, std::string_view key) {
   auto* found = map.find(key);
   std::string text;
-  if (found && !found->text(text)) text.clear();
-  return text.substr(0, 4096);
+  if (!found || found->is_atom("undefined") || !found->text(text)) return {};
+  return notifications::clean_text(std::move(text), 4096);
 }
 
 }  // namespace
@@ -291,7 +283,7 @@ void Watch::pass_on(const Subject& node, const etf::Term& alarm) {
   auto* id = map ? map->find("id") : nullptr;
   if (!id) return;
   auto known = passed_on(*id, engine_);
-  auto evidence = bounded(ops::json_of(alarm));
+  auto evidence = evidence_of(alarm);
   // Told again, by an agent that has just met us: not raised again.
   auto* current = desk_.book().find(node, known.source, known.condition, known.instance);
   if (current && current->additional_information == evidence) return;
@@ -300,7 +292,8 @@ void Watch::pass_on(const Subject& node, const etf::Term& alarm) {
   report.source = known.source;
   report.condition = known.condition;
   report.instance = known.instance;
-  if (auto* rule = known.rule ? known.rule : engine_.find_passed_on("sasl:*")) {
+  auto* any = engine_.find_passed_on(known.source == Source::elarm ? "elarm:*" : "sasl:*");
+  if (auto* rule = known.rule ? known.rule : any) {
     report.severity = rule->levels[0].severity;
     report.description = rule->description;
     report.probable_cause = rule->probable_cause;
@@ -354,8 +347,8 @@ void Watch::checked(const Subject& node, const etf::Term& checks) {
     if (name != "applications") continue;
     if (auto* running = found.get_if<etf::Map>())
       for (auto& [application, version] : running->pairs)
-        if (std::string text; application.text(text))
-          engine_.state(node, "application_stopped", text, false, std::nullopt, now);
+        engine_.state(node, "application_stopped", node_text(application), false, std::nullopt,
+                      now);
   }
 }
 
@@ -396,7 +389,7 @@ void Watch::decided(const Finding& finding) {
   report.probable_cause = rule.probable_cause;
   report.proposed_repair_action = rule.proposed_repair_action;
   report.tags = rule.tags;
-  report.evidence = bounded(finding.evidence);
+  if (finding.evidence) report.evidence = bounded_evidence(*finding.evidence);
   report.threshold = threshold_of(finding);
   desk_.raise(std::move(report));
 }

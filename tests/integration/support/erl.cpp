@@ -110,7 +110,7 @@ ErlNode::ErlNode(const Epmd& epmd, ErlOptions options)
 
   Command command;
   if (!options_.otp.root.empty()) command.argv = {"chroot", options_.otp.root.string()};
-  command.argv.insert(command.argv.end(), {"erl", "-noshell", "-boot", "no_dot_erlang", "+sbwt",
+  command.argv.insert(command.argv.end(), {"erl", "-noshell", "-boot", options_.boot, "+sbwt",
                                            "none", "+sbwtdcpu", "none", "+sbwtdio", "none"});
   if (!options_.name.empty()) {
     const auto at = options_.name.find('@');

@@ -34,6 +34,7 @@ struct ErlOptions {
   std::string cookie = "cookie";
   bool hidden = false;
   const Authority* tls = nullptr;  // distribution over TLS, both sides verified; nullptr: plain
+  std::string boot = "no_dot_erlang";  // boot script
   std::vector<std::string> args;
 };
 

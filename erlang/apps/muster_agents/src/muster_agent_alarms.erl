@@ -15,7 +15,8 @@
 %% After each scan: long_queues => [#{pid, name, len, ...evidence}], scan => #{processes, scanned,
 %% sum, most, wall_us} or #{skipped => Why}, and checks => #{Key => Value} of those that have changed
 %% since they were last sent to this daemon:
-%%     old_code => [Module], timezone => Seconds, peers => [Node], applications => #{App => Version},
+%%     old_code => [Module], code_mode => interactive | embedded, timezone => Seconds,
+%%     peers => [Node], applications => #{App => Version},
 %%     modules => #{Module => Hash}, config => #{App => #{Key => Hash}}, clashes => #{Module => [Dir]},
 %%     bad_app_files => #{App => Why}, missing_dependencies => #{App => [Dependency]},
 %%     old_dependencies => #{App => [{Dependency, Version}]}
@@ -341,7 +342,7 @@ scan(#{long_queue := Limit}) ->
            wall_us => erlang:monotonic_time(microsecond) - Began},
      [long_queue(Pid, Length) || {Length, Pid} <- Long],
      hashed(#{old_code => old_code(), timezone => timezone(), peers => lists:sort(nodes()),
-              applications => applications()})}.
+              code_mode => code:get_mode(), applications => applications()})}.
 
 processes_of() ->
     case erlang:function_exported(erlang, processes_iterator, 0) of

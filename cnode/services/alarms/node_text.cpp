@@ -1,0 +1,45 @@
+#include "services/alarms/node_text.h"
+
+#include "etf/print.h"
+#include "services/notifications/entry_reader.h"
+
+namespace muster::alarms {
+
+using ops::json::value;
+
+namespace {
+
+constexpr std::size_t most_name = 250, most_evidence = 16 * 1024;
+constexpr int deepest = 16;
+
+bool is_deeper(const value& evidence, int levels) {
+  if (levels == 0) return true;
+  if (auto* array = evidence.if_array())
+    return std::any_of(array->begin(), array->end(),
+                       [&](const value& one) { return is_deeper(one, levels - 1); });
+  if (auto* object = evidence.if_object())
+    return std::any_of(object->begin(), object->end(),
+                       [&](const auto& pair) { return is_deeper(pair.value(), levels - 1); });
+  return false;
+}
+
+}  // namespace
+
+std::string node_text(const etf::Term& term) {
+  std::string text;
+  if (!term.text(text) || text.empty()) text = etf::to_string(term, most_name);
+  return notifications::clean_text(std::move(text), most_name);
+}
+
+value bounded_evidence(value evidence) {
+  auto text = ops::json::serialize(evidence);
+  if (text.size() <= most_evidence && !is_deeper(evidence, deepest)) return evidence;
+  return ops::json::object{
+      {"shortened", notifications::clean_text(std::move(text), most_evidence)}};
+}
+
+value evidence_of(const etf::Term& term) {
+  return bounded_evidence(ops::json_of(term));
+}
+
+}  // namespace muster::alarms
