@@ -276,7 +276,7 @@ asio::awaitable<Response> Connection::run_operation(const Plan& plan, ops::Prepa
 /// What it sends ahead, its next requests, is kept; within limits.
 asio::awaitable<void> Connection::wait_for_hang_up() {
   while (buffer_.size() < RequestParser::header_limit) {
-    auto came = co_await fill(block_size);
+    auto came = co_await fill(head_block_size);
     if (!came || !*came) co_return;
   }
   co_await pause(shared_.limits.upload);

@@ -1,6 +1,7 @@
 #include "services/orchestration/families.h"
 
 #include "base/random.h"
+#include "services/orchestration/entry_row.h"
 #include "services/orchestration/names.h"
 
 namespace muster::orchestration {
@@ -131,6 +132,17 @@ DomainView Families::view_of(const Domain& row) const {
           row.type};
 }
 
+/// Of those that topology made.
+FamilyView Families::view_of(const CatalogueRows::AddedFamily& row) const {
+  FamilyView view;
+  view.id = view.uuid = row.id;
+  view.name = row.name;
+  view.description = row.description;
+  view.origin = FamilyOrigin::added;
+  view.node_count = row.node_count;
+  return view;
+}
+
 FamilyView Families::view_of(const Family& row) const {
   FamilyView view;
   view.id = view.uuid = row.id;
@@ -193,15 +205,7 @@ Task<ops::Page<FamilyView>> Families::list(ops::PageRequest request, ops::Caller
   std::vector<FamilyView> all;
   for (auto& family : catalogue_.families()) all.push_back(view_of(family));
   CO_TRY(auto added, co_await catalogue_.added_families());
-  for (auto& family : added) {
-    FamilyView view;
-    view.id = view.uuid = family.id;
-    view.name = family.name;
-    view.description = family.description;
-    view.origin = FamilyOrigin::added;
-    view.node_count = family.node_count;
-    all.push_back(std::move(view));
-  }
+  for (auto& family : added) all.push_back(view_of(family));
   std::sort(all.begin(), all.end(),
             [](const FamilyView& a, const FamilyView& b) { return a.name < b.name; });
   co_return ops::page_of(all, request, [](const FamilyView& view) { return view.name; });
@@ -210,16 +214,8 @@ Task<ops::Page<FamilyView>> Families::list(ops::PageRequest request, ops::Caller
 Task<FamilyView> Families::get(ById request, ops::Caller) {
   if (auto row = catalogue_.family(request.id)) co_return view_of(*row);
   CO_TRY(auto added, co_await catalogue_.added_families());
-  for (auto& family : added) {
-    if (family.id != request.id && family.name != request.id) continue;
-    FamilyView view;
-    view.id = view.uuid = family.id;
-    view.name = family.name;
-    view.description = family.description;
-    view.origin = FamilyOrigin::added;
-    view.node_count = family.node_count;
-    co_return view;
-  }
+  for (auto& family : added)
+    if (family.id == request.id || family.name == request.id) co_return view_of(family);
   co_return Error(Errc::not_found, "no node family '" + request.id + "'");
 }
 
@@ -297,9 +293,9 @@ std::vector<ops::Operation> Families::operations() {
   using ops::Role;
   /// Every family path of ours is also reachable under the two other spellings.
   auto row = [](std::string name, std::string verb, std::string rest, Role role, std::string doc) {
-    ops::Row made{"orchestration", std::move(name), {std::move(verb), {}}, role, std::move(doc)};
-    made.http.path = "/api/orch/node_families" + rest;
-    made.http.alias_paths = {"/api/topo/node_families" + rest, "/api/node_families" + rest};
+    auto made =
+        entry_row("node_families", std::move(name), std::move(verb), rest, role, std::move(doc));
+    made.http.alias_paths.insert(made.http.alias_paths.begin(), "/api/topo/node_families" + rest);
     return made;
   };
   std::vector<ops::Operation> rows;

@@ -33,6 +33,7 @@ class Families {
   Result<Domain> domain_of(const DomainSettings& given, const Family& family) const;
   Task<std::string> family_id(std::string id_or_name);
   FamilyView view_of(const Family& row) const;
+  FamilyView view_of(const CatalogueRows::AddedFamily& row) const;
   DomainView view_of(const Domain& row) const;
 
   Catalogue& catalogue_;

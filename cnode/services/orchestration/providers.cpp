@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "base/random.h"
+#include "services/orchestration/entry_row.h"
 #include "services/orchestration/names.h"
 
 namespace muster::orchestration {
@@ -117,40 +118,35 @@ Task<SshKey> Providers::ssh_key(ops::Empty, ops::Caller) {
 }
 
 std::vector<ops::Operation> Providers::operations() {
-  auto row = [](std::string name, std::string verb, std::vector<std::string> paths, ops::Role role,
-                std::string doc) {
-    ops::Row made{
-        "orchestration", std::move(name), {std::move(verb), paths[0]}, role, std::move(doc)};
-    made.http.alias_paths.assign(paths.begin() + 1, paths.end());
-    return made;
-  };
   using ops::Role;
+  auto row = [](std::string name, std::string verb, std::string rest, Role role, std::string doc) {
+    return entry_row("providers", std::move(name), std::move(verb), rest, role, std::move(doc));
+  };
   std::vector<ops::Operation> rows;
-  auto create_row = row("create_provider", "POST", {"/api/orch/providers", "/api/providers"},
-                        Role::admin, "Stores a provider of machines");
+  auto create_row =
+      row("create_provider", "POST", "", Role::admin, "Stores a provider of machines");
   create_row.http.wrapper = "provider";
   create_row.http.status = 201;
   rows.push_back(ops::operation(create_row, *this, &Providers::create));
-  rows.push_back(
-      ops::operation(row("list_providers", "GET", {"/api/orch/providers", "/api/providers"},
-                         Role::viewer, "All providers, without their passwords"),
-                     *this, &Providers::list));
-  rows.push_back(
-      ops::operation(row("get_provider", "GET", {"/api/orch/providers/:id", "/api/providers/:id"},
-                         Role::viewer, "One provider, without its password"),
-                     *this, &Providers::get));
-  auto update_row =
-      row("update_provider", "PATCH", {"/api/orch/providers/:id", "/api/providers/:id"},
-          Role::admin, "Changes the members given; nodes on its machines stay where they are");
+  rows.push_back(ops::operation(
+      row("list_providers", "GET", "", Role::viewer, "All providers, without their passwords"),
+      *this, &Providers::list));
+  rows.push_back(ops::operation(
+      row("get_provider", "GET", "/:id", Role::viewer, "One provider, without its password"), *this,
+      &Providers::get));
+  auto update_row = row("update_provider", "PATCH", "/:id", Role::admin,
+                        "Changes the members given; nodes on its machines stay where they are");
   update_row.http.wrapper = "provider";
   rows.push_back(ops::operation(update_row, *this, &Providers::update));
   rows.push_back(ops::operation(
-      row("delete_provider", "DELETE", {"/api/orch/providers/:id", "/api/providers/:id"},
-          Role::admin, "Forgets a provider that nothing uses"),
+      row("delete_provider", "DELETE", "/:id", Role::admin, "Forgets a provider that nothing uses"),
       *this, &Providers::erase));
-  rows.push_back(ops::operation(row("ssh_key", "GET", {"/api/orch/ssh_key"}, Role::viewer,
-                                    "The public key to authorize on the hosts"),
-                                *this, &Providers::ssh_key));
+  ops::Row key_row{"orchestration",
+                   "ssh_key",
+                   {"GET", "/api/orch/ssh_key"},
+                   Role::viewer,
+                   "The public key to authorize on the hosts"};
+  rows.push_back(ops::operation(key_row, *this, &Providers::ssh_key));
   return rows;
 }
 

@@ -2,6 +2,7 @@
 
 #include "base/log.h"
 #include "base/random.h"
+#include "services/orchestration/entry_row.h"
 #include "services/orchestration/names.h"
 
 namespace muster::orchestration {
@@ -167,58 +168,31 @@ Task<> Releases::drop_archive(std::string sha256) {
 
 std::vector<ops::Operation> Releases::operations() {
   using ops::Role;
+  auto row = [](std::string name, std::string verb, std::string rest, Role role, std::string doc) {
+    return entry_row("releases", std::move(name), std::move(verb), rest, role, std::move(doc));
+  };
   std::vector<ops::Operation> rows;
-  ops::Row create_row{"orchestration",
-                      "create_release",
-                      {"POST", "/api/orch/releases"},
-                      Role::admin,
-                      "Stores an Erlang release, with its archive or without"};
-  create_row.http.alias_paths = {"/api/releases"};
+  auto create_row = row("create_release", "POST", "", Role::admin,
+                        "Stores an Erlang release, with its archive or without");
   create_row.http.wrapper = "release";
   create_row.http.status = 201;
   create_row.body_limit = base64_limit / 3 * 4 + (std::uint64_t{16} << 20);  // lines, other members
   rows.push_back(ops::operation(create_row, *this, &Releases::create));
-
-  ops::Row upload_row{"orchestration",
-                      "upload_release",
-                      {"PUT", "/api/orch/releases/:id/tarball"},
-                      Role::admin,
-                      "Streams the archive of a release: a tar.gz"};
-  upload_row.http.alias_paths = {"/api/releases/:id/tarball"};
+  auto upload_row = row("upload_release", "PUT", "/:id/tarball", Role::admin,
+                        "Streams the archive of a release: a tar.gz");
   upload_row.body_limit = upload_limit;
   rows.push_back(ops::upload(upload_row, *this, &Releases::upload));
-
-  ops::Row update_row{"orchestration",
-                      "update_release",
-                      {"PATCH", "/api/orch/releases/:id"},
-                      Role::admin,
-                      "Changes the members given, for nodes deployed or started from now on"};
-  update_row.http.alias_paths = {"/api/releases/:id"};
-  rows.push_back(ops::operation(update_row, *this, &Releases::update));
-
-  ops::Row list_row{"orchestration",
-                    "list_releases",
-                    {"GET", "/api/orch/releases"},
-                    Role::viewer,
-                    "All releases"};
-  list_row.http.alias_paths = {"/api/releases"};
-  rows.push_back(ops::operation(list_row, *this, &Releases::list));
-
-  ops::Row get_row{"orchestration",
-                   "get_release",
-                   {"GET", "/api/orch/releases/:id"},
-                   Role::viewer,
-                   "One release"};
-  get_row.http.alias_paths = {"/api/releases/:id"};
-  rows.push_back(ops::operation(get_row, *this, &Releases::get));
-
-  ops::Row delete_row{"orchestration",
-                      "delete_release",
-                      {"DELETE", "/api/orch/releases/:id"},
-                      Role::admin,
-                      "Forgets a release that no family uses, and its archive"};
-  delete_row.http.alias_paths = {"/api/releases/:id"};
-  rows.push_back(ops::operation(delete_row, *this, &Releases::erase));
+  rows.push_back(
+      ops::operation(row("update_release", "PATCH", "/:id", Role::admin,
+                         "Changes the members given, for nodes deployed or started from now on"),
+                     *this, &Releases::update));
+  rows.push_back(ops::operation(row("list_releases", "GET", "", Role::viewer, "All releases"),
+                                *this, &Releases::list));
+  rows.push_back(ops::operation(row("get_release", "GET", "/:id", Role::viewer, "One release"),
+                                *this, &Releases::get));
+  rows.push_back(ops::operation(row("delete_release", "DELETE", "/:id", Role::admin,
+                                    "Forgets a release that no family uses, and its archive"),
+                                *this, &Releases::erase));
   return rows;
 }
 
