@@ -3,9 +3,11 @@
 #include <arpa/inet.h>
 #include <netinet/in.h>
 #include <sys/socket.h>
+#include <sys/un.h>
 #include <unistd.h>
 
-#include <set>
+#include <cstddef>
+#include <random>
 #include <stdexcept>
 #include <thread>
 
@@ -22,19 +24,35 @@ sockaddr_in endpoint(const std::string& address, std::uint16_t port) {
   return at;
 }
 
+bool is_free(const std::string& address, std::uint16_t port) {
+  const int fd = ::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+  sockaddr_in at = endpoint(address, port);
+  const bool bound = ::bind(fd, reinterpret_cast<sockaddr*>(&at), sizeof at) == 0;
+  ::close(fd);
+  return bound;
+}
+
+/// Keeps other test processes off a port as long as this one lives, by the name of a socket.
+bool reserve(std::uint16_t port) {
+  const int fd = ::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+  sockaddr_un at{};
+  at.sun_family = AF_UNIX;
+  const auto name = "muster-test-port-" + std::to_string(port);
+  name.copy(at.sun_path + 1, sizeof at.sun_path - 1);
+  const auto size = static_cast<socklen_t>(offsetof(sockaddr_un, sun_path) + 1 + name.size());
+  if (::bind(fd, reinterpret_cast<sockaddr*>(&at), size) == 0) return true;
+  ::close(fd);
+  return false;
+}
+
 }  // namespace
 
 std::uint16_t free_port(const std::string& address) {
-  static std::set<std::uint16_t> given;
+  static std::mt19937 random(std::random_device{}());
+  std::uniform_int_distribution<std::uint16_t> any(10000, 30000);
   for (int attempt = 0; attempt < 100; ++attempt) {
-    const int fd = ::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-    sockaddr_in at = endpoint(address, 0);
-    socklen_t size = sizeof at;
-    const bool bound = ::bind(fd, reinterpret_cast<sockaddr*>(&at), size) == 0 &&
-                       ::getsockname(fd, reinterpret_cast<sockaddr*>(&at), &size) == 0;
-    ::close(fd);
-    const std::uint16_t port = ntohs(at.sin_port);
-    if (bound && given.insert(port).second) return port;
+    const auto port = any(random);
+    if (is_free(address, port) && reserve(port)) return port;
   }
   throw std::runtime_error("no free port on " + address);
 }

@@ -7,8 +7,8 @@
 
 namespace muster::test {
 
-/// A TCP port nobody listens on at this loopback address, and that no other call of this process
-/// got.
+/// A TCP port that nobody has at this loopback address and no other test gets. It is none of those
+/// that the system gives to outgoing connections: one of them could take it meanwhile.
 std::uint16_t free_port(const std::string& address = "127.0.0.1");
 
 /// True when something accepts connections there.
