@@ -144,8 +144,10 @@ stop_os_process(Port) ->
 %% rebar3 links or copies test sources; the compiled module knows where it came from.
 real_source() -> proplists:get_value(source, ?MODULE:module_info(compile)).
 
+%% Below those that the system gives to outgoing connections: one of them could take it meanwhile.
 free_port() ->
-    {ok, Socket} = gen_tcp:listen(0, [{ip, {127, 0, 0, 1}}]),
-    {ok, Port} = inet:port(Socket),
-    ok = gen_tcp:close(Socket),
-    integer_to_list(Port).
+    Port = 30000 + rand:uniform(2000),
+    case gen_tcp:listen(Port, [{ip, {127, 0, 0, 1}}]) of
+        {ok, Socket} -> ok = gen_tcp:close(Socket), integer_to_list(Port);
+        {error, eaddrinuse} -> free_port()
+    end.

@@ -487,11 +487,13 @@ start_daemon(Executable, Dir) ->
 
 stop_daemon(#{pid := Pid}) -> os:cmd("kill -9 " ++ Pid).
 
+%% Below those that the system gives to outgoing connections: one of them could take it meanwhile.
 free_port() ->
-    {ok, Socket} = gen_tcp:listen(0, [{ip, {127, 0, 0, 1}}]),
-    {ok, Port} = inet:port(Socket),
-    ok = gen_tcp:close(Socket),
-    integer_to_list(Port).
+    Port = 30000 + rand:uniform(2000),
+    case gen_tcp:listen(Port, [{ip, {127, 0, 0, 1}}]) of
+        {ok, Socket} -> ok = gen_tcp:close(Socket), integer_to_list(Port);
+        {error, eaddrinuse} -> free_port()
+    end.
 
 %% The daemon watches the managed node, which is UP and has its agent, if it may.
 watched(Daemon, Options, Config) ->
