@@ -128,7 +128,7 @@ Section sections(Config& c) {
       table("agents", {{"interval", number(c.agents.interval, 1, a_day)}}),
       table("notifications", {{"keep_megabytes", number(n.keep_megabytes, 64, 100'000'000)},
                               {"keep_days", number(n.keep_days, 1, 36'500)},
-                              {"per_second", number(n.per_second, 1, 100'000)}}),
+                              {"per_second", number(n.per_second, 1, 1000)}}),
       table("ssh", {{"key", path(c.ssh.key)},
                     {"host_keys", one_of(c.ssh.host_keys, {"accept-new", "strict"})}}),
   };

@@ -45,7 +45,7 @@ struct Config {
 
   struct Notifications {
     std::size_t keep_megabytes = 2048, keep_days = 30;  ///< whichever comes first
-    std::size_t per_second = 500;  ///< of one node; more is dropped and counted
+    std::size_t per_second = 100;  ///< of one node; more is dropped and counted
   } notifications;
 
   struct Ssh {

@@ -1,4 +1,4 @@
-// What happens to real nodes, found by search.
+// What real nodes say, found by search, live and within bounds.
 #include <gtest/gtest.h>
 
 #include <thread>
@@ -6,6 +6,7 @@
 #include "daemon.h"
 #include "epmd.h"
 #include "erl.h"
+#include "websocket.h"
 
 namespace muster::test {
 namespace {
@@ -22,11 +23,25 @@ class NotificationsTest : public testing::Test {
     options.name = name;
     return options;
   }
-  /// Manages the node and waits until it is UP.
+  /// Manages the node and waits until its agent listens.
   void watch(const std::string& name) {
     auto added = daemon_.rest("POST", "/api/actions/add-node", {{"name", name}});
     ASSERT_EQ(added.status, 201) << added.text;
     ASSERT_TRUE(found("kind=node_up&node=" + name, seconds(20)));
+  }
+  void watch_with_agent(ErlNode& erl) {
+    watch(erl.name());
+    wait_for_agent(erl);
+  }
+  void wait_for_agent(ErlNode& erl) {
+    auto has_agent =
+        "lists:any(fun(#{id := Id}) -> string:prefix(atom_to_list(Id), \"muster_notifications\") "
+        "=/= "
+        "nomatch end, logger:get_handler_config())";
+    auto end = Steady::now() + seconds(20);
+    while (erl.eval(has_agent) != "true" && Steady::now() < end)
+      std::this_thread::sleep_for(milliseconds(50));
+    ASSERT_EQ(erl.eval(has_agent), "true");
   }
   json::array list(const std::string& query) {
     auto reply = daemon_.rest("GET", "/api/notifications?" + query);
@@ -75,17 +90,94 @@ TEST_F(NotificationsTest, PagesFollowEachOther) {
     while (list("kind=node_up").size() < static_cast<std::size_t>(i) + 2)
       std::this_thread::sleep_for(milliseconds(50));
   }
-  auto all = list("");
+  auto all = list("kind=node_up");
   json::array paged;
   std::string after;
   do {
-    auto reply = daemon_.rest("GET", "/api/notifications?limit=1" + after).json;
+    auto reply = daemon_.rest("GET", "/api/notifications?kind=node_up&limit=1" + after).json;
     for (auto& item : reply.at("items").as_array()) paged.push_back(item);
     auto* next = reply.as_object().if_contains("next");
     after = next ? "&after=" + std::string(next->as_string()) : "";
   } while (!after.empty());
   EXPECT_EQ(paged, all);
   EXPECT_EQ(daemon_.rest("GET", "/api/notifications?after=x").status, 400);
+}
+
+TEST_F(NotificationsTest, ACrashIsFoundWithinTwoSecondsWithItsStructure) {
+  ErlNode erl(epmd_, named("a@127.0.0.1"));
+  watch_with_agent(erl);
+  WebSocket live(daemon_.http_port(), "/api/events?topics=notifications",
+                 "Authorization: Bearer " + daemon_.token());
+  ErlNode shell(epmd_, named("shell@127.0.0.1"));
+  shell.eval("rpc:call('" + daemon_.name() +
+             "', muster, subscribe, [#{topics => [notifications]}])");
+  auto start = Steady::now();
+  erl.eval("proc_lib:spawn(fun() -> exit({shipwreck, #{reef => 7}}) end)");
+  auto crash = found("words=shipwreck&node=a@127.0.0.1&severity=error", seconds(5));
+  auto took = Steady::now() - start;
+  ASSERT_TRUE(crash);
+  EXPECT_LT(took, seconds(2));
+  EXPECT_TRUE(crash->contains("node_at"));
+  auto whole = daemon_.rest("GET", "/api/notifications/" + json::serialize(crash->at("id")))
+                   .json.as_object();
+  EXPECT_TRUE(whole.contains("report")) << json::serialize(whole);
+  auto event = live.next();
+  while (event && event->at("data").at("id") != crash->at("id")) event = live.next();
+  ASSERT_TRUE(event);
+  EXPECT_EQ(event->at("topic"), "notifications.entry");
+  EXPECT_EQ(daemon_.openapi().check_event(*event), "");
+  EXPECT_EQ(
+      shell.eval("receive {muster_event, T, #{data := #{id := " + json::serialize(crash->at("id")) +
+                 ", node := N}}} -> {T, N} after 5000 -> none end"),
+      "{'notifications.entry','a@127.0.0.1'}");
+}
+
+TEST_F(NotificationsTest, ALevelIsSetAtRunTimeAndKept) {
+  ErlNode erl(epmd_, named("a@127.0.0.1"));
+  watch_with_agent(erl);
+  erl.eval("logger:set_primary_config(level, all)");
+  // What is set takes a moment to be there.
+  auto is_heard = [&](const std::string& word, seconds limit) {
+    auto end = Steady::now() + limit;
+    while (Steady::now() < end) {
+      erl.eval("logger:warning(\"" + word + "\")");
+      if (found("words=" + word, milliseconds(300))) return true;
+    }
+    return false;
+  };
+  EXPECT_FALSE(is_heard("unheard", seconds(1)));
+  json::object wish{{"node", "a@127.0.0.1"}, {"source", "logger"}, {"level", "warning"}};
+  ASSERT_EQ(daemon_.rest("PUT", "/api/notifications/levels", wish).status, 200);
+  EXPECT_TRUE(is_heard("heard", seconds(10)));
+  daemon_.restart();
+  auto levels = daemon_.rest("GET", "/api/notifications/levels?node=a@127.0.0.1").json;
+  EXPECT_EQ(levels.at("items").as_array().size(), 1u);
+  while (list("kind=node_up").size() < 2) std::this_thread::sleep_for(milliseconds(50));
+  wait_for_agent(erl);
+  EXPECT_TRUE(is_heard("again", seconds(10)));
+  wish.erase("level");
+  ASSERT_EQ(daemon_.rest("PUT", "/api/notifications/levels", wish).status, 200);
+  std::this_thread::sleep_for(milliseconds(500));
+  EXPECT_FALSE(is_heard("nevermore", seconds(1)));
+}
+
+TEST_F(NotificationsTest, AStormIsDroppedVisiblyAndDelaysNoOtherNode) {
+  ErlNode storm(epmd_, named("storm@127.0.0.1")), quiet(epmd_, named("quiet@127.0.0.1"));
+  watch_with_agent(storm);
+  watch_with_agent(quiet);
+  storm.eval(
+      "logger:remove_handler(default), spawn(fun() -> L = fun(F) -> logger:error(\"thunder\"), F(F)"
+      " end, L(L) end), ok");
+  EXPECT_TRUE(found("words=thunder", seconds(5)));
+  for (int i = 0; i < 5; ++i) {
+    auto start = Steady::now();
+    quiet.eval("logger:error(\"whisper" + std::to_string(i) + "\")");
+    ASSERT_TRUE(found("words=whisper" + std::to_string(i), seconds(5)));
+    EXPECT_LT(Steady::now() - start, seconds(2));
+  }
+  auto dropped = found("kind=dropped&node=storm@127.0.0.1", seconds(10));
+  ASSERT_TRUE(dropped);
+  EXPECT_NE(std::string(dropped->at("text").as_string()).find("logger: "), std::string::npos);
 }
 
 }  // namespace

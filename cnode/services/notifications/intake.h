@@ -13,8 +13,8 @@ namespace muster::notifications {
 
 /// What one node may send, and all of them.
 struct IntakeLimits {
-  double per_second = 500;                            ///< of one node, sustained
-  double burst = 2000;                                ///< of one node, at once
+  double per_second = 100;                            ///< of one node, sustained
+  double burst = 400;                                 ///< of one node, at once
   std::size_t queued = 4096, queued_bytes = 4 << 20;  ///< of one node
   std::size_t all_bytes = 64 << 20;                   ///< of all nodes
 };

@@ -255,6 +255,8 @@ void Notifications::configure(const std::string& node) {
                               etf::atom(boost::describe::enum_to_string(level, "")));
   etf::Map settings;
   settings.pairs.emplace_back(etf::atom("levels"), std::move(levels));
+  settings.pairs.emplace_back(etf::atom("rate"),
+                              static_cast<std::int64_t>(settings_.limits.per_second));
   configure_(node, std::move(settings));
 }
 
