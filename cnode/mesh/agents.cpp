@@ -9,6 +9,7 @@
 #include "base/random.h"
 #include "base/timeout.h"
 #include "etf/print.h"
+#include "mesh/stock_calls.h"
 
 namespace muster::mesh {
 
@@ -24,6 +25,19 @@ constexpr auto long_life = 60s;  ///< an agent that lived so long is started aga
 
 etf::List arguments_of(Term argument) {
   return {{std::move(argument)}, nullptr};
+}
+
+/// What code:atomic_load/1 takes.
+Term entry_of(const std::string& module, std::string_view beam) {
+  return etf::tuple(atom(module), etf::CharList{module + ".beam"}, etf::binary(beam));
+}
+
+/// The answer of start/1.
+Result<etf::Pid> started_pid(const Term& answer) {
+  auto* parts = answer.tuple(2);
+  auto* pid = parts && (*parts)[0].is_atom("ok") ? (*parts)[1].get_if<etf::Pid>() : nullptr;
+  if (!pid) return Error(Errc::unavailable, etf::to_string(answer, 200));
+  return *pid;
 }
 
 }  // namespace
@@ -217,15 +231,9 @@ asio::awaitable<void> Agents::keep_agent(std::shared_ptr<dist::Link> link, Wante
 /// would kill a process that still runs old code of the module. Error: unsupported when the node
 /// refuses the code for good.
 Task<> Agents::load(dist::Link& link, const Wanted& wanted) {
-  auto arguments = arguments_of(atom(wanted.module)).elements;
-  CO_TRY(auto is_loaded,
-         co_await link.call("erlang", "module_loaded", std::move(arguments), call_limit));
-  if (is_loaded.is_atom("true")) co_return Result<>();
   auto purge = arguments_of(atom(wanted.module)).elements;
   CO_TRYV(co_await link.call("code", "soft_purge", std::move(purge), call_limit));
-  auto entry = etf::tuple(atom(wanted.module), etf::CharList{wanted.module + ".beam"},
-                          etf::binary(wanted.beam));
-  auto load = arguments_of(etf::list(std::move(entry))).elements;
+  auto load = arguments_of(etf::list(entry_of(wanted.module, wanted.beam))).elements;
   CO_TRY(auto answer, co_await link.call("code", "atomic_load", std::move(load), call_limit));
   if (answer.is_atom("ok")) co_return Result<>();
   auto said = etf::to_string(answer, 200);
@@ -236,17 +244,41 @@ Task<> Agents::load(dist::Link& link, const Wanted& wanted) {
 
 Task<etf::Pid> Agents::start_agent(dist::Link& link, const Wanted& wanted) {
   auto slot = co_await starts_.take();
-  if (!wanted.beam.empty()) CO_TRYV(co_await load(link, wanted));
-  etf::Map lease;
-  lease.pairs.emplace_back(atom("pid"), link.pid(receiver_->pid()));
+  etf::Map map;
+  map.pairs.emplace_back(atom("pid"), link.pid(receiver_->pid()));
   auto interval = std::chrono::duration_cast<std::chrono::milliseconds>(interval_);
-  lease.pairs.emplace_back(atom("interval_ms"), std::int64_t{interval.count()});
-  auto start = arguments_of(Term(std::move(lease))).elements;
+  map.pairs.emplace_back(atom("interval_ms"), std::int64_t{interval.count()});
+  Term lease(std::move(map));
+  if (!wanted.beam.empty()) {
+    auto arguments = arguments_of(atom(wanted.module)).elements;
+    CO_TRY(auto is_loaded,
+           co_await link.call("erlang", "module_loaded", std::move(arguments), call_limit));
+    if (!is_loaded.is_atom("true")) {
+      auto answer = co_await load_and_start(link, wanted, lease);
+      if (answer) co_return started_pid(*answer);
+      if (answer.error().code == Errc::timeout || !link.is_up()) co_return answer.error();
+      CO_TRYV(co_await load(link, wanted));  // that says why
+    }
+  }
+  auto start = arguments_of(lease).elements;
   CO_TRY(auto started, co_await link.call(wanted.module, "start", std::move(start), call_limit));
-  auto* parts = started.tuple(2);
-  auto* pid = parts && (*parts)[0].is_atom("ok") ? (*parts)[1].get_if<etf::Pid>() : nullptr;
-  if (!pid) co_return Error(Errc::unavailable, etf::to_string(started, 200));
-  co_return *pid;
+  co_return started_pid(started);
+}
+
+/// In one call, which the node carries out whatever becomes of us: what is loaded is started, and
+/// so leaves again. The answer of start/1.
+Task<Term> Agents::load_and_start(dist::Link& link, const Wanted& wanted, const Term& lease) {
+  StockCalls calls;
+  calls.add("code", "soft_purge", etf::list(atom(wanted.module)));
+  calls.add("code", "atomic_load", etf::list(etf::list(entry_of(wanted.module, wanted.beam))));
+  calls.add(wanted.module, "start", etf::list(lease));
+  auto arguments = std::move(calls).arguments();
+  CO_TRY(auto answers, co_await link.call(StockCalls::module, StockCalls::function,
+                                          std::move(arguments), call_limit));
+  std::vector<Term> values;
+  if (!answers.proper_list(values) || values.size() != 3)
+    co_return Error(Errc::unavailable, etf::to_string(answers, 200));
+  co_return std::move(values[2]);
 }
 
 }  // namespace muster::mesh

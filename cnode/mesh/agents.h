@@ -64,6 +64,7 @@ class Agents {
   Task<std::optional<std::string>> included_version(dist::Link& link);
   Task<> load(dist::Link& link, const Wanted& wanted);
   Task<etf::Pid> start_agent(dist::Link& link, const Wanted& wanted);
+  Task<etf::Term> load_and_start(dist::Link& link, const Wanted& wanted, const etf::Term& lease);
   void tell_settings(dist::Link& link, const std::string& agent, const etf::Pid& pid);
   /// Null when this link is no longer the one that the node's guests live by.
   Guest* guest_of(const dist::Link& link);
