@@ -15,6 +15,7 @@ using ops::json::value;
 namespace {
 
 constexpr auto unreported_after = std::chrono::minutes(15);
+constexpr auto shortest_rate = std::chrono::seconds(20);
 constexpr std::size_t most_points = 64, most_evidence = 50, most_live = 1000;
 
 int severity_number(const std::string& name) {
@@ -247,6 +248,9 @@ std::optional<double> RuleEngine::measured(Place& place, const RulePtr& rule, co
   auto& values = trail->values;
   if (rule->rule.measure == Measure::per_minute) {
     auto before = values.empty() ? std::nullopt : std::optional(values.back());
+    // Live values come every second: too short a time to tell a rate.
+    if (before && at - before->first < shortest_rate && sample.value >= before->second)
+      return std::nullopt;
     values.assign(1, {at, sample.value});
     if (!before || sample.value < before->second || at <= before->first) return std::nullopt;
     auto minutes = std::chrono::duration<double, std::ratio<60>>(at - before->first).count();

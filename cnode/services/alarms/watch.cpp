@@ -99,11 +99,17 @@ Watch::Watch(asio::any_io_executor executor, store::Database& database,
     if (!ready)
       throw std::logic_error("schemas/alarms.json: " + ready.error().message + " at " +
                              ready.error().field);
-    engine_.add(std::move(*ready), clock_.now());
+    engine_.add(std::move(*ready), moment());
   }
   desk_.on_cleared_by_hand([this](const Alarm& alarm) {
     engine_.let_go(subject_of(alarm), alarm.condition, alarm.instance);
   });
+}
+
+/// The engine only tells how long ago something was: by a clock that does not jump.
+Timestamp Watch::moment() const {
+  return Timestamp(
+      std::chrono::duration_cast<std::chrono::milliseconds>(clock_.steady().time_since_epoch()));
 }
 
 std::vector<ops::Operation> Watch::operations() {
@@ -130,7 +136,7 @@ Task<> Watch::start() {
     user_rules_[id] = rule;
     auto ready = make_ready(std::move(rule), &SampleReader::is_metric);
     if (ready)
-      engine_.add(std::move(*ready), clock_.now());
+      engine_.add(std::move(*ready), moment());
     else
       log::warn("alarms: rule {} is not used: {}", id, ready.error().message);
   }
@@ -151,8 +157,7 @@ void Watch::go_on() {
     if (!rule || rule->source != alarm.source)
       orphans.push_back(alarm);
     else if (rule->kind != RuleKind::passed_on)
-      engine_.restore(subject_of(alarm), alarm.condition, alarm.instance, alarm.severity,
-                      clock_.now());
+      engine_.restore(subject_of(alarm), alarm.condition, alarm.instance, alarm.severity, moment());
   }
   for (auto& alarm : orphans)
     desk_.clear(subject_of(alarm), alarm.source, alarm.condition, alarm.instance,
@@ -175,7 +180,7 @@ asio::awaitable<void> Watch::run_listening() {
 asio::awaitable<void> Watch::run_ticking() {
   for (int ticks = 1;; ++ticks) {
     co_await pause(1s);
-    engine_.tick(clock_.now());
+    engine_.tick(moment());
     if (ticks % ticks_between_comparisons == 0) compare_families();
   }
 }
@@ -221,7 +226,7 @@ void Watch::node_changed(const topology::NodeStateEvent& event) {
   if (event.state != topology::NodeState::up) families_.forget(node);
   std::optional<value> evidence;
   if (event.reason) evidence = object{{"reason", mesh::name_of(*event.reason)}};
-  engine_.state(node, "node_down", {}, is_down, std::move(evidence), clock_.now());
+  engine_.state(node, "node_down", {}, is_down, std::move(evidence), moment());
   if (event.state != topology::NodeState::stopped) return;
   engine_.forget(node);
   desk_.clear_all(
@@ -239,7 +244,7 @@ void Watch::node_restarted(const topology::NodeRestartedEvent& event) {
       node, [](const Alarm& alarm) { return alarm.condition != "node_restarted"; },
       "the node was restarted");
   object evidence{{"creation", event.creation}, {"started_at", to_rfc3339(event.started_at)}};
-  engine_.state(node, "node_restarted", {}, true, value(std::move(evidence)), clock_.now());
+  engine_.state(node, "node_restarted", {}, true, value(std::move(evidence)), moment());
 }
 
 void Watch::node_removed(const topology::NodeListEvent& event) {
@@ -258,7 +263,7 @@ void Watch::from_metrics_agent(const std::string& name, const etf::Term& message
   auto* values = map ? map->find("values") : nullptr;
   if (!row || !values) return;
   auto samples = reader_.read(*values);
-  engine_.samples(subject_of(*row), samples, clock_.now());
+  engine_.samples(subject_of(*row), samples, moment());
 }
 
 void Watch::from_alarms_agent(const std::string& name, const etf::Term& message) {
@@ -274,7 +279,7 @@ void Watch::from_alarms_agent(const std::string& name, const etf::Term& message)
     for (auto& id : list) pass_off(node, id);
   if (auto* present = map->find("present")) only_present(node, *present);
   if (auto* queues = map->find("long_queues"))
-    engine_.check(node, "long_queues", *queues, clock_.now());
+    engine_.check(node, "long_queues", *queues, moment());
   if (auto* checks = map->find("checks")) checked(node, *checks);
 }
 
@@ -337,7 +342,7 @@ void Watch::only_present(const Subject& node, const etf::Term& ids) {
 void Watch::checked(const Subject& node, const etf::Term& checks) {
   auto* map = checks.get_if<etf::Map>();
   if (!map) return;
-  auto now = clock_.now();
+  auto now = moment();
   for (auto& [key, found] : map->pairs) {
     std::string name;
     if (!key.text(name)) continue;
@@ -363,14 +368,14 @@ void Watch::heard(const notifications::Entry& entry) {
                entry.pid,
                entry.mfa,
                entry.application};
-  engine_.notification(subject_of(*row), line, clock_.now());
+  engine_.notification(subject_of(*row), line, moment());
 }
 
 void Watch::compare_families() {
   for (auto& id : families_.take_changed())
     for (auto& finding : families_.compare(id))
       engine_.state(families_.subject(id), finding.condition, {}, finding.holds,
-                    std::move(finding.evidence), clock_.now());
+                    std::move(finding.evidence), moment());
 }
 
 void Watch::decided(const Finding& finding) {
@@ -407,7 +412,7 @@ Task<Rule> Watch::add_rule(AddRule request, Caller) {
   rule = ready->rule;
   CO_TRYV(co_await rows_.save(rule));
   user_rules_[rule.id] = rule;
-  engine_.add(std::move(*ready), clock_.now());
+  engine_.add(std::move(*ready), moment());
   reader_.want(engine_);
   co_return rule;
 }
@@ -433,7 +438,7 @@ Task<Rule> Watch::remove_rule(RuleById request, Caller) {
   auto rule = known->second;
   CO_TRYV(co_await rows_.remove(request.id));
   user_rules_.erase(request.id);
-  engine_.remove(request.id, clock_.now());
+  engine_.remove(request.id, moment());
   reader_.want(engine_);
   co_return rule;
 }

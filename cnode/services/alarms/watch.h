@@ -38,6 +38,7 @@ class Watch {
   Task<ops::Page<Rule>> list_rules(ListRules request, ops::Caller caller);
   Task<Rule> remove_rule(RuleById request, ops::Caller caller);
 
+  Timestamp moment() const;
   void go_on();
   asio::awaitable<void> run_listening();
   asio::awaitable<void> run_ticking();

@@ -132,7 +132,9 @@ TEST_F(RuleEngineTest, MeasuresRatesOfCountersAndSurvivesTheirRestart) {
   rule.measure = Measure::per_minute;
   add(rule);
   EXPECT_EQ(sample(1000), "");
-  pass(30);
+  pass(1);
+  EXPECT_EQ(sample(1005), "") << "one second tells no rate";
+  pass(29);
   EXPECT_EQ(sample(1006), "t=1 ") << "12 a minute";
   pass(60);
   EXPECT_EQ(sample(3), "") << "the counter began anew";
