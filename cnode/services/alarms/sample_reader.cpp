@@ -9,9 +9,14 @@ namespace {
 
 constexpr std::size_t most_values = 20'000;
 
-const std::unordered_map<std::string, std::vector<std::string>>& catalogue() {
+struct Reading {
+  std::vector<std::string> keys;
+  bool is_counted = false;  ///< by the agent notifications
+};
+
+const std::unordered_map<std::string, Reading>& catalogue() {
   static const auto paths = [] {
-    std::unordered_map<std::string, std::vector<std::string>> paths;
+    std::unordered_map<std::string, Reading> paths;
     auto document = ops::json::parse(metrics_json());
     for (auto& row : document.at("metrics").as_array()) {
       std::vector<std::string> keys(1);
@@ -21,7 +26,9 @@ const std::unordered_map<std::string, std::vector<std::string>>& catalogue() {
         else
           keys.back() += c;
       }
-      paths.emplace(std::string(row.at("name").as_string()), std::move(keys));
+      auto* source = row.as_object().if_contains("source");
+      bool is_counted = source && *source == "notifications";
+      paths.emplace(std::string(row.at("name").as_string()), Reading{std::move(keys), is_counted});
     }
     return paths;
   }();
@@ -76,13 +83,16 @@ bool SampleReader::is_metric(const std::string& name) {
 
 void SampleReader::want(RuleEngine& engine) {
   paths_.clear();
+  counted_.clear();
   of_libraries_.clear();
   for (auto& name : engine.metrics()) {
     auto known = catalogue().find(name);
-    if (known != catalogue().end())
-      paths_.push_back({engine.metric(name), known->second});
-    else
+    if (known == catalogue().end())
       of_libraries_[name] = engine.metric(name);
+    else if (known->second.is_counted)
+      counted_.push_back({engine.metric(name), known->second.keys});
+    else
+      paths_.push_back({engine.metric(name), known->second.keys});
   }
 }
 
@@ -99,6 +109,18 @@ std::vector<Sample> SampleReader::read(const etf::Term& values) const {
     if (!value) continue;
     auto known = of_libraries_.find(node_text((*parts)[0]) + "." + name_of((*parts)[1]));
     if (known != of_libraries_.end()) samples.push_back({known->second, {}, *value});
+  }
+  return samples;
+}
+
+std::vector<Sample> SampleReader::read_counts(const etf::Term& counts) const {
+  std::vector<Sample> samples;
+  auto* map = counts.get_if<etf::Map>();
+  if (!map) return samples;
+  for (auto& path : counted_) {
+    auto* found = map->find(path.keys[0]);
+    auto value = found ? number(*found) : std::nullopt;
+    samples.push_back({path.metric, {}, value.value_or(0)});
   }
   return samples;
 }

@@ -16,13 +16,16 @@ class SampleReader {
   void want(RuleEngine& engine);
   /// Whatever has another shape than agreed is left out.
   std::vector<Sample> read(const etf::Term& values) const;
+  /// The same of the events that the agent `notifications` has counted (metrics `events.*`): what
+  /// it does not name has not happened.
+  std::vector<Sample> read_counts(const etf::Term& counts) const;
 
  private:
   struct Path {
     std::uint32_t metric;
     std::vector<std::string> keys;
   };
-  std::vector<Path> paths_;
+  std::vector<Path> paths_, counted_;
   std::unordered_map<std::string, std::uint32_t> of_libraries_;
 };
 

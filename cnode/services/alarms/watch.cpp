@@ -266,6 +266,16 @@ void Watch::from_metrics_agent(const std::string& name, const etf::Term& message
   engine_.samples(subject_of(*row), samples, moment());
 }
 
+void Watch::from_notifications_agent(const std::string& name, const etf::Term& message) {
+  auto* map = message.get_if<etf::Map>();
+  auto* counts = map ? map->find("counts") : nullptr;
+  if (!counts) return;
+  auto row = topology_.find(name);
+  if (!row) return;
+  auto samples = reader_.read_counts(*counts);
+  engine_.samples(subject_of(*row), samples, moment());
+}
+
 void Watch::from_alarms_agent(const std::string& name, const etf::Term& message) {
   auto row = topology_.find(name);
   auto* map = message.get_if<etf::Map>();

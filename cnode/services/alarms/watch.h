@@ -26,8 +26,9 @@ class Watch {
   Task<> start();
   asio::awaitable<void> stop();
 
-  /// What the agents `metrics` and `alarms` of a node sent.
+  /// What the agents of a node sent; of `notifications`, what it has counted.
   void from_metrics_agent(const std::string& node, const etf::Term& message);
+  void from_notifications_agent(const std::string& node, const etf::Term& message);
   void from_alarms_agent(const std::string& node, const etf::Term& message);
   void heard(const notifications::Entry& entry);
   /// Where it says, as a notification, that an alarm was raised or is over.

@@ -244,6 +244,13 @@ TEST(SampleReader, ReadsWhatRulesLookAtByTheCataloguesPaths) {
   for (auto& odd : {Term(), Term(1), map({{atom("memory"), 1}, {atom("dist"), Term()}}),
                     map({{atom("user"), atom("x")}})})
     EXPECT_TRUE(reader.read(odd).empty());
+  id("events.long_gc");
+  id("events.busy_port");
+  reader.want(engine);
+  std::string counted;
+  for (auto& sample : reader.read_counts(map({{atom("long_gc"), 6}})))
+    counted += std::to_string(static_cast<int>(sample.value)) + " ";
+  EXPECT_TRUE(counted == "6 0 " || counted == "0 6 ") << counted;
   EXPECT_TRUE(SampleReader::is_metric("memory.total"));
   EXPECT_FALSE(SampleReader::is_metric("memory.totale"));
 }
