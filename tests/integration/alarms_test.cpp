@@ -163,6 +163,15 @@ TEST_F(Alarms, ErrorsThatRepeatAreAnAlarm) {
   over("pool-empty");
 }
 
+TEST_F(Alarms, AVeryLargeHeapIsAnAlarmUntilItIsGone) {
+  ErlNode erl(epmd_, named("h@127.0.0.1"));
+  add(erl.name());
+  std::this_thread::sleep_for(seconds(3));  // until the agent watches, and has counted nothing
+  erl.eval("spawn(fun() -> L = lists:seq(1, 12000000), garbage_collect(), length(L) end), ok");
+  raised("large_heap", "minor", seconds(60));
+  over("large_heap", seconds(60));
+}
+
 TEST_F(Alarms, AUsersThresholdIsCheckedAndApplies) {
   auto field = [&](json::object rule) {
     auto reply = daemon_.rest("POST", "/api/alarms/rules", rule);
