@@ -70,6 +70,15 @@ Reader endpoint(Endpoint& target) {
   };
 }
 
+Reader schedule(store::Schedule& target) {
+  return [&target](const toml::node& node) -> Result<> {
+    auto value = node.value_exact<std::string>();
+    if (!value) return wants("STEP:TIME STEP:TIME …");
+    TRY(target, store::parse_schedule(*value));
+    return {};
+  };
+}
+
 template <class T>
 Reader optional(std::optional<T>& target, Reader (*inner)(T&)) {
   return [&target, inner](const toml::node& node) -> Result<> {
@@ -126,6 +135,10 @@ Section sections(Config& c) {
                              {"probe_after", number(d.probe_after, 1, a_day)},
                              {"down_after", number(d.down_after, 2, a_day)}}),
       table("agents", {{"interval", number(c.agents.interval, 1, a_day)}}),
+      table("metrics", {{"keep", schedule(c.metrics.keep)},
+                        {"keep_megabytes", number(c.metrics.keep_megabytes, 64, 100'000'000)}}),
+      table("graphite", {{"address", optional<Endpoint>(c.graphite.address, endpoint)},
+                         {"path", text(c.graphite.path)}}),
       table("notifications", {{"keep_megabytes", number(n.keep_megabytes, 64, 100'000'000)},
                               {"keep_days", number(n.keep_days, 1, 36'500)},
                               {"per_second", number(n.per_second, 1, 1000)}}),

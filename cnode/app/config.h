@@ -8,6 +8,7 @@
 
 #include "base/result.h"
 #include "base/secret.h"
+#include "store/metrics/schedule.h"
 
 namespace muster::app {
 
@@ -42,6 +43,16 @@ struct Config {
   struct Agents {
     std::chrono::seconds interval{60};
   } agents;
+
+  struct Metrics {
+    store::Schedule keep = *store::parse_schedule("1m:1h 5m:1d 15m:7d");
+    std::size_t keep_megabytes = 8192;  ///< then the oldest goes before its time
+  } metrics;
+
+  struct Graphite {
+    std::optional<Endpoint> address;  ///< none: nothing is sent
+    std::string path = "muster.{family}.{node}.{metric}";
+  } graphite;
 
   struct Notifications {
     std::size_t keep_megabytes = 2048, keep_days = 30;  ///< whichever comes first

@@ -21,6 +21,20 @@ doors::rest::ServerOptions server_options(const Config& config) {
   return options;
 }
 
+metrics::Metrics::Settings metric_settings(const Config& config) {
+  metrics::Metrics::Settings settings;
+  settings.folder = config.data_dir / "metrics";
+  settings.store.schedule = config.metrics.keep;
+  settings.store.most_bytes = std::uint64_t{config.metrics.keep_megabytes} << 20;
+  settings.interval = config.agents.interval;
+  if (auto& address = config.graphite.address) {
+    settings.graphite.host = address->address;
+    settings.graphite.port = std::to_string(address->port);
+  }
+  settings.graphite.path = config.graphite.path;
+  return settings;
+}
+
 notifications::Notifications::Settings notification_settings(const Config& config) {
   auto& given = config.notifications;
   notifications::Notifications::Settings settings;
@@ -64,6 +78,11 @@ Daemon::Daemon(asio::io_context& io, Config config, dist::NodeConfig node,
       topology_(*database_, cipher_, manager_, node_, events_, clock_),
       agents_(io.get_executor(), node_, config_.agents.interval),
       commands_(*database_, topology_, manager_, clock_),
+      metrics_(io.get_executor(), metric_settings(config_), *database_, topology_, manager_,
+               events_, clock_,
+               [this](const std::string& node, etf::Map settings) {
+                 agents_.configure(node, "metrics", std::move(settings));
+               }),
       notifications_(io.get_executor(), notification_settings(config_), *database_, topology_,
                      events_, clock_,
                      [this](const std::string& node, etf::Map settings) {
@@ -91,6 +110,7 @@ Daemon::Daemon(asio::io_context& io, Config config, dist::NodeConfig node,
       rest_door_(io.get_executor(), table_, events_, tokens_, clock_, server_options(config_)) {
   events_.declare(topology::Topology::topics());
   events_.declare(orchestration::deployment_topics());
+  events_.declare(metrics::Metrics::topics());
   events_.declare(notifications::Notifications::topics());
   events_.declare(alarms::Desk::topics());
   table_.add(ops::builtin(table_, events_, clock_));
@@ -99,6 +119,7 @@ Daemon::Daemon(asio::io_context& io, Config config, dist::NodeConfig node,
   table_.add(tokens_.operations());
   table_.add(topology_.operations());
   table_.add(commands_.operations());
+  table_.add(metrics_.operations());
   table_.add(notifications_.operations());
   table_.add(alarm_desk_.operations());
   table_.add(alarm_watch_.operations());
@@ -110,6 +131,7 @@ Daemon::Daemon(asio::io_context& io, Config config, dist::NodeConfig node,
   manager_.attach(node_, agents_, topology_);
   agents_.on_sample("metrics", [this](const std::string& node, const etf::Term& sample) {
     topology_.node_vitals(node, sample);
+    metrics_.from_agent(node, sample);
     alarm_watch_.from_metrics_agent(node, sample);
   });
   agents_.on_sample("notifications", [this](const std::string& node, const etf::Term& sample) {
@@ -123,6 +145,8 @@ Daemon::Daemon(asio::io_context& io, Config config, dist::NodeConfig node,
       [this](const notifications::Entry& entry) { alarm_watch_.heard(entry); });
   alarm_watch_.on_saying(
       [this](notifications::Entry entry) { notifications_.say(std::move(entry)); });
+  rest_door_.add_page({"/metrics", "text/plain; version=0.0.4; charset=utf-8", ops::Role::viewer,
+                       [this](auto& parameters) { return metrics_.expose(parameters); }});
   agents_.on_lacking([this](const std::string& node, const mesh::Agents::Lacking& lacking) {
     topology_.node_lacks(node, lacking);
   });
@@ -132,6 +156,7 @@ Daemon::~Daemon() = default;
 
 Task<> Daemon::start() {
   CO_TRYV(co_await node_.start());
+  CO_TRYV(co_await metrics_.start());
   CO_TRYV(co_await notifications_.start());
   CO_TRYV(co_await alarm_webhooks_.start());
   CO_TRYV(co_await alarm_desk_.start());
@@ -164,6 +189,7 @@ asio::awaitable<void> Daemon::stop() {
   co_await agents_.stop();
   co_await node_.stop();
   co_await notifications_.stop();
+  co_await metrics_.stop();
   co_await alarm_watch_.stop();
   co_await alarm_webhooks_.stop();
   co_await alarm_desk_.stop();

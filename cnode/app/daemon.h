@@ -16,6 +16,7 @@
 #include "services/alarms/watch.h"
 #include "services/alarms/webhooks.h"
 #include "services/commands/commands.h"
+#include "services/metrics/metrics.h"
 #include "services/notifications/notifications.h"
 #include "services/orchestration/engine.h"
 #include "services/orchestration/families.h"
@@ -63,6 +64,7 @@ class Daemon {
   topology::Topology topology_;
   mesh::Agents agents_;
   commands::Commands commands_;
+  metrics::Metrics metrics_;
   notifications::Notifications notifications_;
   alarms::Desk alarm_desk_;
   alarms::Watch alarm_watch_;

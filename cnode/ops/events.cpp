@@ -1,5 +1,6 @@
 #include "ops/events.h"
 
+#include <algorithm>
 #include <stdexcept>
 
 namespace muster::ops {
@@ -145,6 +146,11 @@ Result<std::unique_ptr<Subscription>> EventBus::subscribe(std::vector<std::strin
     if ((*since > seq_ || event->seq > *since) && subscription->wants(event->topic))
       subscription->offer(event);
   return subscription;
+}
+
+bool EventBus::is_heard(std::string_view topic) const {
+  return std::any_of(subscribers_.begin(), subscribers_.end(),
+                     [&](auto* subscriber) { return subscriber->wants(topic); });
 }
 
 void EventBus::close() {

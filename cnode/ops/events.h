@@ -132,6 +132,8 @@ class EventBus {
   Result<std::unique_ptr<Subscription>> subscribe(std::vector<std::string> topics,
                                                   std::optional<std::uint64_t> since = {},
                                                   std::size_t bound = 1024);
+  /// Does anybody listen to this topic?
+  bool is_heard(std::string_view topic) const;
   /// Of the last event; 0 before the first.
   std::uint64_t last_seq() const { return seq_; }
   /// Ends all waits of subscribers.

@@ -86,7 +86,7 @@ void close(MetricStore& store, std::int64_t now) {
   }
 }
 
-double file_size(const std::filesystem::path& folder) {
+double database_size(const std::filesystem::path& folder) {
   return static_cast<double>(std::filesystem::file_size(folder / "metrics.db"));
 }
 
@@ -118,7 +118,7 @@ void ingest(const std::filesystem::path& folder, const char* schedule, NodeId no
   fmt::print(
       "{:<20} {:>10.0f} samples/s, durable; {:.2f} bytes a sample in metrics.db; open hours {} "
       "MB\n",
-      schedule, samples / took, file_size(folder) / samples, memory >> 20);
+      schedule, samples / took, database_size(folder) / samples, memory >> 20);
 }
 
 }  // namespace

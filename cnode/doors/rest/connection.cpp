@@ -122,6 +122,10 @@ asio::awaitable<bool> Connection::serve() {
     co_await serve_events();
     co_return false;
   }
+  if (auto* page = shared_.dispatcher.find_page(head)) {
+    auto served = serve_page(*page);
+    co_return co_await std::move(served);
+  }
   body_bytes_ = 0;
   body_time_ = {};
   auto started = steady_clock::now();
@@ -142,6 +146,34 @@ asio::awaitable<bool> Connection::serve() {
   if (co_await send(std::move(response))) co_return true;
   co_await linger();
   co_return false;
+}
+
+/// A client that reads too slowly is left after `transfer` without progress. Nothing more is made
+/// of the text than what one piece has until that has gone out.
+asio::awaitable<bool> Connection::serve_page(const Page& page) {
+  auto& head = parser_.head();
+  auto planned = shared_.dispatcher.plan_page(head, page);
+  auto* parameters = std::get_if<Parameters>(&planned);
+  if (!parameters) co_return co_await send(std::move(std::get<Response>(planned)));
+  is_trusted_ = true;
+  auto opened = page.open(*parameters);
+  if (!opened) co_return co_await send(problem_response(opened.error()));
+  auto source = *std::move(opened);
+  bool keeps = head.is_http_1_1 && head.keeps_alive && parser_.is_done() && !shared_.is_stopping;
+  Response response{200, page.content_type, {}, {}, true};
+  auto out = response.head(keeps);
+  for (bool is_end = head.verb == "HEAD"; !is_end || !out.empty();) {
+    allow(shared_.limits.transfer);
+    auto sent = co_await stream_->write(out);
+    if (!sent) co_return false;
+    out.clear();
+    if (is_end) continue;
+    auto piece = co_await source->next();
+    if (!piece) co_return false;
+    is_end = piece->empty();
+    out = keeps ? fmt::format("{:x}\r\n{}\r\n", piece->size(), *piece) : *std::move(piece);
+  }
+  co_return keeps;
 }
 
 asio::awaitable<void> Connection::serve_events() {

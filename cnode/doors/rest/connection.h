@@ -54,6 +54,7 @@ class Connection : public std::enable_shared_from_this<Connection> {
   asio::awaitable<bool> serve();  // one request; false: the connection ends
   asio::awaitable<bool> read_head();
   asio::awaitable<void> serve_events();
+  asio::awaitable<bool> serve_page(const Page& page);
   asio::awaitable<Response> answer(const Plan& plan);
   asio::awaitable<Response> answer_upload(const Plan& plan);
   asio::awaitable<Response> run_operation(const Plan& plan, ops::Prepared request,

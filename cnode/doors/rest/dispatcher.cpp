@@ -138,6 +138,24 @@ Result<ops::Prepared> Dispatcher::prepare(const Plan& plan, JsonBody& body) cons
   return plan.operation->prepare(fields, plan.caller);
 }
 
+const Page* Dispatcher::find_page(const RequestHead& head) const {
+  if (head.verb != "GET" && head.verb != "HEAD") return nullptr;
+  auto found = std::find_if(pages_.begin(), pages_.end(),
+                            [&](auto& page) { return page.path == head.path(); });
+  return found == pages_.end() ? nullptr : &*found;
+}
+
+std::variant<Response, Parameters> Dispatcher::plan_page(const RequestHead& head,
+                                                         const Page& page) const {
+  auto caller = authenticate(head);
+  if (!caller) return problem_response(caller.error());
+  if (caller->role < page.role)
+    return problem_response(Error(Errc::forbidden, "this token may not read " + page.path));
+  auto parameters = parse_query(head.query());
+  if (!parameters) return problem_response(parameters.error());
+  return *std::move(parameters);
+}
+
 std::variant<Response, EventsPlan> Dispatcher::plan_events(const RequestHead& head) const {
   auto query = parse_query(head.query());
   if (!query) return problem_response(query.error());

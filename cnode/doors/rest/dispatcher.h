@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "doors/rest/json_body.h"
+#include "doors/rest/page.h"
 #include "doors/rest/request_parser.h"
 #include "doors/rest/response.h"
 #include "doors/rest/tickets.h"
@@ -39,6 +40,10 @@ class Dispatcher {
   std::variant<Response, Plan> plan(const RequestHead& head) const;
   /// Arguments from path, query and body: bad_request where they do not fit together.
   Result<ops::Prepared> prepare(const Plan& plan, JsonBody& body) const;
+  /// The page that a request asks for; null: it is for the operation table.
+  const Page* find_page(const RequestHead& head) const;
+  void add_page(Page page) { pages_.push_back(std::move(page)); }
+  std::variant<Response, Parameters> plan_page(const RequestHead& head, const Page& page) const;
   std::variant<Response, EventsPlan> plan_events(const RequestHead& head) const;
 
  private:
@@ -47,6 +52,7 @@ class Dispatcher {
   const ops::Table& table_;
   const TokenStore& tokens_;
   Tickets& tickets_;
+  std::vector<Page> pages_;
 };
 
 /// "a=1&b=x%20y" taken apart and decoded; bad_request for a broken %.

@@ -6,7 +6,10 @@ std::string Response::head(bool keeps_alive) const {
   auto out = fmt::format("HTTP/1.1 {} {}\r\n", status, reason_of(status));
   if (!content_type.empty()) out += "Content-Type: " + content_type + "\r\n";
   constexpr int no_content = 204;
-  if (status != no_content) out += fmt::format("Content-Length: {}\r\n", body.size());
+  if (is_streamed) {
+    if (keeps_alive) out += "Transfer-Encoding: chunked\r\n";
+  } else if (status != no_content)
+    out += fmt::format("Content-Length: {}\r\n", body.size());
   for (auto& [name, value] : headers) out += name + ": " + value + "\r\n";
   out += "Cache-Control: no-store\r\nX-Content-Type-Options: nosniff\r\n";
   out += keeps_alive ? "Connection: keep-alive\r\n\r\n" : "Connection: close\r\n\r\n";

@@ -18,6 +18,8 @@ struct Response {
   std::string body;
   std::vector<std::pair<std::string, std::string>> headers;
 
+  bool is_streamed = false;  ///< the body comes later, in chunks or until the connection ends
+
   /// Status line and headers as they go over the wire before the body.
   std::string head(bool keeps_alive) const;
 };

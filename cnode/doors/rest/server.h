@@ -30,6 +30,8 @@ class Server {
 
   /// The row muster.ticket.
   ops::Operation ticket_operation() { return tickets_.operation(); }
+  /// Before listen().
+  void add_page(Page page) { dispatcher_.add_page(std::move(page)); }
   /// Error: the address cannot be had, or the certificate cannot be read.
   Result<> listen();
   /// "http://127.0.0.1:8080"

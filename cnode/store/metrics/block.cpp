@@ -10,7 +10,7 @@
 namespace muster::store {
 namespace {
 
-constexpr std::size_t part_size = 8 * 1024;
+constexpr std::size_t part_size = 4 * 1024;
 constexpr unsigned long long most_bytes = 64 << 20;
 constexpr int level = 3;
 

@@ -18,7 +18,7 @@ struct Block {
 };
 
 /// A block as rows of the database: the first is its directory (moments, which columns are where),
-/// each further one a part: some columns, about 8 KiB of them before zstd. Every row has a checksum
+/// each further one a part: some columns, about 4 KiB of them before zstd. Every row has a checksum
 /// of its own and is read without the others but the directory.
 std::vector<std::string> encode_block(const Block& block);
 

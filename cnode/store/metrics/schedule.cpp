@@ -20,17 +20,6 @@ struct Unit {
 constexpr Unit units[] = {{'y', 365 * 86400}, {'w', 7 * 86400}, {'d', 86400},
                           {'h', 3600},        {'m', 60},        {'s', 1}};
 
-Result<seconds> parse_duration(std::string_view text) {
-  std::int64_t count = 0;
-  auto [end, ec] = std::from_chars(text.data(), text.data() + text.size(), count);
-  if (ec == std::errc() && end + 1 == text.data() + text.size() && count > 0)
-    for (auto& unit : units)
-      if (unit.name == *end && count <= longest / unit.seconds)
-        return seconds(count * unit.seconds);
-  return Error(Errc::bad_request,
-               fmt::format("'{}' is no duration: wanted like 30s, 5m, 1h, 7d, 4w, 1y", text));
-}
-
 std::string duration_text(seconds value) {
   for (auto& unit : units)
     if (value.count() % unit.seconds == 0)
@@ -54,6 +43,17 @@ Result<Tier> parse_tier(std::string_view text) {
 }
 
 }  // namespace
+
+Result<seconds> parse_duration(std::string_view text) {
+  std::int64_t count = 0;
+  auto [end, ec] = std::from_chars(text.data(), text.data() + text.size(), count);
+  if (ec == std::errc() && end + 1 == text.data() + text.size() && count > 0)
+    for (auto& unit : units)
+      if (unit.name == *end && count <= longest / unit.seconds)
+        return seconds(count * unit.seconds);
+  return Error(Errc::bad_request,
+               fmt::format("'{}' is no duration: wanted like 30s, 5m, 1h, 7d, 4w, 1y", text));
+}
 
 seconds Tier::span() const {
   return step <= std::chrono::minutes(5) ? seconds(hour) : step * 24;

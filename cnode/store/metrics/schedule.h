@@ -25,6 +25,8 @@ using Schedule = std::vector<Tier>;
 /// Units s, m, h, d, w, y. Each step is a multiple of the one before and a divisor or a multiple of
 /// an hour, each keep longer than the one before. Error: bad_request, saying which part is wrong.
 Result<Schedule> parse_schedule(std::string_view text);
+/// "15m". Error: bad_request.
+Result<std::chrono::seconds> parse_duration(std::string_view text);
 std::string to_text(const Schedule& schedule);
 
 }  // namespace muster::store

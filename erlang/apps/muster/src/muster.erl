@@ -11,6 +11,8 @@
          unsubscribe/1, add_token/1, list_tokens/0, remove_token/1]).
 -export([add_node/1, remove_node/1, get_node/1, list_nodes/1, discover_nodes/1, update_node/1]).
 -export([run/1, list_runs/1, get_run/1]).
+-export([metric_catalogue/0, metrics/1, latest_metrics/1, query_metrics/1, metric_settings/0,
+         set_metric_interval/1, live_metrics/1]).
 -export([notifications/1, notification/1, set_notification_level/1, notification_levels/1]).
 -export([alarms/1, alarm/1, alarm_history/1, acknowledge_alarm/1, clear_alarm/1, comment_alarm/1,
          add_alarm_rule/1, list_alarm_rules/1, remove_alarm_rule/1, add_alarm_webhook/1,
@@ -172,6 +174,36 @@ list_runs(Args) -> call(commands, list_runs, Args).
 %% @doc One run with every node's answer.
 -spec get_run(args()) -> reply().
 get_run(Args) -> call(commands, get_run, Args).
+
+%%% metrics
+
+%% @doc Every metric that Muster knows of, with its unit, kind and other names.
+-spec metric_catalogue() -> reply().
+metric_catalogue() -> call(metrics, catalogue, #{}).
+
+%% @doc Which metrics a `node' has, or the nodes of a `family'.
+-spec metrics(args()) -> reply().
+metrics(Args) -> call(metrics, list, Args).
+
+%% @doc The newest values of a `node', or of the nodes of a `family'; all, or those in `metrics'.
+-spec latest_metrics(args()) -> reply().
+latest_metrics(Args) -> call(metrics, latest, Args).
+
+%% @doc `metrics' of a `node' or a `family' over time: `since', `until', `step', `combine'.
+-spec query_metrics(args()) -> reply().
+query_metrics(Args) -> call(metrics, query, Args).
+
+%% @doc What is kept how long, how often nodes are asked, and what it takes.
+-spec metric_settings() -> reply().
+metric_settings() -> call(metrics, settings, #{}).
+
+%% @doc How often a `node', or the nodes of a `family', are asked: `seconds'.
+-spec set_metric_interval(args()) -> reply().
+set_metric_interval(Args) -> call(metrics, set_interval, Args).
+
+%% @doc `metrics' of a `node' or a `family' every second, as events, for `seconds'.
+-spec live_metrics(args()) -> reply().
+live_metrics(Args) -> call(metrics, live, Args).
 
 %%% notifications
 

@@ -328,6 +328,10 @@ function({orchestration, Operation}) ->
         true -> list_to_atom("orch_" ++ atom_to_list(Operation));
         false -> Operation
     end;
+function({metrics, Operation}) ->
+    maps:get(Operation, #{catalogue => metric_catalogue, list => metrics, latest => latest_metrics,
+                          query => query_metrics, settings => metric_settings,
+                          set_interval => set_metric_interval, live => live_metrics});
 function({notifications, Operation}) ->
     maps:get(Operation, #{list => notifications, get => notification, levels => notification_levels,
                           set_level => set_notification_level});

@@ -1,0 +1,36 @@
+#pragma once
+
+#include <boost/asio/thread_pool.hpp>
+#include <memory>
+
+#include "base/offload.h"
+#include "base/result.h"
+#include "services/metrics/dictionary.h"
+#include "store/metrics/metric_store.h"
+
+namespace muster::metrics {
+
+/// The MetricStore on a thread of its own. Owned by the service; called on the loop. A task that is
+/// cancelled waits for its job.
+class Archive {
+ public:
+  static Result<std::unique_ptr<Archive>> open(std::filesystem::path folder,
+                                               store::MetricStore::Settings settings,
+                                               Dictionary& dictionary);
+  ~Archive();
+
+  /// Gives the batch back: it says which definitions are stored now.
+  Task<store::Batch> append(store::Batch batch);
+  Task<std::vector<store::MetricLine>> query(store::MetricQuery query);
+  Task<std::vector<SeriesId>> series_of(NodeId node);
+  /// Some of what is due: closing hours, and with `trims` retention.
+  Task<store::MetricUsage> look_after(std::int64_t now, bool trims);
+  const store::Schedule& schedule() const { return store_->schedule(); }
+
+ private:
+  explicit Archive(std::unique_ptr<store::MetricStore> store) : store_(std::move(store)) {}
+  std::unique_ptr<store::MetricStore> store_;
+  asio::thread_pool thread_{1};
+};
+
+}  // namespace muster::metrics

@@ -1,0 +1,271 @@
+#include "services/metrics/metrics.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "base/log.h"
+#include "base/timeout.h"
+
+namespace muster::metrics {
+
+using namespace std::chrono_literals;
+using ops::Caller;
+
+namespace {
+
+constexpr std::size_t most_pending = 4'000'000;  ///< samples that wait to be stored
+constexpr auto unheard_after = 15s;
+
+std::int64_t ms(Timestamp time) {
+  return time.time_since_epoch().count();
+}
+Timestamp time_of(std::int64_t value) {
+  return Timestamp(std::chrono::milliseconds(value));
+}
+
+std::optional<std::string> unless_empty(const std::string& text) {
+  if (text.empty()) return std::nullopt;
+  return text;
+}
+
+}  // namespace
+
+Metrics::Metrics(asio::any_io_executor executor, Settings settings, store::Database& database,
+                 topology::Topology& topology, mesh::NodeManager& manager, ops::EventBus& events,
+                 const Clock& clock, ConfigureAgent configure)
+    : settings_(std::move(settings)),
+      rows_(database),
+      topology_(topology),
+      manager_(manager),
+      events_(events),
+      clock_(clock),
+      configure_(std::move(configure)),
+      reader_(dictionary_),
+      graphite_(executor, settings_.graphite),
+      storing_(executor),
+      running_(executor) {}
+
+std::vector<ops::Topic> Metrics::topics() {
+  return {ops::topic<LatestView>(
+      "metrics.sample", "Live values of a node, for whoever asked for them by metrics.live")};
+}
+
+std::vector<ops::Operation> Metrics::operations() {
+  using ops::Role;
+  std::vector<ops::Operation> rows;
+  auto row = [](std::string name, ops::Http http, Role role, std::string doc) {
+    return ops::Row{"metrics", std::move(name), std::move(http), role, std::move(doc)};
+  };
+  auto add = [&](ops::Row declared, auto handler) {
+    rows.push_back(ops::operation(std::move(declared), *this, handler));
+  };
+  rows.push_back(ops::immediate_operation<ops::Empty, CatalogueView>(
+      row("catalogue", {"GET", "/api/metrics/catalogue"}, Role::viewer,
+          "Every metric that Muster knows of, with its unit, kind and other names"),
+      [this](ops::Empty r, Caller c) { return show_catalogue(std::move(r), std::move(c)); }));
+  add(row("list", {"GET", "/api/metrics"}, Role::viewer,
+          "Which metrics a node has, or the nodes of a family"),
+      &Metrics::list);
+  rows.push_back(ops::immediate_operation<AskLatest, LatestList>(
+      row("latest", {"GET", "/api/metrics/latest"}, Role::viewer,
+          "The newest values of a node, or of the nodes of a family"),
+      [this](AskLatest r, Caller c) { return latest(std::move(r), std::move(c)); }));
+  add(row("query", {"GET", "/api/metrics/query"}, Role::viewer,
+          "Values over time: of a node, of each node of a family, or all of them combined"),
+      &Metrics::query);
+  rows.push_back(ops::immediate_operation<ops::Empty, SettingsView>(
+      row("settings", {"GET", "/api/metrics/settings"}, Role::viewer,
+          "What is kept how long, how often nodes are asked, and what it takes"),
+      [this](ops::Empty r, Caller c) { return show_settings(std::move(r), std::move(c)); }));
+  add(row("set_interval", {"PUT", "/api/metrics/settings"}, Role::operator_,
+          "How often a node, or the nodes of a family, are asked"),
+      &Metrics::set_interval);
+  rows.push_back(ops::immediate_operation<AskLive, LiveView>(
+      row("live", {"POST", "/api/metrics/live"}, Role::viewer,
+          "Chosen metrics once a second, as events metrics.sample, while somebody listens"),
+      [this](AskLive r, Caller c) { return live(std::move(r), std::move(c)); }));
+  return rows;
+}
+
+Task<> Metrics::start() {
+  CO_TRY(archive_, Archive::open(settings_.folder, settings_.store, dictionary_));
+  CO_TRY(intervals_, co_await rows_.all());
+  CO_TRY(heard_, events_.subscribe({"topology"}, std::nullopt, 65'536));
+  storing_.spawn("storing metrics", run_storing());
+  graphite_.start();
+  running_.spawn("metrics of nodes", run_watching());
+  co_return Result<>();
+}
+
+asio::awaitable<void> Metrics::stop() {
+  running_.cancel();
+  co_await running_.join();
+  co_await graphite_.stop();
+  is_ending_ = true;
+  co_await storing_.join();
+}
+
+void Metrics::from_agent(const std::string& node, const etf::Term& message) {
+  auto row = topology_.find(node);
+  if (!row) return;
+  auto interval = intervals_.of(row->name, row->family.value_or(""), settings_.interval);
+  if (auto silent = ask_at_.find(row->name); silent != ask_at_.end())
+    silent->second = clock_.steady() + 2 * interval + 10s;
+  auto reading = reader_.read(message);
+  bool is_live = live_.contains(row->name) && reading.interval_ms > 0 &&
+                 reading.interval_ms <= 1000 && interval > 1s;
+  if (is_live)
+    say_live(row->name, std::move(reading));
+  else
+    take(*row, std::move(reading));
+}
+
+void Metrics::take(const topology::NodeRow& row, Reading reading) {
+  dropped_ += reading.left_out;
+  if (reading.samples.empty()) return;
+  auto id = dictionary_.node(row.name);
+  if (id == 0 || pending_samples_ + reading.samples.size() > most_pending) {
+    dropped_ += reading.samples.size();
+    return;
+  }
+  store::Round round{id, {ms(clock_.now()), reading.node_at}, std::move(reading.samples)};
+  std::stable_sort(round.samples.begin(), round.samples.end(),
+                   [](auto& a, auto& b) { return a.series < b.series; });
+  latest_[row.name] = std::make_shared<const Latest>(Latest{round.when, round.samples});
+  if (graphite_.is_on()) graphite_.offer(row.family.value_or("none"), row.name, round, dictionary_);
+  pending_samples_ += round.samples.size();
+  pending_.push_back(std::move(round));
+}
+
+void Metrics::ask_silent() {
+  auto now = clock_.steady();
+  for (auto& [name, at] : ask_at_) {
+    if (now < at) continue;
+    auto row = topology_.find(name);
+    if (!row) continue;
+    at = now + intervals_.of(name, row->family.value_or(""), settings_.interval);
+    running_.spawn("stock metrics", ask(*std::move(row)));
+  }
+}
+
+asio::awaitable<void> Metrics::ask(topology::NodeRow row) {
+  auto slot = co_await asking_.take();
+  auto link = manager_.link(row.id);
+  if (!link) co_return;
+  auto arguments = stock_.calls().arguments();
+  auto answer = co_await (*link)->apply(mesh::StockCalls::module, mesh::StockCalls::function,
+                                        std::move(arguments), 10s);
+  if (!answer || !answer->is_ok()) co_return;
+  auto reading = stock_.read(answer->value, reader_);
+  reading.node_at = ms(clock_.now());
+  take(row, std::move(reading));
+}
+
+void Metrics::say_live(const std::string& node, Reading reading) {
+  auto& wanted = live_.at(node).metrics;
+  LatestView view;
+  view.node = {node};
+  view.at = clock_.now();
+  view.node_at = time_of(reading.node_at);
+  for (auto& sample : reading.samples) {
+    auto& series = dictionary_.series_of(sample.series);
+    if (!wanted.contains(series.name)) continue;
+    view.values.push_back(
+        {series.name, parse_labels(series.labels), unless_empty(series.part), sample.number()});
+  }
+  if (!view.values.empty()) events_.publish("metrics.sample", std::move(view));
+}
+
+asio::awaitable<void> Metrics::run_storing() {
+  auto trimmed = std::chrono::steady_clock::time_point{};
+  while (!is_ending_) {
+    co_await store_pending();
+    bool trims = clock_.steady() - trimmed >= 60s;
+    if (trims) trimmed = clock_.steady();
+    if (auto usage = co_await archive_->look_after(ms(clock_.now()), trims))
+      usage_ = *usage;
+    else
+      log::error("metrics: {}", usage.error().text());
+    end_live();
+    if (!is_ending_) ask_silent();
+    for (int i = 0; i < 10 && !is_ending_; ++i) co_await pause(100ms);
+  }
+  co_await store_pending();
+}
+
+asio::awaitable<void> Metrics::store_pending() {
+  if (pending_.empty()) co_return;
+  store::Batch batch;
+  batch.rounds = std::exchange(pending_, {});
+  pending_samples_ = 0;
+  dictionary_.add_unsaved(batch);
+  auto stored = co_await archive_->append(std::move(batch));
+  if (stored) dictionary_.saved(*stored);
+  if (!stored && !is_failing_) log::error("metrics are in memory only: {}", stored.error().text());
+  is_failing_ = !stored;
+}
+
+asio::awaitable<void> Metrics::run_watching() {
+  for (;;) {
+    auto delivery = co_await heard_->next();
+    if (!delivery) co_return;
+    if (auto* event = std::get_if<ops::EventPtr>(&*delivery)) heard(**event);
+  }
+}
+
+void Metrics::heard(const ops::Event& event) {
+  if (auto* change = event.as<topology::NodeStateEvent>()) {
+    ask_at_.erase(change->name.text);
+    if (change->state != topology::NodeState::up) return;
+    ask_at_[change->name.text] = clock_.steady() + 10s;  // an agent speaks at once, if there is one
+    configure(change->name.text, false);
+  } else if (event.topic == "topology.node_removed") {
+    if (auto* gone = event.as<topology::NodeListEvent>()) {
+      latest_.erase(gone->name.text);
+      live_.erase(gone->name.text);
+      ask_at_.erase(gone->name.text);
+    }
+  }
+}
+
+void Metrics::configure(const std::string& node, bool is_changed) {
+  auto row = topology_.find(node);
+  if (!row) return;
+  auto interval = intervals_.of(row->name, row->family.value_or(""), settings_.interval);
+  auto live = live_.find(row->name);
+  if (!is_changed && interval == settings_.interval && live == live_.end()) return;
+  etf::Map settings;
+  auto set = [&](std::string_view key, etf::Term value) {
+    settings.pairs.emplace_back(etf::atom(key), std::move(value));
+  };
+  set("interval_ms", std::int64_t{interval.count()} * 1000);
+  std::set<std::string> keys;
+  if (live != live_.end())
+    for (auto& name : live->second.metrics)
+      keys.insert(find_metric(name) ? SampleReader::key_of(*find_metric(name)) : "user");
+  etf::List list;
+  for (auto& key : keys) list.elements.push_back(etf::atom(key));
+  set("live", std::move(list));
+  if (live != live_.end()) {
+    auto left = live->second.until - clock_.steady();
+    set("live_ms", std::chrono::duration_cast<std::chrono::milliseconds>(left).count());
+    set("live_interval_ms", std::int64_t{1000});
+  }
+  configure_(row->name, std::move(settings));
+}
+
+/// Whoever does not listen any more need not say so.
+void Metrics::end_live() {
+  auto now = clock_.steady();
+  if (live_.empty() || events_.is_heard("metrics.sample")) last_heard_ = now;
+  std::vector<std::string> ended;
+  for (auto& [node, live] : live_)
+    if (now >= live.until || now - last_heard_ > unheard_after) ended.push_back(node);
+  for (auto& node : ended) {
+    live_.erase(node);
+    configure(node, true);
+  }
+}
+
+}  // namespace muster::metrics

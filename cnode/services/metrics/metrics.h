@@ -1,0 +1,123 @@
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <set>
+#include <unordered_map>
+
+#include "base/slots.h"
+#include "base/task_group.h"
+#include "mesh/manager.h"
+#include "ops/events.h"
+#include "ops/operation.h"
+#include "services/metrics/archive.h"
+#include "services/metrics/exposition.h"
+#include "services/metrics/graphite.h"
+#include "services/metrics/intervals.h"
+#include "services/metrics/sample_reader.h"
+#include "services/metrics/stock_reader.h"
+#include "services/metrics/types.h"
+#include "services/topology/topology.h"
+
+namespace muster::metrics {
+
+/// Where the settings of the agent `metrics` of a node go.
+using ConfigureAgent = std::function<void(const std::string& node, etf::Map settings)>;
+
+/// The service `metrics`: takes what the agents measured, keeps it (Archive), answers what was and
+/// what is, and has the newest values of every node for Prometheus. What came is stored once a
+/// second. Live values (once a second, of chosen metrics) are not stored: they are the event
+/// metrics.sample, for as long as somebody listens to it. Made by app; lives on the loop. When the
+/// disk is full, values stay in memory and are answered, and what the journal has no room for would
+/// be missing after a restart.
+class Metrics {
+ public:
+  struct Settings {
+    std::filesystem::path folder;
+    store::MetricStore::Settings store;
+    std::chrono::seconds interval{60};
+    GraphiteSettings graphite;
+  };
+  Metrics(asio::any_io_executor executor, Settings settings, store::Database& database,
+          topology::Topology& topology, mesh::NodeManager& manager, ops::EventBus& events,
+          const Clock& clock, ConfigureAgent configure);
+
+  std::vector<ops::Operation> operations();
+  static std::vector<ops::Topic> topics();
+
+  /// Opens the archive. Before nodes come up. Errors: those of the folder.
+  Task<> start();
+  /// Stores what waits, then ends.
+  asio::awaitable<void> stop();
+
+  /// What the agent `metrics` of a node sent: anything.
+  void from_agent(const std::string& node, const etf::Term& message);
+  /// For GET /metrics. Errors: not_found, bad_request.
+  Result<std::unique_ptr<ops::BodySource>> expose(
+      const std::vector<std::pair<std::string, std::string>>& parameters);
+
+ private:
+  struct Live {
+    std::set<std::string> metrics;
+    std::chrono::steady_clock::time_point until;
+  };
+  using Nodes = std::vector<topology::NodeRow>;
+
+  Result<CatalogueView> show_catalogue(ops::Empty request, ops::Caller caller);
+  Task<SeriesList> list(Whose request, ops::Caller caller);
+  Result<LatestList> latest(AskLatest request, ops::Caller caller);
+  Task<LineList> query(QueryMetrics request, ops::Caller caller);
+  Result<SettingsView> show_settings(ops::Empty request, ops::Caller caller);
+  Task<SettingsView> set_interval(SetInterval request, ops::Caller caller);
+  Result<LiveView> live(AskLive request, ops::Caller caller);
+
+  Result<Nodes> nodes_of(const std::optional<std::string>& node,
+                         const std::optional<std::string>& family) const;
+  Result<std::vector<SeriesId>> series_named(const std::vector<std::string>& names) const;
+  SeriesView series_view(SeriesId id) const;
+  LatestView latest_view(const std::string& node, const Latest& latest,
+                         const std::vector<SeriesId>& wanted) const;
+  std::string own_health() const;
+
+  asio::awaitable<void> run_storing();
+  asio::awaitable<void> run_watching();
+  asio::awaitable<void> store_pending();
+  void heard(const ops::Event& event);
+  void configure(const std::string& node, bool is_changed);
+  void end_live();
+  /// Takes what a node sent, or what was asked of it.
+  void take(const topology::NodeRow& row, Reading reading);
+  /// Nodes that are UP and whose agent says nothing.
+  void ask_silent();
+  asio::awaitable<void> ask(topology::NodeRow row);
+  void say_live(const std::string& node, Reading reading);
+
+  Settings settings_;
+  IntervalRows rows_;
+  topology::Topology& topology_;
+  mesh::NodeManager& manager_;
+  ops::EventBus& events_;
+  const Clock& clock_;
+  ConfigureAgent configure_;
+  Dictionary dictionary_;
+  SampleReader reader_;
+  StockReader stock_;
+  Graphite graphite_;
+  std::unique_ptr<Archive> archive_;
+  Intervals intervals_;
+  std::vector<store::Round> pending_;
+  std::size_t pending_samples_ = 0;
+  std::unordered_map<std::string, LatestPtr> latest_;  ///< by node
+  /// Nodes that are UP, by name: when to ask them unless an agent speaks before.
+  std::unordered_map<std::string, std::chrono::steady_clock::time_point> ask_at_;
+  Slots asking_{64};
+  std::map<std::string, Live> live_;  ///< by node
+  std::chrono::steady_clock::time_point last_heard_{};
+  store::MetricUsage usage_;
+  std::uint64_t dropped_ = 0;
+  bool is_failing_ = false, is_ending_ = false;
+  std::unique_ptr<ops::Subscription> heard_;
+  TaskGroup storing_, running_;
+};
+
+}  // namespace muster::metrics

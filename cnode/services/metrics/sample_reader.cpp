@@ -1,0 +1,155 @@
+#include "services/metrics/sample_reader.h"
+
+#include <algorithm>
+#include <boost/algorithm/string/join.hpp>
+
+#include "etf/print.h"
+
+namespace muster::metrics {
+namespace {
+
+constexpr std::size_t most_text = 200, most_parts = 64, most_labels = 4;
+
+std::string text_of(const etf::Term& term) {
+  if (auto* integer = term.get_if<std::int64_t>()) return std::to_string(*integer);
+  std::string text;
+  if (term.text(text) && !text.empty()) return text.substr(0, most_text);
+  return etf::to_string(term, most_text);
+}
+
+/// [web, hits] is "web.hits".
+std::string name_of(const etf::Term& term) {
+  std::vector<etf::Term> elements;
+  if (!term.is<etf::List>() || !term.proper_list(elements)) return text_of(term);
+  std::vector<std::string> parts;
+  for (auto& element : elements) parts.push_back(text_of(element));
+  return boost::algorithm::join(parts, ".").substr(0, most_text);
+}
+
+std::optional<store::Number> number_of(const etf::Term& term) {
+  if (auto* integer = term.get_if<std::int64_t>()) return store::Number::of(*integer);
+  if (auto* real = term.get_if<double>()) return store::Number::of(*real);
+  if (auto* big = term.get_if<etf::BigInteger>()) {
+    double value = 0;
+    for (auto byte = big->magnitude.rbegin(); byte != big->magnitude.rend(); ++byte)
+      value = value * 256 + static_cast<unsigned char>(*byte);
+    return store::Number::of(big->is_negative ? -value : value);
+  }
+  return std::nullopt;
+}
+
+std::int64_t integer_at(const etf::Map& map, std::string_view key) {
+  auto* value = map.find(key);
+  auto* integer = value ? value->get_if<std::int64_t>() : nullptr;
+  return integer ? *integer : 0;
+}
+
+}  // namespace
+
+SampleReader::SampleReader(Dictionary& dictionary) : dictionary_(dictionary) {
+  auto& metrics = catalogue();
+  plain_.resize(metrics.size());
+  labelled_.resize(metrics.size());
+  for (std::size_t i = 0; i < metrics.size(); ++i) {
+    if (metrics[i].source == "notifications") continue;
+    auto* step = &root_;
+    for (auto& key : metrics[i].path) {
+      auto& next = key == "*" ? step->any : step->next[key];
+      if (!next) next = std::make_unique<Step>();
+      step = next.get();
+    }
+    step->metrics.push_back(i);
+  }
+}
+
+Reading SampleReader::read(const etf::Term& message) {
+  Reading reading;
+  auto* map = message.get_if<etf::Map>();
+  if (!map) return reading;
+  reading.node_at = integer_at(*map, "at");
+  reading.interval_ms = integer_at(*map, "interval_ms");
+  std::vector<std::string> labels;
+  auto* values = map->find("values");
+  if (values) walk(root_, *values, labels, reading);
+  if (auto* agent = map->find("agent")) {
+    labels = {"metrics"};
+    if (auto at = root_.next.find("agent"); at != root_.next.end())
+      walk(*at->second, *agent, labels, reading);
+  }
+  auto* value_map = values ? values->get_if<etf::Map>() : nullptr;
+  auto* user = value_map ? value_map->find("user") : nullptr;
+  if (auto* items = user ? user->get_if<etf::List>() : nullptr)
+    for (auto& item : items->elements) read_library(item, reading);
+  return reading;
+}
+
+void SampleReader::walk(const Step& step, const etf::Term& at, std::vector<std::string>& labels,
+                        Reading& reading) {
+  for (auto metric : step.metrics) add(metric, labels, at, reading);
+  auto* map = at.get_if<etf::Map>();
+  if (!map) return;
+  for (auto& [key, value] : map->pairs) {
+    if (auto* atom = key.get_if<etf::Atom>())
+      if (auto found = step.next.find(atom->name); found != step.next.end())
+        walk(*found->second, value, labels, reading);
+    if (!step.any || labels.size() >= most_labels) continue;
+    labels.push_back(text_of(key));
+    walk(*step.any, value, labels, reading);
+    labels.pop_back();
+  }
+}
+
+void SampleReader::add(std::size_t index, const std::vector<std::string>& labels,
+                       const etf::Term& value, Reading& reading) {
+  auto number = number_of(value);
+  if (!number) return;
+  auto& metric = catalogue()[index];
+  if (labels.size() != metric.labels.size()) return;
+  SeriesId id = 0;
+  if (labels.empty()) {
+    if (plain_[index] == 0) plain_[index] = dictionary_.series({metric.name, {}, metric.kind, {}});
+    id = plain_[index];
+  } else {
+    auto text = label_text(metric.labels, labels);
+    auto& known = labelled_[index];
+    auto found = known.find(text);
+    id = found == known.end() ? dictionary_.series({metric.name, text, metric.kind, {}})
+                              : found->second;
+    if (found == known.end() && id != 0) known.emplace(std::move(text), id);
+  }
+  if (id == 0 || reading.samples.size() >= most_samples)
+    ++reading.left_out;
+  else
+    reading.samples.push_back({id, number->is_real, number->bits});
+}
+
+void SampleReader::add(const store::Series& series, const etf::Term& value, Reading& reading) {
+  auto number = number_of(value);
+  if (!number) return;
+  auto id = reading.samples.size() < most_samples ? dictionary_.series(series) : 0;
+  if (id == 0)
+    ++reading.left_out;
+  else
+    reading.samples.push_back({id, number->is_real, number->bits});
+}
+
+/// {Library, Name, Kind, Value}: a number, or a map of numbers (a histogram and its like).
+void SampleReader::read_library(const etf::Term& item, Reading& reading) {
+  auto* parts = item.tuple(4);
+  if (!parts) return;
+  store::Series series{
+      text_of((*parts)[0]) + "." + name_of((*parts)[1]), {}, text_of((*parts)[2]), {}};
+  auto* map = (*parts)[3].get_if<etf::Map>();
+  if (!map) return add(series, (*parts)[3], reading);
+  std::size_t count = 0;
+  for (auto& [key, value] : map->pairs) {
+    if (++count > most_parts) {
+      ++reading.left_out;
+      continue;
+    }
+    series.part = text_of(key);
+    add(series, value, reading);
+  }
+}
+
+}  // namespace muster::metrics

@@ -1,0 +1,217 @@
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "services/metrics/combine.h"
+#include "services/metrics/exposition.h"
+#include "services/metrics/graphite.h"
+#include "services/metrics/sample_reader.h"
+
+namespace muster::metrics {
+namespace {
+
+using etf::atom;
+using etf::binary;
+using etf::Map;
+using etf::Term;
+using testing::HasSubstr;
+
+Term message(Map values) {
+  Map map;
+  map.pairs = {{atom("at"), std::int64_t{1'700'000'000'123}},
+               {atom("interval_ms"), 60'000},
+               {atom("values"), std::move(values)}};
+  return map;
+}
+
+Term map_of(std::vector<std::pair<Term, Term>> pairs) {
+  Map map;
+  map.pairs = std::move(pairs);
+  return map;
+}
+
+class Read : public testing::Test {
+ protected:
+  /// "name{labels}part" => value as text
+  std::map<std::string, std::string> read(const Term& term) {
+    std::map<std::string, std::string> values;
+    reading = reader.read(term);
+    for (auto& sample : reading.samples) {
+      auto& series = dictionary.series_of(sample.series);
+      auto number = sample.number();
+      values[series.name + "{" + series.labels + "}" + series.part] =
+          number.is_real ? std::to_string(number.real()) : std::to_string(number.integer());
+    }
+    return values;
+  }
+  Dictionary dictionary;
+  SampleReader reader{dictionary};
+  Reading reading;
+};
+
+TEST_F(Read, FindsPlainAndLabelledValuesByTheCataloguesPaths) {
+  Map values;
+  values.pairs = {
+      {atom("memory"), map_of({{atom("total"), std::int64_t{1} << 40}, {atom("new_kind"), 1}})},
+      {atom("process_count"), 77},
+      {atom("scheduler_utilization"), 0.25},
+      {atom("scheduler_wall_time"),
+       map_of({{1, map_of({{atom("active"), 10}, {atom("total"), 20}})},
+               {2, map_of({{atom("active"), 11}, {atom("total"), 21}})}})},
+      {atom("dist"), map_of({{atom("a@\"b\""), map_of({{atom("queue_size"), 5}})}})},
+      {atom("run_queue"), atom("not_a_number")},
+      {atom("never_heard_of"), 1}};
+  auto found = read(message(std::move(values)));
+  EXPECT_EQ(reading.node_at, 1'700'000'000'123);
+  EXPECT_EQ(found["memory.total{}"], std::to_string(std::int64_t{1} << 40));
+  EXPECT_EQ(found["processes.count{}"], "77");
+  EXPECT_EQ(found["scheduler.utilization{}"], "0.250000");
+  EXPECT_EQ(found["scheduler.active{scheduler=\"2\"}"], "11");
+  EXPECT_EQ(found["dist.queue{peer=\"a@\\\"b\\\"\"}"], "5");
+  EXPECT_EQ(found.size(), 8u);
+}
+
+TEST_F(Read, LibrariesMetricsHaveTheirKindAndAHistogramItsParts) {
+  Map values;
+  auto name = etf::list(atom("web"), atom("hits"));
+  values.pairs = {
+      {atom("user"), etf::list(etf::tuple(atom("folsom"), name, atom("counter"), 5),
+                               etf::tuple(atom("folsom"), atom("wait"), atom("histogram"),
+                                          map_of({{atom("p99"), 9.5}, {atom("n"), 3}})),
+                               atom("garbage"), etf::tuple(1, 2))}};
+  auto found = read(message(std::move(values)));
+  EXPECT_EQ(found["folsom.web.hits{}"], "5");
+  EXPECT_EQ(found["folsom.wait{}p99"], "9.500000");
+  EXPECT_EQ(found["folsom.wait{}n"], "3");
+  EXPECT_EQ(dictionary.series_of(dictionary.of_metric("folsom.wait")[0]).kind, "histogram");
+}
+
+TEST_F(Read, WhatIsNoMessageIsNothing) {
+  EXPECT_TRUE(read(atom("x")).empty());
+  EXPECT_TRUE(read(map_of({{atom("values"), 5}})).empty());
+  EXPECT_TRUE(read(map_of({})).empty());
+}
+
+TEST_F(Read, AMessageBringsSoManyAndNoMore) {
+  std::vector<std::pair<Term, Term>> queues;
+  for (int i = 0; i < 6000; ++i) queues.emplace_back(binary("p" + std::to_string(i)), i);
+  Map values;
+  values.pairs = {{atom("queues"), map_of(std::move(queues))}};
+  read(message(std::move(values)));
+  EXPECT_EQ(reading.samples.size(), SampleReader::most_samples);
+  EXPECT_EQ(reading.left_out, 1000u);
+}
+
+TEST(Labels, AreReadBackWhateverIsInThem) {
+  auto text = label_text({"a", "b"}, {"x\"y\\z\n,=", ""});
+  std::map<std::string, std::string> wanted{{"a", "x\"y\\z\n,="}, {"b", ""}};
+  EXPECT_EQ(parse_labels(text), wanted);
+  EXPECT_TRUE(parse_labels("").empty());
+  parse_labels("a=\"unfinished");
+}
+
+TEST(Dictionary, NamesWhatIsNotStoredYetUntilItIs) {
+  Dictionary dictionary;
+  EXPECT_EQ(dictionary.series({"a", "", "gauge", ""}), 1u);
+  EXPECT_EQ(dictionary.series({"a", "", "gauge", ""}), 1u);
+  EXPECT_EQ(dictionary.node("x@y"), 1u);
+  store::Batch first, second;
+  dictionary.add_unsaved(first);
+  EXPECT_EQ(first.series.size() + first.nodes.size(), 2u);
+  dictionary.series({"b", "", "gauge", ""});
+  dictionary.saved(first);
+  dictionary.add_unsaved(second);
+  ASSERT_EQ(second.series.size(), 1u);
+  EXPECT_EQ(second.series[0].second.name, "b");
+  EXPECT_TRUE(second.nodes.empty());
+}
+
+TEST(Exposition, GroupsAMetricOfAllNodesUnderOneType) {
+  Dictionary dictionary;
+  auto atoms = dictionary.series({"memory.atom", "", "gauge", ""});
+  auto memory = dictionary.series({"memory.processes", "", "gauge", ""});
+  auto queue = dictionary.series({"dist.queue", "peer=\"c@d\"", "gauge", ""});
+  auto cpu = dictionary.series({"host.cpu.busy", "", "counter", ""});
+  auto part = dictionary.series({"folsom.a b", "", "histogram", "p99"});
+  auto latest = [&](std::uint64_t value) {
+    std::vector<store::Sample> samples{{atoms, false, value},
+                                       {memory, false, value},
+                                       {queue, false, 3},
+                                       {cpu, false, 1500},
+                                       {part, true, store::Number::of(std::nan("")).bits}};
+    return std::make_shared<const Latest>(Latest{{0, 0}, samples});
+  };
+  Exposition exposition(dictionary, {{"a@b", latest(1)}, {"e@\"f", latest(2)}}, "own 1\n");
+  std::string text;
+  for (auto piece = exposition.next_piece(); !piece.empty(); piece = exposition.next_piece())
+    text += piece;
+  EXPECT_TRUE(text.starts_with("own 1\n"));
+  EXPECT_THAT(text,
+              HasSubstr("# TYPE erlang_vm_memory_bytes gauge\n"
+                        "erlang_vm_memory_bytes{kind=\"processes\",instance=\"a@b\"} 1\n"
+                        "erlang_vm_memory_bytes{kind=\"processes\",instance=\"e@\\\"f\"} 2\n"));
+  EXPECT_THAT(text,
+              HasSubstr("erlang_vm_dist_node_queue_size_bytes{peer=\"c@d\",instance=\"a@b\"} 3\n"));
+  EXPECT_THAT(text, HasSubstr("muster_host_cpu_busy_seconds_total{instance=\"a@b\"} 1.5\n"));
+  EXPECT_THAT(text, HasSubstr("muster_library_folsom_a_b{part=\"p99\",instance=\"a@b\"} NaN\n"));
+}
+
+TEST(Exposition, OfManyNodesComesInPieces) {
+  Dictionary dictionary;
+  auto id = dictionary.series({"memory.total", "", "gauge", ""});
+  std::vector<std::pair<std::string, LatestPtr>> nodes;
+  auto latest = std::make_shared<const Latest>(Latest{{0, 0}, {{id, false, 1}}});
+  for (int i = 0; i < 5000; ++i) nodes.emplace_back("n" + std::to_string(i) + "@host", latest);
+  Exposition exposition(dictionary, std::move(nodes), "");
+  std::size_t pieces = 0, lines = 0, types = 0;
+  for (auto piece = exposition.next_piece(); !piece.empty(); piece = exposition.next_piece()) {
+    ++pieces;
+    EXPECT_LT(piece.size(), 70'000u);
+    lines += static_cast<std::size_t>(std::count(piece.begin(), piece.end(), '\n'));
+    types += piece.find("# TYPE") != piece.npos;
+  }
+  EXPECT_GT(pieces, 3u);
+  EXPECT_EQ(lines, 5002u);
+  EXPECT_EQ(types, 1u);
+}
+
+TEST(Combining, TakesEachTimesValuesOfAllNodes) {
+  auto point = [](std::int64_t at, double value) {
+    auto number = store::Number::of(value);
+    return store::Point{{at, at}, {1, number, number, number, value}};
+  };
+  std::vector<store::MetricLine> lines{{1, 7, {point(0, 1), point(60, 10)}},
+                                       {2, 7, {point(0, 3)}},
+                                       {3, 7, {point(0, 8), point(60, 30)}}};
+  auto value = [&](Combine how, std::size_t at, double percentile = 0) {
+    return combine(lines, how, percentile).at(0).points.at(at).value.mean;
+  };
+  EXPECT_EQ(value(Combine::sum, 0), 12);
+  EXPECT_EQ(value(Combine::sum, 1), 40);
+  EXPECT_EQ(value(Combine::mean, 0), 4);
+  EXPECT_EQ(value(Combine::min, 1), 10);
+  EXPECT_EQ(value(Combine::max, 1), 30);
+  EXPECT_EQ(value(Combine::percentile, 0, 50), 3);
+  EXPECT_EQ(value(Combine::percentile, 1, 25), 15);
+  EXPECT_EQ(value(Combine::percentile, 0, 100), 8);
+}
+
+TEST(Graphite, PathsHaveDotsWhereTheTemplateHasThem) {
+  store::Series series{"dist.queue", "peer=\"b@10.0.0.2\"", "gauge", ""};
+  EXPECT_EQ(graphite_path("muster.{family}.{node}.{metric}", "my shop", "a@10.0.0.1", series),
+            "muster.my_shop.a_10_0_0_1.dist.queue.peer_b_10_0_0_2");
+  EXPECT_EQ(graphite_path("{metric}{x}", "", "", {"folsom.wait", "", "histogram", "p99"}),
+            "folsom.wait.p99{x}");
+}
+
+TEST(Catalogue, HasEveryNameOnceAndAPrometheusNameForEach) {
+  std::set<std::string> names;
+  for (auto& metric : catalogue()) {
+    EXPECT_TRUE(names.insert(metric.name).second) << metric.name;
+    EXPECT_FALSE(metric.prometheus.name.empty()) << metric.name;
+    EXPECT_FALSE(metric.path.front().empty()) << metric.name;
+  }
+  EXPECT_GT(names.size(), 150u);
+}
+
+}  // namespace
+}  // namespace muster::metrics
