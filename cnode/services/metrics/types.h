@@ -27,7 +27,7 @@ struct Convert<store::Number> {
     if (!number.is_real) return number.integer();
     return std::isfinite(number.real()) ? etf::Term(number.real()) : etf::atom("undefined");
   }
-  static json::object schema() { return {{"type", json::array{"number", "null"}}}; }
+  static json::object schema() { return {{"description", "a number; null for NaN and infinity"}}; }
 };
 
 }  // namespace muster::ops
