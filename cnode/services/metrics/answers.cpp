@@ -269,9 +269,15 @@ Result<std::unique_ptr<ops::BodySource>> Metrics::expose(
       return Error(Errc::bad_request, "unknown parameter", "/" + name);
   }
   std::vector<std::pair<std::string, LatestPtr>> nodes;
+  std::string up = "# HELP muster_node_up 1 while the node is UP\n# TYPE muster_node_up gauge\n";
   auto add = [&](const std::string& name, const LatestPtr& latest) {
     auto row = topology_.find(name);
     if (!row) return;
+    auto* keeper = manager_.find(row->id);
+    std::string instance;
+    add_label(instance, "instance", name);
+    fmt::format_to(std::back_inserter(up), "muster_node_up{{{}}} {:d}\n", instance,
+                   keeper && keeper->is_up());
     auto interval = intervals_.of(name, row->family.value_or(""), settings_.interval);
     // What is older is of a node that does not answer: Prometheus is to see that it is gone.
     auto oldest = ms(clock_.now()) - std::int64_t{interval.count()} * 2500;
@@ -286,7 +292,9 @@ Result<std::unique_ptr<ops::BodySource>> Metrics::expose(
     for (auto& [name, latest] : latest_) add(name, latest);
     own = own_health();
   }
-  return std::make_unique<Exposition>(dictionary_, std::move(nodes), std::move(own));
+  plan_.extend(dictionary_);
+  own += up;
+  return std::make_unique<Exposition>(plan_, std::move(nodes), std::move(own));
 }
 
 std::string Metrics::own_health() const {

@@ -36,6 +36,7 @@ Metric metric_of(const json::object& row) {
   auto& given = row.at("prometheus").as_object();
   metric.prometheus.name = text_at(given, "name");
   metric.prometheus.type = text_at(given, "type");
+  metric.prometheus.compat = text_at(given, "compat");
   if (auto* scale = given.if_contains("scale"))
     metric.prometheus.scale = scale->to_number<double>();
   if (auto* labels = given.if_contains("labels"))

@@ -22,6 +22,7 @@ struct Metric {
     std::string name, type;
     std::map<std::string, std::string> labels;  ///< constant ones
     double scale = 1;
+    std::string compat;  ///< what it was called before, or empty
   } prometheus;
 };
 

@@ -9,6 +9,8 @@ namespace muster::metrics {
 namespace {
 
 constexpr std::size_t piece_size = 64 * 1024;
+constexpr std::size_t most_looks = 200'000;  ///< at samples, for one piece
+constexpr std::size_t look_up = 8;           ///< what finding one of some hundred costs
 
 /// What a name may have: [a-zA-Z0-9_:].
 std::string clean_name(std::string_view text) {
@@ -41,58 +43,90 @@ void put_value(std::string& out, const store::Number& number, double scale) {
 
 }  // namespace
 
-Exposition::Exposition(const Dictionary& dictionary,
-                       std::vector<std::pair<std::string, LatestPtr>> nodes, std::string own)
-    : nodes_(std::move(nodes)), own_(std::move(own)) {
-  for (auto& [name, latest] : nodes_) name = escaped(name);
-  for (SeriesId id = 1; id <= dictionary.size(); ++id) add(id, dictionary.series_of(id));
-  group_ = groups_.begin();
-}
-
-void Exposition::add(SeriesId id, const store::Series& series) {
-  Line line{id, series.labels, 1};
-  std::string name, type, help;
-  if (auto* metric = find_metric(series.name)) {
-    name = metric->prometheus.name;
-    type = metric->prometheus.type;
-    help = metric->doc;
-    line.scale = metric->prometheus.scale;
-    for (auto& [key, value] : metric->prometheus.labels) add_label(line.labels, key, value);
-  } else {
-    name = "muster_library_" + clean_name(series.name);
-    type = type_of_library(series.kind);
-    help = series.kind + " " + series.name;
-    std::erase(help, '\n');
-    if (!series.part.empty()) add_label(line.labels, "part", series.part);
+void ExpositionPlan::extend(const Dictionary& dictionary) {
+  while (places_.size() < dictionary.size()) {
+    auto id = static_cast<SeriesId>(places_.size() + 1);
+    add(id, dictionary.series_of(id));
   }
-  auto& group = groups_[name];
-  if (group.lines.empty()) group = {name, type, help, {}};
-  group.lines.push_back(std::move(line));
 }
 
+void ExpositionPlan::add(SeriesId id, const store::Series& series) {
+  Line line{id, series.labels, 1};
+  if (auto* metric = find_metric(series.name)) {
+    auto& names = metric->prometheus;
+    line.scale = names.scale;
+    for (auto& [key, value] : names.labels) add_label(line.labels, key, value);
+    auto place = add(names.name, names.type, metric->doc, line);
+    auto older = names.compat.empty() ? place : add(names.compat, names.type, metric->doc, line);
+    places_.push_back({place, older});
+    return;
+  }
+  auto help = series.kind + " " + series.name;
+  std::erase(help, '\n');
+  std::replace(help.begin(), help.end(), '\\', '/');
+  if (!series.part.empty()) add_label(line.labels, "part", series.part);
+  auto place = add("muster_library_" + clean_name(series.name), type_of_library(series.kind),
+                   std::move(help), std::move(line));
+  places_.push_back({place, place});
+}
+
+ExpositionPlan::Place ExpositionPlan::add(const std::string& name, std::string type,
+                                          std::string help, Line line) {
+  auto [at, is_new] = by_name_.try_emplace(name, groups_.size());
+  if (is_new) groups_.push_back({name, std::move(type), std::move(help), {}});
+  auto& lines = groups_[at->second].lines;
+  lines.push_back(std::move(line));
+  return {at->second, lines.size() - 1};
+}
+
+const ExpositionPlan::Line* ExpositionPlan::find(std::size_t group, SeriesId series) const {
+  for (auto& place : places_[series - 1])
+    if (place.group == group) return &groups_[group].lines[place.line];
+  return nullptr;
+}
+
+Exposition::Exposition(const ExpositionPlan& plan,
+                       std::vector<std::pair<std::string, LatestPtr>> nodes, std::string own)
+    : plan_(plan), nodes_(std::move(nodes)), own_(std::move(own)) {
+  for (auto& [name, latest] : nodes_) name = escaped(name);
+}
+
+void Exposition::write(const ExpositionPlan::Line& line, const store::Number& value,
+                       std::string& out) {
+  auto& group = plan_.groups()[group_];
+  if (!has_head_)
+    fmt::format_to(std::back_inserter(out), "# HELP {} {}\n# TYPE {} {}\n", group.name, group.help,
+                   group.name, group.type);
+  has_head_ = true;
+  fmt::format_to(std::back_inserter(out), "{}{{{}{}instance=\"{}\"}} ", group.name, line.labels,
+                 line.labels.empty() ? "" : ",", nodes_[node_].first);
+  put_value(out, value, line.scale);
+}
+
+/// A name that few nodes have is looked for in all of them: also that ends a piece in time, with a
+/// line that means nothing.
 std::string Exposition::next_piece() {
   auto out = std::exchange(own_, {});
-  while (group_ != groups_.end() && out.size() < piece_size) {
-    auto& group = group_->second;
-    bool is_begun = node_ > 0;
-    for (; node_ < nodes_.size() && out.size() < piece_size; ++node_) {
+  std::size_t looked = 0;
+  for (; group_ < plan_.groups().size(); ++group_, node_ = 0, has_head_ = false) {
+    auto& lines = plan_.groups()[group_].lines;
+    for (; node_ < nodes_.size(); ++node_) {
+      if (out.size() >= piece_size) return out;
+      if (looked >= most_looks) return out.empty() ? "\n" : out;
       auto& samples = nodes_[node_].second->samples;
-      for (auto& line : group.lines) {
+      looked += std::min(lines.size() * look_up, samples.size()) + 1;
+      if (lines.size() * look_up > samples.size()) {  // one for each of many peers
+        for (auto& sample : samples)
+          if (auto* line = plan_.find(group_, sample.series)) write(*line, sample.number(), out);
+        continue;
+      }
+      for (auto& line : lines) {
         auto found = std::lower_bound(samples.begin(), samples.end(), line.series,
                                       [](auto& s, auto id) { return s.series < id; });
-        if (found == samples.end() || found->series != line.series) continue;
-        if (!is_begun)
-          fmt::format_to(std::back_inserter(out), "# HELP {} {}\n# TYPE {} {}\n", group.name,
-                         group.help, group.name, group.type);
-        is_begun = true;
-        fmt::format_to(std::back_inserter(out), "{}{{{}{}instance=\"{}\"}} ", group.name,
-                       line.labels, line.labels.empty() ? "" : ",", nodes_[node_].first);
-        put_value(out, found->number(), line.scale);
+        if (found != samples.end() && found->series == line.series)
+          write(line, found->number(), out);
       }
     }
-    if (node_ < nodes_.size()) break;
-    ++group_;
-    node_ = 0;
   }
   return out;
 }

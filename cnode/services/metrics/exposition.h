@@ -1,5 +1,7 @@
 #pragma once
 
+#include <array>
+#include <deque>
 #include <map>
 #include <memory>
 #include <string>
@@ -18,21 +20,10 @@ struct Latest {
 };
 using LatestPtr = std::shared_ptr<const Latest>;
 
-/// Prometheus' text format of many nodes, in pieces of about 64 KiB: first what is given as `own`
-/// (the daemon's health), then one metric after the other with all nodes, as the format wants it.
-/// `instance` is the node's name; names, labels and units are prometheus.erl's where the catalogue
-/// has them. Nodes and dictionary must outlive it. Lives on the loop.
-/// https://prometheus.io/docs/instrumenting/exposition_formats/
-class Exposition final : public ops::BodySource {
+/// Which series are written under which names: those of the catalogue, and the older ones that some
+/// have. Series are only ever added, also while somebody is being told. Owned by the service.
+class ExpositionPlan {
  public:
-  Exposition(const Dictionary& dictionary, std::vector<std::pair<std::string, LatestPtr>> nodes,
-             std::string own);
-  Task<std::string> next() override;
-  std::optional<std::uint64_t> size() const override { return std::nullopt; }
-  /// The next piece; empty at the end.
-  std::string next_piece();
-
- private:
   struct Line {
     SeriesId series;
     std::string labels;  ///< without instance
@@ -40,14 +31,47 @@ class Exposition final : public ops::BodySource {
   };
   struct Group {
     std::string name, type, help;
-    std::vector<Line> lines;
+    std::vector<Line> lines;  ///< ascending by series
+  };
+  /// Takes in what is new in the dictionary.
+  void extend(const Dictionary& dictionary);
+  const std::deque<Group>& groups() const { return groups_; }
+  /// The line of a series in this group, or null.
+  const Line* find(std::size_t group, SeriesId series) const;
+
+ private:
+  struct Place {
+    std::size_t group = 0, line = 0;
   };
   void add(SeriesId id, const store::Series& series);
+  Place add(const std::string& name, std::string type, std::string help, Line line);
 
+  std::deque<Group> groups_;
+  std::map<std::string, std::size_t> by_name_;
+  std::vector<std::array<Place, 2>> places_;  ///< by series; equal where there is one name only
+};
+
+/// Prometheus' text format of many nodes, in pieces of about 64 KiB, each of which takes a
+/// millisecond or so: first what is given as `own` (the daemon's health), then one metric after the
+/// other with all nodes, as the format wants it. `instance` is the node's name; names, labels and
+/// units are prometheus.erl's where the catalogue has them. The plan must outlive it. Lives on the
+/// loop. https://prometheus.io/docs/instrumenting/exposition_formats/
+class Exposition final : public ops::BodySource {
+ public:
+  Exposition(const ExpositionPlan& plan, std::vector<std::pair<std::string, LatestPtr>> nodes,
+             std::string own);
+  Task<std::string> next() override;
+  std::optional<std::uint64_t> size() const override { return std::nullopt; }
+  /// The next piece; empty at the end.
+  std::string next_piece();
+
+ private:
+  void write(const ExpositionPlan::Line& line, const store::Number& value, std::string& out);
+
+  const ExpositionPlan& plan_;
   std::vector<std::pair<std::string, LatestPtr>> nodes_;  ///< the name as a label's value
-  std::map<std::string, Group> groups_;
-  std::map<std::string, Group>::const_iterator group_;
-  std::size_t node_ = 0;
+  std::size_t group_ = 0, node_ = 0;
+  bool has_head_ = false;
   std::string own_;
 };
 

@@ -90,6 +90,7 @@ std::vector<ops::Operation> Metrics::operations() {
 
 Task<> Metrics::start() {
   CO_TRY(archive_, Archive::open(settings_.folder, settings_.store, dictionary_));
+  plan_.extend(dictionary_);
   CO_TRY(intervals_, co_await rows_.all());
   CO_TRY(heard_, events_.subscribe({"topology"}, std::nullopt, 65'536));
   storing_.spawn("storing metrics", run_storing());

@@ -100,6 +100,7 @@ class Metrics {
   const Clock& clock_;
   ConfigureAgent configure_;
   Dictionary dictionary_;
+  ExpositionPlan plan_;
   SampleReader reader_;
   StockReader stock_;
   Graphite graphite_;

@@ -4,17 +4,31 @@
 #include <boost/algorithm/string/join.hpp>
 
 #include "etf/print.h"
+#include "etf/utf8.h"
 
 namespace muster::metrics {
 namespace {
 
 constexpr std::size_t most_text = 200, most_parts = 64, most_labels = 4;
 
+/// Not in the middle of a character: a text that is no UTF-8 would make a reader of all of them
+/// refuse all of them.
+std::string cut(std::string text) {
+  if (text.size() <= most_text) return text;
+  auto end = most_text;
+  while (end > 0 && (static_cast<unsigned char>(text[end]) & 0xC0) == 0x80) --end;
+  text.resize(end);
+  return text;
+}
+
 std::string text_of(const etf::Term& term) {
   if (auto* integer = term.get_if<std::int64_t>()) return std::to_string(*integer);
   std::string text;
-  if (term.text(text) && !text.empty()) return text.substr(0, most_text);
-  return etf::to_string(term, most_text);
+  if (!term.text(text) || text.empty()) text = etf::to_string(term, most_text);
+  if (!etf::is_utf8(text))
+    for (auto& c : text)
+      if (static_cast<unsigned char>(c) > 0x7F) c = '?';
+  return cut(std::move(text));
 }
 
 /// [web, hits] is "web.hits".
@@ -23,7 +37,7 @@ std::string name_of(const etf::Term& term) {
   if (!term.is<etf::List>() || !term.proper_list(elements)) return text_of(term);
   std::vector<std::string> parts;
   for (auto& element : elements) parts.push_back(text_of(element));
-  return boost::algorithm::join(parts, ".").substr(0, most_text);
+  return cut(boost::algorithm::join(parts, "."));
 }
 
 std::optional<store::Number> number_of(const etf::Term& term) {

@@ -1,6 +1,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include "etf/utf8.h"
 #include "services/metrics/combine.h"
 #include "services/metrics/exposition.h"
 #include "services/metrics/graphite.h"
@@ -101,6 +102,24 @@ TEST_F(Read, AMessageBringsSoManyAndNoMore) {
   EXPECT_EQ(reading.left_out, 1000u);
 }
 
+TEST_F(Read, LabelsAreUtf8WhateverCame) {
+  auto peer = [](std::string name) {
+    etf::Map inner, peers, values, message;
+    inner.pairs.emplace_back(etf::atom("send_oct"), 1);
+    peers.pairs.emplace_back(etf::binary(name), std::move(inner));
+    values.pairs.emplace_back(etf::atom("dist"), std::move(peers));
+    message.pairs.emplace_back(etf::atom("values"), std::move(values));
+    return Term(std::move(message));
+  };
+  for (auto name : {std::string("\xFF\xFE"), "x" + std::string(150, 'y') + std::string(60, '\xC3')})
+    for (auto& [text, value] : read(peer(name))) EXPECT_TRUE(etf::is_utf8(text)) << text;
+  std::string many = "x";
+  for (int i = 0; i < 150; ++i) many += "\u00e9";
+  auto values = read(peer(many));
+  ASSERT_EQ(values.size(), 1u);
+  EXPECT_TRUE(etf::is_utf8(values.begin()->first));
+}
+
 TEST(Labels, AreReadBackWhateverIsInThem) {
   auto text = label_text({"a", "b"}, {"x\"y\\z\n,=", ""});
   std::map<std::string, std::string> wanted{{"a", "x\"y\\z\n,="}, {"b", ""}};
@@ -140,7 +159,9 @@ TEST(Exposition, GroupsAMetricOfAllNodesUnderOneType) {
                                        {part, true, store::Number::of(std::nan("")).bits}};
     return std::make_shared<const Latest>(Latest{{0, 0}, samples});
   };
-  Exposition exposition(dictionary, {{"a@b", latest(1)}, {"e@\"f", latest(2)}}, "own 1\n");
+  ExpositionPlan plan;
+  plan.extend(dictionary);
+  Exposition exposition(plan, {{"a@b", latest(1)}, {"e@\"f", latest(2)}}, "own 1\n");
   std::string text;
   for (auto piece = exposition.next_piece(); !piece.empty(); piece = exposition.next_piece())
     text += piece;
@@ -161,7 +182,9 @@ TEST(Exposition, OfManyNodesComesInPieces) {
   std::vector<std::pair<std::string, LatestPtr>> nodes;
   auto latest = std::make_shared<const Latest>(Latest{{0, 0}, {{id, false, 1}}});
   for (int i = 0; i < 5000; ++i) nodes.emplace_back("n" + std::to_string(i) + "@host", latest);
-  Exposition exposition(dictionary, std::move(nodes), "");
+  ExpositionPlan plan;
+  plan.extend(dictionary);
+  Exposition exposition(plan, std::move(nodes), "");
   std::size_t pieces = 0, lines = 0, types = 0;
   for (auto piece = exposition.next_piece(); !piece.empty(); piece = exposition.next_piece()) {
     ++pieces;
@@ -172,6 +195,41 @@ TEST(Exposition, OfManyNodesComesInPieces) {
   EXPECT_GT(pieces, 3u);
   EXPECT_EQ(lines, 5002u);
   EXPECT_EQ(types, 1u);
+}
+
+TEST(Exposition, HasOlderNamesToo) {
+  Dictionary dictionary;
+  auto id = dictionary.series({"processes.count", "", "gauge", ""});
+  ExpositionPlan plan;
+  plan.extend(dictionary);
+  auto latest = std::make_shared<const Latest>(Latest{{0, 0}, {{id, false, 7}}});
+  Exposition exposition(plan, {{"a@b", latest}}, "");
+  auto text = exposition.next_piece();
+  EXPECT_THAT(text, HasSubstr("# TYPE erlang_vm_processes gauge\n"
+                              "erlang_vm_processes{instance=\"a@b\"} 7\n"));
+  EXPECT_THAT(text, HasSubstr("# TYPE erlang_vm_process_count gauge\n"
+                              "erlang_vm_process_count{instance=\"a@b\"} 7\n"));
+}
+
+TEST(Exposition, NamesWithManySeriesAreFoundNodeByNode) {
+  Dictionary dictionary;
+  std::vector<std::pair<std::string, LatestPtr>> nodes;
+  for (int i = 0; i < 3000; ++i) {
+    auto label = "peer=\"p" + std::to_string(i) + "\"";
+    auto queue = dictionary.series({"dist.queue", label, "gauge", ""});
+    auto sent = dictionary.series({"dist.sent", label, "counter", ""});
+    std::vector<store::Sample> samples{{queue, false, 1}, {sent, false, 2}};
+    nodes.emplace_back("n" + std::to_string(i),
+                       std::make_shared<const Latest>(Latest{{0, 0}, std::move(samples)}));
+  }
+  ExpositionPlan plan;
+  plan.extend(dictionary);
+  Exposition exposition(plan, std::move(nodes), "");
+  std::string text;
+  for (auto piece = exposition.next_piece(); !piece.empty(); piece = exposition.next_piece())
+    text += piece;
+  EXPECT_EQ(std::count(text.begin(), text.end(), '\n'), 2 * (3000 + 2));
+  EXPECT_THAT(text, HasSubstr("erlang_vm_dist_send_bytes{peer=\"p2999\",instance=\"n2999\"} 2\n"));
 }
 
 TEST(Combining, TakesEachTimesValuesOfAllNodes) {
