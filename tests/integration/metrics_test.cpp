@@ -110,6 +110,24 @@ TEST_F(MetricsTest, TheExpositionNeedsATokenAndNamesTheVmAsPrometheusErlDoes) {
   EXPECT_EQ(page("?x=y").status, 400);
 }
 
+TEST_F(MetricsTest, PromtoolCanReadTheExposition) {
+  if (!std::filesystem::exists("/usr/bin/promtool")) GTEST_SKIP() << "no prometheus here";
+  start();
+  auto all = page();
+  EXPECT_THAT(all.text, HasSubstr("\nmuster_node_up{instance=\"a@127.0.0.1\"} 1\n"));
+  EXPECT_THAT(all.text, HasSubstr("\nerlang_vm_process_count{instance=\"a@127.0.0.1\"} "));
+  TempDir dir;
+  write_file(dir / "metrics", all.text);
+  Command command;
+  command.argv = {"sh", "-c", "exec /usr/bin/promtool check metrics < metrics"};
+  command.cwd = dir.path();
+  command.output = dir / "output";
+  Process promtool(std::move(command));
+  auto code = promtool.wait(seconds(20));
+  // 3: it can read all, and would give other names than prometheus.erl does.
+  EXPECT_TRUE(code == 0 || code == 3) << promtool.output();
+}
+
 TEST_F(MetricsTest, ANodeThatMustNotBeTouchedIsAskedByPlainCalls) {
   daemon_ = std::make_unique<Daemon>(epmd_, each_second());
   erl_ = std::make_unique<ErlNode>(epmd_, ErlOptions());
@@ -170,6 +188,13 @@ TEST_F(MetricsTest, ARealPrometheusScrapesEveryNode) {
   auto found = ask("erlang_vm_processes");
   EXPECT_EQ(found[0].at("metric").at("instance"), "a@127.0.0.1");
   auto count = std::stoi(std::string(found[0].at("value").at(1).as_string()));
+  auto limit = ask("erlang_vm_process_limit");
+  auto latest = daemon_->rest("GET", "/api/metrics/latest?node=a@127.0.0.1&metrics=processes.limit")
+                    .json.at("items")
+                    .at(0)
+                    .at("values")
+                    .at(0);
+  EXPECT_EQ(limit.at(0).at("value").at(1).as_string(), json::serialize(latest.at("value")));
   EXPECT_NEAR(count, std::stoi(erl_->eval("erlang:system_info(process_count)")), 20);
 }
 
