@@ -200,7 +200,7 @@ every_function_calls_its_operation(_) ->
     try
         ok = peer:call(Node, application, set_env, [muster, node, muster_test_nodes:name(Node)]),
         [ok = peer:call(Node, ?MODULE, answer_as, [Service])
-         || Service <- [muster, topology, commands, orchestration]],
+         || Service <- [muster, topology, commands, orchestration, metrics, notifications, alarms]],
         [begin
              Args = lists:duplicate(Arity, #{x => 1}),
              Seen = case Args of [] -> #{}; [Given] -> Given end,
