@@ -33,7 +33,7 @@ struct ErlOptions {
       "a@127.0.0.1";  // a dot in the host part: -name, else -sname; empty: no distribution
   std::string cookie = "cookie";
   bool hidden = false;
-  const Authority* tls = nullptr;  // distribution over TLS, both sides verified; nullptr: plain
+  const Authority* tls = nullptr;      // distribution over TLS, both sides verified; nullptr: plain
   std::string boot = "no_dot_erlang";  // boot script
   std::vector<std::string> args;
 };
