@@ -5,6 +5,7 @@
 #include <fstream>
 
 #include "services/metrics/combine.h"
+#include "services/metrics/conversions.h"
 #include "services/metrics/metrics.h"
 
 namespace muster::metrics {
@@ -15,18 +16,6 @@ namespace {
 
 constexpr std::size_t most_points = 200'000;  ///< of an answer
 constexpr std::uint32_t longest = 3600;
-
-std::int64_t ms(Timestamp time) {
-  return time.time_since_epoch().count();
-}
-Timestamp time_of(std::int64_t value) {
-  return Timestamp(std::chrono::milliseconds(value));
-}
-
-std::optional<std::string> unless_empty(const std::string& text) {
-  if (text.empty()) return std::nullopt;
-  return text;
-}
 
 PointView point_view(const store::Point& point) {
   PointView view;

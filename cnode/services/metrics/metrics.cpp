@@ -6,6 +6,7 @@
 
 #include "base/log.h"
 #include "base/timeout.h"
+#include "services/metrics/conversions.h"
 
 namespace muster::metrics {
 
@@ -16,18 +17,6 @@ namespace {
 
 constexpr std::size_t most_pending = 4'000'000;  ///< samples that wait to be stored
 constexpr auto unheard_after = 15s;
-
-std::int64_t ms(Timestamp time) {
-  return time.time_since_epoch().count();
-}
-Timestamp time_of(std::int64_t value) {
-  return Timestamp(std::chrono::milliseconds(value));
-}
-
-std::optional<std::string> unless_empty(const std::string& text) {
-  if (text.empty()) return std::nullopt;
-  return text;
-}
 
 }  // namespace
 
