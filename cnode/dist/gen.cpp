@@ -104,6 +104,14 @@ etf::Pid Caller::pid() const {
   return link_->pid(pid_);
 }
 
+void Caller::on_given_up(std::function<void()> given_up) {
+  if (!link_) return;
+  auto monitor = alias_in(tag_);  // the alias is the monitor; before OTP 24 the whole tag is
+  if (monitor.empty()) monitor = tag_;
+  WireRef ref;
+  if (read_ref(monitor, ref)) link_->monitors_.on_given_up(ref.number, std::move(given_up));
+}
+
 void Caller::reply(const etf::Term& value) {
   std::string encoded;
   etf::encode(value, encoded);

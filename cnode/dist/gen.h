@@ -1,5 +1,6 @@
 #pragma once
 
+#include <functional>
 #include <memory>
 #include <string>
 
@@ -17,6 +18,11 @@ class Caller {
   void reply(const etf::Term& value);
   /// The same for a value that is already encoded (without version byte).
   void reply_encoded(std::string_view value);
+
+  /// Called at most once, when the caller does not wait any more: its time is up, it died, or the
+  /// link is lost. What is seen is that the monitor goes which every gen_server call holds; it goes
+  /// after an answer, too. Set before the answer.
+  void on_given_up(std::function<void()> given_up);
 
   Link& link() const { return *link_; }
   etf::Pid pid() const;  ///< the waiting process

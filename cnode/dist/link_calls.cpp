@@ -395,6 +395,7 @@ void Link::come_down(LinkError why) {
   std::vector<std::shared_ptr<Job>> ended;
   for (auto& [ref, job] : jobs) ended.push_back(job->shared_from_this());
   for (auto& job : ended) job->cancel();
+  monitors_.remove_all();
   auto noconnection = etf::atom("noconnection");
   for (auto& [ref, monitor] : std::exchange(own_monitors_, {})) monitor.down(noconnection);
   for (auto& [local, remote] : std::exchange(links_, {})) {

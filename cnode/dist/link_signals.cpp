@@ -133,7 +133,7 @@ void Link::handle_monitor(const Control& control) {
   if (monitors_.size() >= core_->config.limits.per_link)
     return fail(Error(Errc::too_large, "too many monitors"));
   if (core_->jobs.count(target)) core_->watched(target);
-  monitors_.add(control.ref.number, {target, watcher, std::string(control.name)});
+  monitors_.add(control.ref.number, {target, watcher, std::string(control.name), {}});
 }
 
 void Link::handle_demonitor(const Control& control) {

@@ -86,6 +86,7 @@ void Keeper::down(DownReason reason, const std::string& detail) {
   bool is_news = is_up_ || reason != reason_;
   is_up_ = false;
   reason_ = reason;
+  detail_ = detail;
   if (is_news) tools_.watcher.node_down(spec_, reason, detail);
 }
 

@@ -53,6 +53,7 @@ class Keeper {
   const NodeSpec& spec() const { return spec_; }
   bool is_up() const { return is_up_; }
   DownReason reason() const { return reason_; }
+  const std::string& detail() const { return detail_; }  ///< the reason in words
   /// Null while there is no link.
   std::shared_ptr<dist::Link> link() const { return tools_.node.find(spec_.name); }
 
@@ -69,6 +70,7 @@ class Keeper {
   asio::steady_timer wake_;
   bool is_up_ = false;
   DownReason reason_ = DownReason::starting;
+  std::string detail_;
 };
 
 /// The caller's word for why a peer could not be reached or was lost.

@@ -33,7 +33,10 @@ struct Row {
   std::string doc;            ///< one line
   bool is_anonymous = false;  ///< REST answers it without a token
   std::uint64_t body_limit = 1 << 20;
-  bool ends_with_caller = false;  ///< it waits for others: cancelled when its REST client hangs up
+  /// It only waits for others, so it is cancelled when its caller gives up (hangs up, dies, has
+  /// waited long enough). Any other reaches its end, told or not: what has begun to change is not
+  /// left half done, and it is short, for long work is rows that others carry on (202).
+  bool ends_with_caller = false;
 };
 
 /// A reply on its way to a door.

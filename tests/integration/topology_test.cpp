@@ -85,7 +85,8 @@ TEST_F(Topology, AShortNamedAndALongNamedNodeAreManagedAtOnce) {
 
 TEST_F(Topology, SaysWhyANodeIsDown) {
   add("nobody@127.0.0.1");
-  wait_for("nobody@127.0.0.1", "not_registered");
+  auto nobody = wait_for("nobody@127.0.0.1", "not_registered");
+  EXPECT_EQ(nobody.at("detail"), "connect to nobody@127.0.0.1: epmd has no such name");
   auto erl = node("c@127.0.0.1", "another");
   add(erl.name());
   wait_for(erl.name(), "cookie");
@@ -197,6 +198,31 @@ TEST_F(Topology, ACommandEndsWhenItsClientHangsUp) {
   EXPECT_TRUE(eventually([&] { return erl.eval(sleepers) == "1"; }));
   client.join();
   EXPECT_TRUE(eventually([&] { return erl.eval(sleepers) == "0"; }));
+}
+
+TEST_F(Topology, ACommandEndsWithItsCallerInEveryKindOfCall) {
+  auto erl = node("long@127.0.0.1");
+  add(erl.name());
+  wait_for(erl.name(), "UP");
+  auto caller = node("caller@127.0.0.1");
+  caller.eval("M = '" + daemon_.name() + "'");
+  caller.eval(
+      "Run = #{module => timer, function => sleep, args => [60000], timeout => 60000, "
+      "nodes => ['long@127.0.0.1']}");
+  const std::string sleepers =
+      "length([P || P <- processes(), process_info(P, current_function) =:= "
+      "{current_function, {timer, sleep, 1}}])";
+  for (const std::string call :
+       {"gen_server:call({commands, M}, {run, Run}, T)", "rpc:call(M, commands, run, [Run], T)",
+        "rpc:block_call(M, commands, run, [Run], T)", "erpc:call(M, commands, run, [Run], T)"}) {
+    SCOPED_TRACE(call);
+    caller.eval("put(caller, spawn(fun() -> T = infinity, " + call + " end))");
+    EXPECT_TRUE(eventually([&] { return erl.eval(sleepers) == "1"; }));
+    caller.eval("exit(get(caller), kill)");
+    EXPECT_TRUE(eventually([&] { return erl.eval(sleepers) == "0"; })) << "its death";
+    caller.eval("catch (fun(T) -> " + call + " end)(1000)");
+    EXPECT_TRUE(eventually([&] { return erl.eval(sleepers) == "0"; })) << "its timeout";
+  }
 }
 
 TEST_F(Topology, TypingMakesNoAtomOnANode) {

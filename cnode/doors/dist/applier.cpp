@@ -83,7 +83,7 @@ void Applier::spawn(std::shared_ptr<Job> job, const muster::dist::SpawnRequest& 
         operation->call_now(std::move(arguments), caller_on(job->link(), job->caller()))));
   auto cancel =
       running_.spawn(operation->full_name(), run(operation, std::move(arguments), outcome));
-  job->on_cancel(std::move(cancel));
+  if (operation->row().ends_with_caller) job->on_cancel(std::move(cancel));
 }
 
 ops::Caller caller_on(const muster::dist::Link& link, const etf::Pid& pid) {

@@ -8,7 +8,8 @@ namespace muster::doors::dist {
 
 /// Runs what peers spawn here: rpc:call, erpc:call, their casts, spawn and spawn_monitor of M:F(A).
 /// Owned by Door; lives on the loop. A job that its caller gives up (timeout, death, lost link) is
-/// cancelled: the operation unwinds at its next wait.
+/// done for the caller, and its operation is cancelled where the row says so
+/// (Row::ends_with_caller).
 class Applier final : public muster::dist::SpawnHandler {
  public:
   Applier(asio::any_io_executor executor, const Functions& functions)

@@ -48,15 +48,24 @@ struct Applied {
   TaskGroup& running;
   Link& link;
 
-  void operator()(Call call, const etf::Pid& caller, Answer answer) const {
+  /// How to cancel what was started; empty when that is not to be.
+  TaskGroup::Cancel operator()(Call call, const etf::Pid& caller, Answer answer) const {
     auto function = functions.find(call, link);
-    if (auto* value = std::get_if<Value>(&function)) return answer(value->term);
-    if (auto* text = std::get_if<Print>(&function)) return answer(etf::binary(text->text));
-    auto* operation = std::get_if<OperationCall>(&function);
-    if (!operation) return answer(undefined(std::move(call)));
-    running.spawn(operation->operation->full_name(),
-                  run(operation->operation, std::move(operation->arguments),
-                      caller_on(link, caller), std::move(answer)));
+    if (auto* wanted = std::get_if<OperationCall>(&function)) {
+      auto& operation = *wanted->operation;
+      auto cancel =
+          running.spawn(operation.full_name(), run(&operation, std::move(wanted->arguments),
+                                                   caller_on(link, caller), std::move(answer)));
+      return operation.row().ends_with_caller ? std::move(cancel) : TaskGroup::Cancel();
+    }
+    if (auto* value = std::get_if<Value>(&function)) {
+      answer(value->term);
+    } else if (auto* text = std::get_if<Print>(&function)) {
+      answer(etf::binary(text->text));
+    } else {
+      answer(undefined(std::move(call)));
+    }
+    return {};
   }
 };
 
@@ -76,8 +85,10 @@ void Rex::on_message(const muster::dist::Message& message) {
     };
     auto call = parse(request->body);
     auto pid = is_call ? waiting.pid() : etf::Pid{};
-    if (call) return apply(std::move(*call), pid, std::move(answer));
-    return answer(tuple(atom("badrpc"), atom("badarg")));
+    if (!call) return answer(tuple(atom("badrpc"), atom("badarg")));
+    auto cancel = apply(std::move(*call), pid, std::move(answer));
+    if (is_call && cancel) waiting.on_given_up(std::move(cancel));
+    return;
   }
   auto* parts = request->body.tuple(2);
   auto* pid = parts ? (*parts)[0].get_if<etf::Pid>() : nullptr;

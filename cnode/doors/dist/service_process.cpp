@@ -39,9 +39,10 @@ void ServiceProcess::on_message(const muster::dist::Message& message) {
     if (is_call) request->caller.reply(ops::reply_term(std::move(result)));
     return;
   }
-  running_.spawn(operation->full_name(),
-                 answer(operation, std::move(form->args), caller_on(message.link, pid),
-                        std::move(request->caller), is_call));
+  auto cancel = running_.spawn(
+      operation->full_name(), answer(operation, std::move(form->args), caller_on(message.link, pid),
+                                     request->caller, is_call));
+  if (is_call && operation->row().ends_with_caller) request->caller.on_given_up(std::move(cancel));
 }
 
 }  // namespace muster::doors::dist

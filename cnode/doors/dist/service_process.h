@@ -10,7 +10,7 @@ namespace muster::doors::dist {
 
 /// A service as a registered process: gen_server:call({topology, Node}, {add_node, Args}), cast,
 /// multi_call, send_request. Answers {ok, Value} or {error, Map}; a plain message is ignored, as
-/// handle_info does.
+/// handle_info does. A call that its caller gives up ends as in Applier.
 class ServiceProcess final : public muster::dist::Process {
  public:
   ServiceProcess(std::string service, const ops::Table& table, TaskGroup& running)

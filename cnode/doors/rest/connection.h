@@ -34,9 +34,7 @@ struct Shared {
 /// One client: requests one after the other until it leaves, is too slow, or says what cannot be
 /// understood; or a WebSocket. Owned by the Server's TaskGroup through run(); lives on the loop.
 /// Cancelling run() ends the operation that it waits for. So does a client that hangs up (or closes
-/// its half), where the operation only waits for others (Row::ends_with_caller). Any other reaches
-/// its end, told or not: what has begun to change is not left half done, and it is short, for long
-/// work is rows that others carry on (202).
+/// its half), where the row says so (Row::ends_with_caller).
 class Connection : public std::enable_shared_from_this<Connection> {
  public:
   Connection(std::unique_ptr<Stream> stream, Shared& shared);

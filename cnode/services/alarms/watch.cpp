@@ -225,7 +225,9 @@ void Watch::node_changed(const topology::NodeStateEvent& event) {
   bool is_down = event.state == topology::NodeState::down;
   if (event.state != topology::NodeState::up) families_.forget(node);
   std::optional<value> evidence;
-  if (event.reason) evidence = object{{"reason", mesh::name_of(*event.reason)}};
+  if (event.reason)
+    evidence =
+        object{{"reason", mesh::name_of(*event.reason)}, {"detail", event.detail.value_or("")}};
   engine_.state(node, "node_down", {}, is_down, std::move(evidence), moment());
   if (event.state != topology::NodeState::stopped) return;
   engine_.forget(node);

@@ -236,8 +236,9 @@ void Notifications::node_changed(const topology::NodeStateEvent& change) {
   } else {
     entry.severity = Severity::error;
     entry.kind = "node_down";
-    auto reason = change.reason ? mesh::name_of(*change.reason) : "";
-    entry.text = fmt::format("{} is DOWN{}{}", name, change.reason ? ": " : "", reason);
+    entry.text = name + " is DOWN";
+    if (change.reason) entry.text += fmt::format(": {}", mesh::name_of(*change.reason));
+    if (change.detail) entry.text += fmt::format(" ({})", *change.detail);
   }
   say(std::move(entry));
 }

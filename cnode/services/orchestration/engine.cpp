@@ -129,7 +129,7 @@ Task<std::vector<FleetNodePtr>> Engine::deploy(DeployOrder order) {
     auto node = fleet_.add(std::move(row));
     bus_.publish(
         "topology.node_state",
-        topology::NodeStateEvent{node->row.id, {node->row.name}, NodeState::uninit, std::nullopt});
+        topology::NodeStateEvent{node->row.id, {node->row.name}, NodeState::uninit, {}, {}});
     go_on(node);
     nodes.push_back(std::move(node));
   }
@@ -301,7 +301,7 @@ void Engine::replace(const FleetNodePtr& node, Deployment next) {
   bool is_error = before == NodeState::error || after == NodeState::error;
   if (!is_error && before != NodeState::uninit) return;
   bus_.publish("topology.node_state",
-               topology::NodeStateEvent{node->row.id, {node->row.name}, after, std::nullopt});
+               topology::NodeStateEvent{node->row.id, {node->row.name}, after, {}, {}});
 }
 
 void Engine::publish_step(const Deployment& row) {

@@ -89,8 +89,10 @@ NodeView Topology::view(const NodeRow& row) const {
   view.state = !row.is_wanted              ? NodeState::stopped
                : keeper && keeper->is_up() ? NodeState::up
                                            : NodeState::down;
-  if (view.state == NodeState::down)
+  if (view.state == NodeState::down) {
     view.reason = keeper ? keeper->reason() : mesh::DownReason::starting;
+    if (keeper && !keeper->detail().empty()) view.detail = keeper->detail();
+  }
   view.origin = row.origin;
   view.family_id = row.family_id;
   view.family = row.family;
@@ -113,7 +115,8 @@ NodeView Topology::view(const NodeRow& row) const {
 
 void Topology::publish_state(const NodeRow& row) {
   auto now = view(row);
-  events_.publish("topology.node_state", NodeStateEvent{now.id, now.name, now.state, now.reason});
+  events_.publish("topology.node_state",
+                  NodeStateEvent{now.id, now.name, now.state, now.reason, now.detail});
 }
 
 Task<> Topology::adopt(NodeRow row) {
@@ -236,8 +239,7 @@ Task<> Topology::node_up(const mesh::NodeSpec& spec, const mesh::NodeFacts& fact
   if (was_restarted)
     events_.publish("topology.node_restarted",
                     NodeRestartedEvent{row.id, {row.name}, facts.creation, facts.started_at});
-  events_.publish("topology.node_state",
-                  NodeStateEvent{row.id, {row.name}, NodeState::up, std::nullopt});
+  events_.publish("topology.node_state", NodeStateEvent{row.id, {row.name}, NodeState::up, {}, {}});
   co_return Result<>();
 }
 

@@ -94,6 +94,7 @@ struct NodeView {
   ops::NodeName name;
   NodeState state;
   std::optional<mesh::DownReason> reason;
+  std::optional<std::string> detail;  ///< the reason in words: what refused, which certificate
   Origin origin;
   std::optional<std::string> family_id, family;
   Agents agents;
@@ -107,8 +108,8 @@ struct NodeView {
   std::optional<std::map<std::string, std::string>> agents_lacking;  ///< agent and why
 };
 BOOST_DESCRIBE_STRUCT(NodeView, (),
-                      (id, uuid, name, state, reason, origin, family_id, family, agents, tls,
-                       dist_port, added_at, otp_release, erts_version, architecture, script_id,
+                      (id, uuid, name, state, reason, detail, origin, family_id, family, agents,
+                       tls, dist_port, added_at, otp_release, erts_version, architecture, script_id,
                        started_at, creation, vitals, agents_lacking))
 
 enum class Finding { known, found, added };
@@ -134,8 +135,9 @@ struct NodeStateEvent {
   ops::NodeName name;
   NodeState state;
   std::optional<mesh::DownReason> reason;
+  std::optional<std::string> detail;
 };
-BOOST_DESCRIBE_STRUCT(NodeStateEvent, (), (id, name, state, reason))
+BOOST_DESCRIBE_STRUCT(NodeStateEvent, (), (id, name, state, reason, detail))
 
 /// Event topology.node_restarted: another creation than when it was last UP.
 struct NodeRestartedEvent {

@@ -49,8 +49,8 @@ void Daemon::start() {
   if (!options_.config.empty())
     command.argv.insert(command.argv.end(), {"--config", dir_ / "muster.toml"});
   command.argv.insert(command.argv.end(), options_.args.begin(), options_.args.end());
-  command.env = {{"ERL_EPMD_PORT", epmd_.port_text()}, {"HOME", dir_.path()}};
-  command.env.insert(options_.env.begin(), options_.env.end());
+  command.env = options_.env;
+  command.env.insert({{"ERL_EPMD_PORT", epmd_.port_text()}, {"HOME", dir_.path()}});
   command.output = log_file();
   const auto before = log().size();
   process_ = std::make_unique<Process>(std::move(command));
