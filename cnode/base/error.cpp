@@ -17,10 +17,10 @@ class Category final : public boost::system::error_category {
 Errc from_system(const boost::system::error_code& code) {
   namespace condition = boost::system::errc;
   if (code == condition::timed_out) return Errc::timeout;
-  for (auto gone : {condition::connection_refused, condition::connection_reset,
-                    condition::connection_aborted, condition::broken_pipe,
-                    condition::host_unreachable, condition::network_unreachable,
-                    condition::not_connected, condition::network_down})
+  for (auto gone :
+       {condition::connection_refused, condition::connection_reset, condition::connection_aborted,
+        condition::broken_pipe, condition::host_unreachable, condition::network_unreachable,
+        condition::not_connected, condition::network_down})
     if (code == gone) return Errc::unavailable;
   namespace net = boost::asio::error;
   if (code == net::eof || code == net::host_not_found || code == net::host_not_found_try_again)
