@@ -153,6 +153,15 @@ Operation operation(Row row, S& service, Task<Rp> (S::*handler)(Rq, Caller)) {
   });
 }
 
+/// The same for one that answers from memory.
+template <class S, class Rq, class Rp>
+Operation operation(Row row, S& service, Result<Rp> (S::*handler)(Rq, Caller)) {
+  return immediate_operation<Rq, Rp>(
+      std::move(row), [&service, handler](Rq request, Caller caller) {
+        return (service.*handler)(std::move(request), std::move(caller));
+      });
+}
+
 /// A row whose handler takes a stream of bytes beside its request: PUT …/tarball.
 template <class Rq, class Rp>
 Operation upload(Row row, std::function<Task<Rp>(Rq, Caller, BodySource&)> handler) {

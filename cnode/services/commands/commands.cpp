@@ -7,6 +7,7 @@
 #include "etf/encode.h"
 #include "etf/print.h"
 #include "mesh/stock_calls.h"
+#include "ops/rows.h"
 #include "services/commands/arguments.h"
 
 namespace muster::commands {
@@ -49,23 +50,19 @@ void fill(NodeResult& result, Result<dist::CallOutcome> outcome) {
 
 std::vector<ops::Operation> Commands::operations() {
   using ops::Role;
-  std::vector<ops::Operation> rows;
-  auto add = [&](std::string name, ops::Http http, Role role, std::string doc, auto handler) {
-    ops::Row row{"commands", std::move(name), std::move(http), role, std::move(doc)};
-    rows.push_back(ops::operation(std::move(row), *this, handler));
-  };
+  ops::Rows rows("commands", *this);
   ops::Row run_row{"commands",
                    "run",
                    {"POST", "/api/commands"},
                    Role::admin,
                    "Apply Module:Function(Args) on nodes or a family, and say what each answered"};
   run_row.ends_with_caller = true;
-  rows.push_back(ops::operation(std::move(run_row), *this, &Commands::run));
-  add("list_runs", {"GET", "/api/commands"}, Role::viewer, "The recorded runs, newest first",
-      &Commands::list_runs);
-  add("get_run", {"GET", "/api/commands/:id"}, Role::viewer,
-      "One recorded run with every node's answer", &Commands::get_run);
-  return rows;
+  rows.add(std::move(run_row), &Commands::run);
+  rows.add("list_runs", {"GET", "/api/commands"}, Role::viewer, "The recorded runs, newest first",
+           &Commands::list_runs);
+  rows.add("get_run", {"GET", "/api/commands/:id"}, Role::viewer,
+           "One recorded run with every node's answer", &Commands::get_run);
+  return rows.take();
 }
 
 Result<std::vector<topology::NodeRow>> Commands::targets(const RunCommand& request) const {

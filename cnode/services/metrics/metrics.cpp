@@ -6,6 +6,7 @@
 
 #include "base/log.h"
 #include "base/timeout.h"
+#include "ops/rows.h"
 #include "services/metrics/conversions.h"
 
 namespace muster::metrics {
@@ -42,39 +43,26 @@ std::vector<ops::Topic> Metrics::topics() {
 
 std::vector<ops::Operation> Metrics::operations() {
   using ops::Role;
-  std::vector<ops::Operation> rows;
-  auto row = [](std::string name, ops::Http http, Role role, std::string doc) {
-    return ops::Row{"metrics", std::move(name), std::move(http), role, std::move(doc)};
-  };
-  auto add = [&](ops::Row declared, auto handler) {
-    rows.push_back(ops::operation(std::move(declared), *this, handler));
-  };
-  rows.push_back(ops::immediate_operation<ops::Empty, CatalogueView>(
-      row("catalogue", {"GET", "/api/metrics/catalogue"}, Role::viewer,
-          "Every metric that Muster knows of, with its unit, kind and other names"),
-      [this](ops::Empty r, Caller c) { return show_catalogue(std::move(r), std::move(c)); }));
-  add(row("list", {"GET", "/api/metrics"}, Role::viewer,
-          "Which metrics a node has, or the nodes of a family"),
-      &Metrics::list);
-  rows.push_back(ops::immediate_operation<AskLatest, LatestList>(
-      row("latest", {"GET", "/api/metrics/latest"}, Role::viewer,
-          "The newest values of a node, or of the nodes of a family"),
-      [this](AskLatest r, Caller c) { return latest(std::move(r), std::move(c)); }));
-  add(row("query", {"GET", "/api/metrics/query"}, Role::viewer,
-          "Values over time: of a node, of each node of a family, or all of them combined"),
-      &Metrics::query);
-  rows.push_back(ops::immediate_operation<ops::Empty, SettingsView>(
-      row("settings", {"GET", "/api/metrics/settings"}, Role::viewer,
-          "What is kept how long, how often nodes are asked, and what it takes"),
-      [this](ops::Empty r, Caller c) { return show_settings(std::move(r), std::move(c)); }));
-  add(row("set_interval", {"PUT", "/api/metrics/settings"}, Role::operator_,
-          "How often a node, or the nodes of a family, are asked"),
-      &Metrics::set_interval);
-  rows.push_back(ops::immediate_operation<AskLive, LiveView>(
-      row("live", {"POST", "/api/metrics/live"}, Role::viewer,
-          "Chosen metrics once a second, as events metrics.sample, while somebody listens"),
-      [this](AskLive r, Caller c) { return live(std::move(r), std::move(c)); }));
-  return rows;
+  ops::Rows rows("metrics", *this);
+  rows.add("catalogue", {"GET", "/api/metrics/catalogue"}, Role::viewer,
+           "Every metric that Muster knows of, with its unit, kind and other names",
+           &Metrics::show_catalogue);
+  rows.add("list", {"GET", "/api/metrics"}, Role::viewer,
+           "Which metrics a node has, or the nodes of a family", &Metrics::list);
+  rows.add("latest", {"GET", "/api/metrics/latest"}, Role::viewer,
+           "The newest values of a node, or of the nodes of a family", &Metrics::latest);
+  rows.add("query", {"GET", "/api/metrics/query"}, Role::viewer,
+           "Values over time: of a node, of each node of a family, or all of them combined",
+           &Metrics::query);
+  rows.add("settings", {"GET", "/api/metrics/settings"}, Role::viewer,
+           "What is kept how long, how often nodes are asked, and what it takes",
+           &Metrics::show_settings);
+  rows.add("set_interval", {"PUT", "/api/metrics/settings"}, Role::operator_,
+           "How often a node, or the nodes of a family, are asked", &Metrics::set_interval);
+  rows.add("live", {"POST", "/api/metrics/live"}, Role::viewer,
+           "Chosen metrics once a second, as events metrics.sample, while somebody listens",
+           &Metrics::live);
+  return rows.take();
 }
 
 Task<> Metrics::start() {

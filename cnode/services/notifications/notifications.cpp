@@ -9,6 +9,7 @@
 #include "base/log.h"
 #include "base/timeout.h"
 #include "etf/decode.h"
+#include "ops/rows.h"
 #include "services/notifications/entry_reader.h"
 #include "services/notifications/words.h"
 
@@ -72,22 +73,18 @@ std::vector<ops::Topic> Notifications::topics() {
 
 std::vector<ops::Operation> Notifications::operations() {
   using ops::Role;
-  std::vector<ops::Operation> rows;
-  auto add = [&](std::string name, ops::Http http, Role role, std::string doc, auto handler) {
-    ops::Row row{"notifications", std::move(name), std::move(http), role, std::move(doc)};
-    rows.push_back(ops::operation(std::move(row), *this, handler));
-  };
-  add("list", {"GET", "/api/notifications"}, Role::viewer,
-      "What the nodes said, newest first; by node, family, severity, source, time and words",
-      &Notifications::list);
-  add("levels", {"GET", "/api/notifications/levels"}, Role::viewer,
-      "From which severity on notifications are wanted", &Notifications::levels);
-  add("set_level", {"PUT", "/api/notifications/levels"}, Role::operator_,
-      "From which severity on a node, a family or all are to say something, at once",
-      &Notifications::set_level);
-  add("get", {"GET", "/api/notifications/:id"}, Role::viewer,
-      "One notification with the structure that it had on its node", &Notifications::get);
-  return rows;
+  ops::Rows rows("notifications", *this);
+  rows.add("list", {"GET", "/api/notifications"}, Role::viewer,
+           "What the nodes said, newest first; by node, family, severity, source, time and words",
+           &Notifications::list);
+  rows.add("levels", {"GET", "/api/notifications/levels"}, Role::viewer,
+           "From which severity on notifications are wanted", &Notifications::levels);
+  rows.add("set_level", {"PUT", "/api/notifications/levels"}, Role::operator_,
+           "From which severity on a node, a family or all are to say something, at once",
+           &Notifications::set_level);
+  rows.add("get", {"GET", "/api/notifications/:id"}, Role::viewer,
+           "One notification with the structure that it had on its node", &Notifications::get);
+  return rows.take();
 }
 
 Task<> Notifications::start() {

@@ -1,6 +1,7 @@
 #include "services/orchestration/families.h"
 
 #include "base/random.h"
+#include "ops/rows.h"
 #include "services/orchestration/entry_row.h"
 #include "services/orchestration/names.h"
 
@@ -298,43 +299,40 @@ std::vector<ops::Operation> Families::operations() {
     made.http.alias_paths.insert(made.http.alias_paths.begin(), "/api/topo/node_families" + rest);
     return made;
   };
-  std::vector<ops::Operation> rows;
+  ops::Rows rows("orchestration", *this);
   auto create_row = row("create_node_family", "POST", "", Role::admin,
                         "Makes a node family, in one request or for the sub-resources to complete");
   create_row.http.wrapper = "node_family";
   create_row.http.status = 201;
-  rows.push_back(ops::operation(create_row, *this, &Families::create));
+  rows.add(create_row, &Families::create);
   auto update_row = row("update_node_family", "PATCH", "/:id", Role::admin,
                         "Changes the members given, for nodes deployed or started from now on");
   update_row.http.wrapper = "node_family";
-  rows.push_back(ops::operation(update_row, *this, &Families::update));
-  rows.push_back(ops::operation(
-      row("list_node_families", "GET", "", Role::viewer, "All node families, added ones too"),
-      *this, &Families::list));
-  rows.push_back(
-      ops::operation(row("get_node_family", "GET", "/:id", Role::viewer, "One node family"), *this,
-                     &Families::get));
-  rows.push_back(ops::operation(row("delete_node_family", "DELETE", "/:id", Role::admin,
-                                    "Forgets a node family without nodes"),
-                                *this, &Families::erase));
-  rows.push_back(ops::operation(row("set_release", "POST", "/:family/release", Role::admin,
-                                    "Says which release new nodes of the family run"),
-                                *this, &Families::set_release));
+  rows.add(update_row, &Families::update);
+  rows.add(row("list_node_families", "GET", "", Role::viewer, "All node families, added ones too"),
+           &Families::list);
+  rows.add(row("get_node_family", "GET", "/:id", Role::viewer, "One node family"), &Families::get);
+  rows.add(row("delete_node_family", "DELETE", "/:id", Role::admin,
+               "Forgets a node family without nodes"),
+           &Families::erase);
+  rows.add(row("set_release", "POST", "/:family/release", Role::admin,
+               "Says which release new nodes of the family run"),
+           &Families::set_release);
   auto firewall_row = row("set_firewall", "POST", "/:family/firewall", Role::admin,
                           "Replaces the rules for machines that a provider makes");
   firewall_row.http.body_member = "firewall";
-  rows.push_back(ops::operation(firewall_row, *this, &Families::set_firewall));
+  rows.add(firewall_row, &Families::set_firewall);
   auto domain_row = row("add_domain", "POST", "/:family/domains", Role::admin,
                         "Adds a provider that nodes of the family may be deployed on");
   domain_row.http.status = 201;
-  rows.push_back(ops::operation(domain_row, *this, &Families::add_domain));
-  rows.push_back(ops::operation(row("list_domains", "GET", "/:family/domains", Role::viewer,
-                                    "The deployment domains of a family"),
-                                *this, &Families::list_domains));
-  rows.push_back(ops::operation(row("delete_domain", "DELETE", "/:family/domains/:domain",
-                                    Role::admin, "Removes a deployment domain without nodes"),
-                                *this, &Families::delete_domain));
-  return rows;
+  rows.add(domain_row, &Families::add_domain);
+  rows.add(row("list_domains", "GET", "/:family/domains", Role::viewer,
+               "The deployment domains of a family"),
+           &Families::list_domains);
+  rows.add(row("delete_domain", "DELETE", "/:family/domains/:domain", Role::admin,
+               "Removes a deployment domain without nodes"),
+           &Families::delete_domain);
+  return rows.take();
 }
 
 }  // namespace muster::orchestration

@@ -2,47 +2,46 @@
 
 #include <fmt/format.h>
 
+#include "ops/rows.h"
 #include "services/orchestration/steps.h"
 
 namespace muster::orchestration {
 
 std::vector<ops::Operation> NodeOperations::operations() {
   using ops::Role;
-  std::vector<ops::Operation> rows;
-  auto add = [&](std::string name, ops::Http http, Role role, std::string doc, auto handler) {
-    ops::Row row{"orchestration", std::move(name), std::move(http), role, std::move(doc)};
-    rows.push_back(ops::operation(std::move(row), *this, handler));
-  };
+  ops::Rows rows("orchestration", *this);
   const std::string family = "/api/orch/node_families/:family/", node = "/api/orch/nodes/:id";
   // As older slides have it: …/:family/nodes/start.
   const std::string family_nodes = "/api/node_families/:family/nodes";
-  add("deploy_nodes", {"POST", family + "nodes", {family_nodes}, 202}, Role::operator_,
-      "Puts nodes of a family on its hosts and starts them; progress comes as events",
-      &NodeOperations::deploy);
-  add("list_nodes", {"GET", "/api/orch/nodes", {family + "nodes", family_nodes}}, Role::viewer,
-      "The deployed nodes, by id", &NodeOperations::list);
-  add("get_node", {"GET", node}, Role::viewer, "One deployed node, by id or name",
-      &NodeOperations::get);
-  add("start_node", {"POST", node + "/start", {}, 202}, Role::operator_,
-      "Starts a node that is STOPPED or DOWN", &NodeOperations::start);
-  add("stop_node", {"POST", node + "/stop", {}, 202}, Role::operator_,
-      "Stops a node: STOPPED once name and processes are gone for 10 s", &NodeOperations::stop);
-  add("restart_node", {"POST", node + "/restart", {}, 202}, Role::operator_,
-      "Stops a node and starts it again", &NodeOperations::restart);
-  add("retry_node", {"POST", node + "/retry", {}, 202}, Role::operator_,
-      "Goes on with a node in ERROR, from the step that failed", &NodeOperations::retry);
-  add("delete_node", {"DELETE", node, {}, 202}, Role::operator_,
-      "Stops a node and removes it from its host", &NodeOperations::erase);
-  add("start_family", {"POST", family + "start", {family_nodes + "/start"}, 202}, Role::operator_,
-      "Starts all nodes of a family", &NodeOperations::start_family);
-  add("stop_family", {"POST", family + "stop", {family_nodes + "/stop"}, 202}, Role::operator_,
-      "Stops all nodes of a family", &NodeOperations::stop_family);
-  add("restart_family", {"POST", family + "restart", {family_nodes + "/restart"}, 202},
-      Role::operator_, "Restarts all nodes of a family, at once", &NodeOperations::restart_family);
-  add("delete_family_nodes", {"DELETE", family + "nodes", {family_nodes}, 202}, Role::operator_,
-      "Stops all nodes of a family and removes them from their hosts",
-      &NodeOperations::erase_family_nodes);
-  return rows;
+  rows.add("deploy_nodes", {"POST", family + "nodes", {family_nodes}, 202}, Role::operator_,
+           "Puts nodes of a family on its hosts and starts them; progress comes as events",
+           &NodeOperations::deploy);
+  rows.add("list_nodes", {"GET", "/api/orch/nodes", {family + "nodes", family_nodes}}, Role::viewer,
+           "The deployed nodes, by id", &NodeOperations::list);
+  rows.add("get_node", {"GET", node}, Role::viewer, "One deployed node, by id or name",
+           &NodeOperations::get);
+  rows.add("start_node", {"POST", node + "/start", {}, 202}, Role::operator_,
+           "Starts a node that is STOPPED or DOWN", &NodeOperations::start);
+  rows.add("stop_node", {"POST", node + "/stop", {}, 202}, Role::operator_,
+           "Stops a node: STOPPED once name and processes are gone for 10 s",
+           &NodeOperations::stop);
+  rows.add("restart_node", {"POST", node + "/restart", {}, 202}, Role::operator_,
+           "Stops a node and starts it again", &NodeOperations::restart);
+  rows.add("retry_node", {"POST", node + "/retry", {}, 202}, Role::operator_,
+           "Goes on with a node in ERROR, from the step that failed", &NodeOperations::retry);
+  rows.add("delete_node", {"DELETE", node, {}, 202}, Role::operator_,
+           "Stops a node and removes it from its host", &NodeOperations::erase);
+  rows.add("start_family", {"POST", family + "start", {family_nodes + "/start"}, 202},
+           Role::operator_, "Starts all nodes of a family", &NodeOperations::start_family);
+  rows.add("stop_family", {"POST", family + "stop", {family_nodes + "/stop"}, 202}, Role::operator_,
+           "Stops all nodes of a family", &NodeOperations::stop_family);
+  rows.add("restart_family", {"POST", family + "restart", {family_nodes + "/restart"}, 202},
+           Role::operator_, "Restarts all nodes of a family, at once",
+           &NodeOperations::restart_family);
+  rows.add("delete_family_nodes", {"DELETE", family + "nodes", {family_nodes}, 202},
+           Role::operator_, "Stops all nodes of a family and removes them from their hosts",
+           &NodeOperations::erase_family_nodes);
+  return rows.take();
 }
 
 Task<DeployedNodes> NodeOperations::deploy(DeployNodes request, ops::Caller) {

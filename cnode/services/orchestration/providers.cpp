@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "base/random.h"
+#include "ops/rows.h"
 #include "services/orchestration/entry_row.h"
 #include "services/orchestration/names.h"
 
@@ -122,32 +123,30 @@ std::vector<ops::Operation> Providers::operations() {
   auto row = [](std::string name, std::string verb, std::string rest, Role role, std::string doc) {
     return entry_row("providers", std::move(name), std::move(verb), rest, role, std::move(doc));
   };
-  std::vector<ops::Operation> rows;
+  ops::Rows rows("orchestration", *this);
   auto create_row =
       row("create_provider", "POST", "", Role::admin, "Stores a provider of machines");
   create_row.http.wrapper = "provider";
   create_row.http.status = 201;
-  rows.push_back(ops::operation(create_row, *this, &Providers::create));
-  rows.push_back(ops::operation(
-      row("list_providers", "GET", "", Role::viewer, "All providers, without their passwords"),
-      *this, &Providers::list));
-  rows.push_back(ops::operation(
-      row("get_provider", "GET", "/:id", Role::viewer, "One provider, without its password"), *this,
-      &Providers::get));
+  rows.add(create_row, &Providers::create);
+  rows.add(row("list_providers", "GET", "", Role::viewer, "All providers, without their passwords"),
+           &Providers::list);
+  rows.add(row("get_provider", "GET", "/:id", Role::viewer, "One provider, without its password"),
+           &Providers::get);
   auto update_row = row("update_provider", "PATCH", "/:id", Role::admin,
                         "Changes the members given; nodes on its machines stay where they are");
   update_row.http.wrapper = "provider";
-  rows.push_back(ops::operation(update_row, *this, &Providers::update));
-  rows.push_back(ops::operation(
+  rows.add(update_row, &Providers::update);
+  rows.add(
       row("delete_provider", "DELETE", "/:id", Role::admin, "Forgets a provider that nothing uses"),
-      *this, &Providers::erase));
+      &Providers::erase);
   ops::Row key_row{"orchestration",
                    "ssh_key",
                    {"GET", "/api/orch/ssh_key"},
                    Role::viewer,
                    "The public key to authorize on the hosts"};
-  rows.push_back(ops::operation(key_row, *this, &Providers::ssh_key));
-  return rows;
+  rows.add(key_row, &Providers::ssh_key);
+  return rows.take();
 }
 
 }  // namespace muster::orchestration

@@ -2,6 +2,7 @@
 
 #include "base/log.h"
 #include "base/random.h"
+#include "ops/rows.h"
 #include "services/orchestration/entry_row.h"
 #include "services/orchestration/names.h"
 
@@ -171,29 +172,26 @@ std::vector<ops::Operation> Releases::operations() {
   auto row = [](std::string name, std::string verb, std::string rest, Role role, std::string doc) {
     return entry_row("releases", std::move(name), std::move(verb), rest, role, std::move(doc));
   };
-  std::vector<ops::Operation> rows;
+  ops::Rows rows("orchestration", *this);
   auto create_row = row("create_release", "POST", "", Role::admin,
                         "Stores an Erlang release, with its archive or without");
   create_row.http.wrapper = "release";
   create_row.http.status = 201;
   create_row.body_limit = base64_limit / 3 * 4 + (std::uint64_t{16} << 20);  // lines, other members
-  rows.push_back(ops::operation(create_row, *this, &Releases::create));
+  rows.add(create_row, &Releases::create);
   auto upload_row = row("upload_release", "PUT", "/:id/tarball", Role::admin,
                         "Streams the archive of a release: a tar.gz");
   upload_row.body_limit = upload_limit;
-  rows.push_back(ops::upload(upload_row, *this, &Releases::upload));
-  rows.push_back(
-      ops::operation(row("update_release", "PATCH", "/:id", Role::admin,
-                         "Changes the members given, for nodes deployed or started from now on"),
-                     *this, &Releases::update));
-  rows.push_back(ops::operation(row("list_releases", "GET", "", Role::viewer, "All releases"),
-                                *this, &Releases::list));
-  rows.push_back(ops::operation(row("get_release", "GET", "/:id", Role::viewer, "One release"),
-                                *this, &Releases::get));
-  rows.push_back(ops::operation(row("delete_release", "DELETE", "/:id", Role::admin,
-                                    "Forgets a release that no family uses, and its archive"),
-                                *this, &Releases::erase));
-  return rows;
+  rows.add(upload_row, &Releases::upload);
+  rows.add(row("update_release", "PATCH", "/:id", Role::admin,
+               "Changes the members given, for nodes deployed or started from now on"),
+           &Releases::update);
+  rows.add(row("list_releases", "GET", "", Role::viewer, "All releases"), &Releases::list);
+  rows.add(row("get_release", "GET", "/:id", Role::viewer, "One release"), &Releases::get);
+  rows.add(row("delete_release", "DELETE", "/:id", Role::admin,
+               "Forgets a release that no family uses, and its archive"),
+           &Releases::erase);
+  return rows.take();
 }
 
 }  // namespace muster::orchestration

@@ -4,6 +4,7 @@
 
 #include "base/log.h"
 #include "base/random.h"
+#include "ops/rows.h"
 #include "services/topology/explorer.h"
 
 namespace muster::topology {
@@ -27,26 +28,22 @@ std::vector<ops::Topic> Topology::topics() {
 
 std::vector<ops::Operation> Topology::operations() {
   using ops::Role;
-  std::vector<ops::Operation> rows;
-  auto add = [&](std::string name, ops::Http http, Role role, std::string doc, auto handler) {
-    ops::Row row{"topology", std::move(name), std::move(http), role, std::move(doc)};
-    rows.push_back(ops::operation(std::move(row), *this, handler));
-  };
-  add("add_node", {"POST", "/api/actions/add-node", {}, 201, "node"}, Role::operator_,
-      "Manage a running node; with discover also the nodes it is connected to",
-      &Topology::add_node);
-  add("list_nodes", {"GET", "/api/topo/nodes"}, Role::viewer, "The managed nodes, by name",
-      &Topology::list_nodes);
-  add("get_node", {"GET", "/api/topo/nodes/:id"}, Role::viewer, "One node, by id or name",
-      &Topology::get_node);
-  add("update_node", {"PATCH", "/api/topo/nodes/:id"}, Role::operator_,
-      "Change how a node is reached, or whether agents are loaded", &Topology::update_node);
-  add("remove_node", {"DELETE", "/api/topo/nodes/:id"}, Role::operator_,
-      "Stop watching a node that was added; the node itself runs on", &Topology::remove_node);
-  add("discover_nodes", {"POST", "/api/topo/nodes/:id/discover"}, Role::operator_,
-      "Show the nodes that a node is connected to, and theirs; with add, add them",
-      &Topology::discover_nodes);
-  return rows;
+  ops::Rows rows("topology", *this);
+  rows.add("add_node", {"POST", "/api/actions/add-node", {}, 201, "node"}, Role::operator_,
+           "Manage a running node; with discover also the nodes it is connected to",
+           &Topology::add_node);
+  rows.add("list_nodes", {"GET", "/api/topo/nodes"}, Role::viewer, "The managed nodes, by name",
+           &Topology::list_nodes);
+  rows.add("get_node", {"GET", "/api/topo/nodes/:id"}, Role::viewer, "One node, by id or name",
+           &Topology::get_node);
+  rows.add("update_node", {"PATCH", "/api/topo/nodes/:id"}, Role::operator_,
+           "Change how a node is reached, or whether agents are loaded", &Topology::update_node);
+  rows.add("remove_node", {"DELETE", "/api/topo/nodes/:id"}, Role::operator_,
+           "Stop watching a node that was added; the node itself runs on", &Topology::remove_node);
+  rows.add("discover_nodes", {"POST", "/api/topo/nodes/:id/discover"}, Role::operator_,
+           "Show the nodes that a node is connected to, and theirs; with add, add them",
+           &Topology::discover_nodes);
+  return rows.take();
 }
 
 Task<> Topology::start() {
