@@ -29,10 +29,8 @@ std::optional<std::string> unless_empty(const std::string& text) {
   return text;
 }
 
-/// What a view and an event have in common.
-template <class View>
-View shown(const Entry& entry) {
-  View view{};
+NotificationEvent event_of(const Entry& entry) {
+  NotificationEvent view{};
   view.id = entry.id;
   view.at = entry.at;
   if (entry.node_at_us > 0)
@@ -48,6 +46,10 @@ View shown(const Entry& entry) {
   view.mfa = unless_empty(entry.mfa);
   view.text = entry.text;
   return view;
+}
+
+NotificationView view_of(const Entry& entry) {
+  return {event_of(entry), std::nullopt};
 }
 
 }  // namespace
@@ -159,7 +161,7 @@ asio::awaitable<void> Notifications::store_once() {
   auto first_left = std::find_if(batch.begin(), batch.end(), [](auto& e) { return e.id == 0; });
   for (auto entry = batch.begin(); entry != first_left; ++entry) {
     if (listener_) listener_(*entry);
-    auto event = shown<NotificationEvent>(*entry);
+    auto event = event_of(*entry);
     event.text = clean_text(std::move(event.text), most_event_text);
     events_.publish("notifications.entry", std::move(event));
   }
@@ -302,13 +304,13 @@ Task<ops::Page<NotificationView>> Notifications::list(ListNotifications request,
     found.resize(most);
     if (!found.empty()) page.next = std::to_string(found.back().id);
   }
-  for (auto& entry : found) page.items.push_back(shown<NotificationView>(entry));
+  for (auto& entry : found) page.items.push_back(view_of(entry));
   co_return page;
 }
 
 Task<NotificationView> Notifications::get(NotificationById request, Caller) {
   CO_TRY(auto entry, co_await archive_->get(request.id));
-  auto view = shown<NotificationView>(entry);
+  auto view = view_of(entry);
   if (!entry.report.empty()) {
     CO_TRY(view.report, etf::decode_external(entry.report));
   }

@@ -41,28 +41,11 @@ struct NotificationById {
 };
 BOOST_DESCRIBE_STRUCT(NotificationById, (), (id))
 
-struct NotificationView {
+/// Event notifications.entry: what is new, with at most 1 KiB of text.
+struct NotificationEvent {
   std::int64_t id;
   Timestamp at;                      ///< when the daemon had it
   std::optional<Timestamp> node_at;  ///< by the node's own clock
-  Severity severity;
-  std::optional<std::string> node_id;
-  std::optional<ops::NodeName> node;
-  std::optional<std::string> family;
-  std::string source, kind;
-  std::optional<std::string> application, pid, mfa;
-  std::string text;
-  std::optional<etf::Term> report;  ///< by notifications.get: its structure, as it was on the node
-};
-BOOST_DESCRIBE_STRUCT(NotificationView, (),
-                      (id, at, node_at, severity, node_id, node, family, source, kind, application,
-                       pid, mfa, text, report))
-
-/// Event notifications.entry: what is new, without its structure and with at most 1 KiB of text.
-struct NotificationEvent {
-  std::int64_t id;
-  Timestamp at;
-  std::optional<Timestamp> node_at;
   Severity severity;
   std::optional<std::string> node_id;
   std::optional<ops::NodeName> node;
@@ -74,6 +57,12 @@ struct NotificationEvent {
 BOOST_DESCRIBE_STRUCT(NotificationEvent, (),
                       (id, at, node_at, severity, node_id, node, family, source, kind, application,
                        pid, mfa, text))
+
+/// One as it is kept, with the whole text.
+struct NotificationView : NotificationEvent {
+  std::optional<etf::Term> report;  ///< by notifications.get: its structure, as it was on the node
+};
+BOOST_DESCRIBE_STRUCT(NotificationView, (NotificationEvent), (report))
 
 /// What is said at all: a severity and worse, or nothing.
 enum class Level { emergency, alert, critical, error, warning, notice, info, debug, none };
