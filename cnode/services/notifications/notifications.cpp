@@ -3,7 +3,6 @@
 #include <fmt/format.h>
 
 #include <boost/asio/as_tuple.hpp>
-#include <boost/describe/enum_to_string.hpp>
 #include <charconv>
 
 #include "base/log.h"
@@ -58,12 +57,11 @@ Notifications::Notifications(asio::any_io_executor executor, Settings settings,
                              store::Database& database, topology::Topology& topology,
                              ops::EventBus& events, const Clock& clock, ConfigureAgent configure)
     : settings_(std::move(settings)),
-      rows_(database),
       topology_(topology),
       events_(events),
       clock_(clock),
-      configure_(std::move(configure)),
       intake_(settings_.limits),
+      levels_(database, topology, settings_.limits.per_second, std::move(configure)),
       has_work_(executor, asio::steady_timer::time_point::max()),
       storing_(executor),
       running_(executor) {}
@@ -79,19 +77,16 @@ std::vector<ops::Operation> Notifications::operations() {
   rows.add("list", {"GET", "/api/notifications"}, Role::viewer,
            "What the nodes said, newest first; by node, family, severity, source, time and words",
            &Notifications::list);
-  rows.add("levels", {"GET", "/api/notifications/levels"}, Role::viewer,
-           "From which severity on notifications are wanted", &Notifications::levels);
-  rows.add("set_level", {"PUT", "/api/notifications/levels"}, Role::operator_,
-           "From which severity on a node, a family or all are to say something, at once",
-           &Notifications::set_level);
   rows.add("get", {"GET", "/api/notifications/:id"}, Role::viewer,
            "One notification with the structure that it had on its node", &Notifications::get);
-  return rows.take();
+  auto all = rows.take();
+  for (auto& row : levels_.operations()) all.push_back(std::move(row));
+  return all;
 }
 
 Task<> Notifications::start() {
   CO_TRY(archive_, Archive::open(settings_.folder, settings_.retention, clock_));
-  CO_TRY(levels_, co_await rows_.all());
+  CO_TRYV(co_await levels_.start());
   CO_TRY(heard_, events_.subscribe({"topology"}, std::nullopt, 65'536));
   storing_.spawn("storing notifications", run_storing());
   running_.spawn("retention of notifications", run_trimming());
@@ -206,6 +201,7 @@ void Notifications::heard(const ops::Event& event) {
   } else if (event.topic == "topology.node_removed") {
     if (auto* gone = event.as<topology::NodeListEvent>()) {
       intake_.forget(gone->name.text);
+      levels_.node_gone(gone->name.text);
       states_.erase(gone->name.text);
     }
   }
@@ -215,7 +211,10 @@ void Notifications::node_changed(const topology::NodeStateEvent& change) {
   using topology::NodeState;
   auto& name = change.name.text;
   bool is_up = change.state == NodeState::up;
-  if (is_up) configure(name);
+  if (is_up)
+    levels_.node_up(name);
+  else
+    levels_.node_gone(name);
   auto [at, is_new] = states_.try_emplace(name, change.state);
   if (at->second == change.state && !(is_new && is_up)) return;
   bool was_up = !is_new && at->second == NodeState::up;
@@ -240,24 +239,6 @@ void Notifications::node_changed(const topology::NodeStateEvent& change) {
     if (change.detail) entry.text += fmt::format(" ({})", *change.detail);
   }
   say(std::move(entry));
-}
-
-/// An agent merges what it is told with what it knew: all its sources are named each time.
-void Notifications::configure(const std::string& node) {
-  auto origin = origin_of(node);
-  auto held = levels_.of(origin.node, origin.family);
-  for (auto* source : {"logger", "error_logger", "sasl", "lager", "system_monitor"})
-    held.try_emplace(source, held[""]);
-  held.erase("");
-  etf::Map levels;
-  for (auto& [source, level] : held)
-    levels.pairs.emplace_back(etf::atom(source),
-                              etf::atom(boost::describe::enum_to_string(level, "")));
-  etf::Map settings;
-  settings.pairs.emplace_back(etf::atom("levels"), std::move(levels));
-  settings.pairs.emplace_back(etf::atom("rate"),
-                              static_cast<std::int64_t>(settings_.limits.per_second));
-  configure_(node, std::move(settings));
 }
 
 Result<std::string> Notifications::node_name(const std::string& id_or_name) const {
@@ -313,64 +294,6 @@ Task<NotificationView> Notifications::get(NotificationById request, Caller) {
   auto view = view_of(entry);
   if (!entry.report.empty()) {
     CO_TRY(view.report, etf::decode_external(entry.report));
-  }
-  co_return view;
-}
-
-Result<Levels::Scope> Notifications::scope_of(const SetLevel& request) const {
-  Levels::Scope scope;
-  if (request.node && request.family)
-    return Error(Errc::bad_request, "either node or family wanted", "/family");
-  if (request.node) {
-    auto row = topology_.find(*request.node);
-    if (!row) return Error(Errc::not_found, row.error().message, "/node");
-    scope.node = row->name;
-  }
-  if (request.family) {
-    auto rows = topology_.of_family(*request.family);
-    if (!rows) return Error(Errc::not_found, rows.error().message, "/family");
-    scope.family = rows->front().family.value_or(*request.family);
-  }
-  constexpr std::size_t longest = 64;
-  if (request.source) scope.source = *request.source;
-  if (scope.source.size() > longest || (request.source && scope.source.empty()))
-    return Error(Errc::bad_request, "the name of a source wanted", "/source");
-  return scope;
-}
-
-Task<LevelsView> Notifications::set_level(SetLevel request, Caller) {
-  CO_TRY(auto scope, scope_of(request));
-  constexpr std::size_t most_levels = 10'000;
-  if (request.level && levels_.all().size() >= most_levels && !levels_.all().contains(scope))
-    co_return Error(Errc::quota, fmt::format("there are {} levels", most_levels));
-  if (request.level) {
-    CO_TRYV(co_await rows_.set(scope, *request.level));
-    levels_.set(scope, *request.level);
-  } else {
-    CO_TRYV(co_await rows_.clear(scope));
-    levels_.clear(scope);
-  }
-  for (auto& [node, state] : states_)
-    if (state == topology::NodeState::up) configure(node);
-  co_return levels_view();
-}
-
-LevelsView Notifications::levels_view() const {
-  LevelsView view;
-  for (auto& [scope, level] : levels_.all()) {
-    LevelView item{std::nullopt, unless_empty(scope.family), unless_empty(scope.source), level};
-    if (!scope.node.empty()) item.node = ops::NodeName{scope.node};
-    view.items.push_back(std::move(item));
-  }
-  return view;
-}
-
-Task<LevelsView> Notifications::levels(ListLevels request, Caller) {
-  auto view = levels_view();
-  if (request.node) {
-    CO_TRY(auto row, topology_.find(*request.node));
-    for (auto& [source, level] : levels_.of(row.name, row.family.value_or("")))
-      view.of_node.push_back({ops::NodeName{row.name}, row.family, unless_empty(source), level});
   }
   co_return view;
 }

@@ -10,15 +10,11 @@
 #include "ops/operation.h"
 #include "services/notifications/archive.h"
 #include "services/notifications/intake.h"
-#include "services/notifications/levels.h"
+#include "services/notifications/level_desk.h"
 #include "services/notifications/types.h"
 #include "services/topology/topology.h"
 
 namespace muster::notifications {
-
-/// Where the settings of the agent `notifications` of a node go: the loader of agents, which keeps
-/// the newest and tells every agent it starts.
-using ConfigureAgent = std::function<void(const std::string& node, etf::Map settings)>;
 
 /// The service `notifications`: takes what the agents and the daemon itself have to say, keeps it
 /// searchable (Archive) and says it on (event notifications.entry). Made by app; lives on the loop.
@@ -53,8 +49,6 @@ class Notifications {
  private:
   Task<ops::Page<NotificationView>> list(ListNotifications request, ops::Caller caller);
   Task<NotificationView> get(NotificationById request, ops::Caller caller);
-  Task<LevelsView> set_level(SetLevel request, ops::Caller caller);
-  Task<LevelsView> levels(ListLevels request, ops::Caller caller);
 
   asio::awaitable<void> run_storing();
   asio::awaitable<void> run_trimming();
@@ -62,21 +56,16 @@ class Notifications {
   asio::awaitable<void> store_once();
   void heard(const ops::Event& event);
   void node_changed(const topology::NodeStateEvent& event);
-  void configure(const std::string& node);
   Entry origin_of(const std::string& node) const;
   Result<std::string> node_name(const std::string& id_or_name) const;
-  Result<Levels::Scope> scope_of(const SetLevel& request) const;
-  LevelsView levels_view() const;
 
   Settings settings_;
-  LevelRows rows_;
   topology::Topology& topology_;
   ops::EventBus& events_;
   const Clock& clock_;
-  ConfigureAgent configure_;
   std::unique_ptr<Archive> archive_;
   Intake intake_;
-  Levels levels_;
+  LevelDesk levels_;
   std::unordered_map<std::string, topology::NodeState> states_;  ///< by name, as last said
   std::unique_ptr<ops::Subscription> heard_;
   std::function<void(const Entry&)> listener_;
