@@ -33,19 +33,24 @@ all() -> [{group, beams}, {group, otp25}, {group, otp22}, {group, other_releases
           {group, real_daemon}].
 
 groups() ->
-    Cases = [sends_samples, sends_live_values_for_as_long_as_asked,
-             microstate_accounting_stays_where_it_was_on, microstate_accounting_is_turned_on_again,
-             backs_off_when_the_run_queue_is_long, backs_off_when_the_link_is_full, leaves_when_released, leaves_when_the_daemon_is_killed,
-             leaves_when_the_link_is_cut, leaves_when_it_is_killed, survives_its_guard,
-             stop_ends_all_leases, two_daemons_do_not_disturb_each_other,
-             callers_survive_the_death_of_the_agent, sheds_load, limits_the_number_of_leases,
-             a_pid_of_an_unconnected_node_is_refused, leaves_when_it_was_loaded_twice,
+    Cases = [{group, sending}, {group, leasing}, {group, leaving}, backs_off_when_the_run_queue_is_long,
              coming_and_going_leaves_nothing],
     [{beams, [], [beams_are_reproducible, beams_are_stripped_and_named_by_version,
                   beams_use_kernel_and_stdlib_only]},
      {otp25, [], Cases},
      {otp22, [], Cases},
-     {other_releases, [], [works_on_otp_23, works_on_otp_27, works_on_otp_29]},
+     %% Cases that mostly wait do so together, a few at a time.
+     {sending, [parallel], [sends_samples, sends_live_values_for_as_long_as_asked,
+                            microstate_accounting_stays_where_it_was_on,
+                            microstate_accounting_is_turned_on_again,
+                            backs_off_when_the_link_is_full, sheds_load]},
+     {leasing, [parallel], [limits_the_number_of_leases, a_pid_of_an_unconnected_node_is_refused,
+                            leaves_when_it_was_loaded_twice, stop_ends_all_leases,
+                            two_daemons_do_not_disturb_each_other]},
+     {leaving, [parallel], [leaves_when_released, leaves_when_the_daemon_is_killed,
+                            leaves_when_the_link_is_cut, leaves_when_it_is_killed,
+                            survives_its_guard, callers_survive_the_death_of_the_agent]},
+     {other_releases, [parallel], [works_on_otp_23, works_on_otp_27, works_on_otp_29]},
      {real_daemon, [], [the_daemon_is_killed, the_node_is_removed, the_agent_is_killed,
                         a_node_marked_none_gets_nothing, two_real_daemons,
                         a_node_that_includes_them_gets_no_code]}].
@@ -57,17 +62,17 @@ init_per_suite(Config) ->
 
 end_per_suite(Config) -> muster_test_nodes:stop_epmd(?config(epmd, Config)).
 
-init_per_group(Group, Config) when Group =:= beams; Group =:= other_releases ->
-    Config;
+init_per_group(Group, Config) when Group =:= otp25; Group =:= otp22 ->
+    "otp" ++ First = atom_to_list(Group),
+    [Agent] = [A || #{agent := "metrics", first := F} = A <- ?config(agents, Config), F =:= First],
+    [{agent, Agent} | Config];
 init_per_group(real_daemon, Config) ->
     case muster_test_nodes:daemon() of
         {ok, Executable} -> [{executable, Executable} | Config];
         {skip, Why} -> {skip, Why}
     end;
-init_per_group(Group, Config) ->
-    "otp" ++ First = atom_to_list(Group),
-    [Agent] = [A || #{agent := "metrics", first := F} = A <- ?config(agents, Config), F =:= First],
-    [{agent, Agent} | Config].
+init_per_group(_, Config) ->
+    Config.
 
 end_per_group(_, _) -> ok.
 
@@ -222,7 +227,7 @@ sends_live_values_for_as_long_as_asked(Config) ->
     ?assertEqual([memory, scheduler_wall_time], lists:sort(maps:keys(First))),
     #{values := #{scheduler_utilization := _}} = Next(),
     #{} = Next(),
-    ?assertEqual(nothing, peer:call(?config(daemon, Config), ?MODULE, agent_of, [next], 20000)),
+    ?assertEqual(nothing, peer:call(?config(daemon, Config), ?MODULE, agent_of, [{next, 2000}])),
     ok = peer:call(?config(daemon, Config), ?MODULE, agent_of, [release]),
     same_as_before(Config).
 
@@ -270,7 +275,7 @@ backs_off_when_the_link_is_full(Config) ->
     Pid = peer:call(Daemon, os, getpid, []),
     _ = os:cmd("kill -STOP " ++ Pid),
     Bytes = peer:call(Managed, ?MODULE, fill_link, [Target]),
-    timer:sleep(2500),
+    timer:sleep(2500),   % two intervals, of which nobody can hear
     _ = os:cmd("kill -CONT " ++ Pid),
     ?assert(Bytes > 600000),
     muster_test_nodes:until({dist_queue, #{}},
@@ -457,7 +462,7 @@ a_node_that_includes_them_gets_no_code(Config) ->
     [] = all_agents_in(Managed).
 
 two_real_daemons(Config) ->
-    #{pid := Pid} = watched(?config(real, Config), #{}, Config),
+    #{pid := Pid, node := First} = watched(?config(real, Config), #{}, Config),
     Second = start_daemon(?config(executable, Config),
                           filename:join(?config(case_dir, Config), "two")),
     try
@@ -465,7 +470,7 @@ two_real_daemons(Config) ->
         [Agent] = agents_in(?config(managed, Config)),
         Agent1 = peer:call(?config(managed, Config), erlang, whereis, [Agent]),
         _ = os:cmd("kill -9 " ++ Pid),
-        timer:sleep(1000),
+        muster_test_nodes:until(false, fun() -> lists:member(First, connected(Config)) end),
         ?assertEqual(Agent1, peer:call(?config(managed, Config), erlang, whereis, [Agent])),
         _ = os:cmd("kill -9 " ++ Pid2),
         same_as_alone(Config)
@@ -525,6 +530,8 @@ all_agents_in(Managed) ->
     [Name || Name <- peer:call(Managed, erlang, registered, []),
              lists:prefix("muster_agent_", atom_to_list(Name))].
 
+connected(Config) -> peer:call(?config(managed, Config), erlang, nodes, [connected]).
+
 managed_name(Config) -> muster_test_nodes:name(?config(managed, Config)).
 
 %%% On the peers
@@ -542,7 +549,8 @@ load(Managed, {Module, File, Beam}) ->
 flood(Agent) ->
     true = erlang:suspend_process(Agent),
     [Agent ! junk || _ <- lists:seq(1, 500)],
-    timer:sleep(1100),
+    muster_test_nodes:until({message_queue_len, 501},
+                            fun() -> process_info(Agent, message_queue_len) end),
     [Agent ! junk || _ <- lists:seq(1, 500)],
     true = erlang:resume_process(Agent),
     ok.
@@ -592,9 +600,9 @@ lease(Managed, Module, Interval) ->
 
 hold({ok, Agent} = Result) ->
     receive
-        {next, From, Ref} ->
+        {{next, Limit}, From, Ref} ->
             receive {muster_agent, metrics, Agent, Sample} -> From ! {Ref, Sample}
-            after 10000 -> From ! {Ref, nothing} end,
+            after Limit -> From ! {Ref, nothing} end,
             hold(Result);
         {{settings, Agent, Map}, From, Ref} ->
             Agent ! {muster_agent_settings, self(), Map},
@@ -690,7 +698,7 @@ try_lease(Config, Interval) ->
     {Result, Holder} =
         peer:call(Daemon, ?MODULE, lease, [muster_test_nodes:name(Managed), Module, Interval]),
     {Result, fun() ->
-                     #{} = peer:call(Daemon, ?MODULE, agent_of, [next, [Holder]], 20000)
+                     #{} = peer:call(Daemon, ?MODULE, agent_of, [{next, 10000}, [Holder]], 20000)
              end}.
 
 guard_of(Managed, Agent) ->
