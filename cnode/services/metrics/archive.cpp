@@ -1,5 +1,7 @@
 #include "services/metrics/archive.h"
 
+#include "base/log.h"
+
 namespace muster::metrics {
 
 Result<std::unique_ptr<Archive>> Archive::open(std::filesystem::path folder,
@@ -37,11 +39,21 @@ Task<std::vector<SeriesId>> Archive::series_of(NodeId node) {
   co_return co_await offload(thread_, job);
 }
 
+Result<> Archive::do_what_is_due(std::int64_t now, bool trims) {
+  auto trimmed = trims ? store_->trim(now) : Result<>();  // first: it makes room
+  TRY(auto has_more, store_->close_hours(now));
+  (void)has_more;  // the next call goes on
+  return trimmed;
+}
+
 Task<store::MetricUsage> Archive::look_after(std::int64_t now, bool trims) {
   auto job = [&]() -> Result<store::MetricUsage> {
-    TRY(auto has_more, store_->close_hours(now));
-    (void)has_more;  // the next call goes on
-    if (trims) TRYV(store_->trim(now));
+    auto done = do_what_is_due(now, trims);
+    if (!done && !is_failing_)
+      log::error("metrics stay in memory, within a limit: {}", done.error().text());
+    bool is_over = done && trims;  // all of it was tried
+    if (is_over && is_failing_) log::info("metrics are stored again");
+    is_failing_ = !done || (is_failing_ && !is_over);
     return store_->usage();
   };
   co_return co_await offload(thread_, job);

@@ -23,14 +23,17 @@ class Archive {
   Task<store::Batch> append(store::Batch batch);
   Task<std::vector<store::MetricLine>> query(store::MetricQuery query);
   Task<std::vector<SeriesId>> series_of(NodeId node);
-  /// Some of what is due: closing hours, and with `trims` retention.
+  /// Some of what is due: closing hours, and with `trims` retention; also when one of both fails,
+  /// which is said in the log when it begins and when it is over.
   Task<store::MetricUsage> look_after(std::int64_t now, bool trims);
   const store::Schedule& schedule() const { return store_->schedule(); }
 
  private:
   explicit Archive(std::unique_ptr<store::MetricStore> store) : store_(std::move(store)) {}
+  Result<> do_what_is_due(std::int64_t now, bool trims);
   std::unique_ptr<store::MetricStore> store_;
   asio::thread_pool thread_{1};
+  bool is_failing_ = false;  ///< on the thread; as last said
 };
 
 }  // namespace muster::metrics

@@ -38,6 +38,16 @@ Result<BlockTable> BlockTable::open(const std::string& file) {
   return BlockTable(std::move(db));
 }
 
+Result<> BlockTable::check() {
+  TRYV(read_nodes([](NodeId, std::string) {}));
+  TRYV(read_series([](SeriesId, Series) {}));
+  TRYV(grains());
+  Statement s(db_, "SELECT name, value FROM state");
+  while (s.step()) {
+  }
+  return s.result();
+}
+
 Result<> BlockTable::read_nodes(const EachNode& each) {
   Statement s(db_, "SELECT id, name FROM nodes");
   while (s.step()) each(static_cast<NodeId>(s.integer(0)), s.text(1));
@@ -92,6 +102,7 @@ Result<> BlockTable::write_sequence(std::uint64_t sequence) {
 }
 
 void BlockTable::roll_back() {
+  if (sqlite3_get_autocommit(db_.handle())) return;  // SQLite has done it: a full disk
   if (auto undone = db_.execute("ROLLBACK"); !undone) log::warn("{}", undone.error().text());
 }
 
@@ -117,7 +128,8 @@ Result<> BlockTable::write(const BlockKey& key, const std::vector<std::string>& 
     TRYV(s.bind(key.row(0)).bind(key.row(BlockKey::parts - 1)).run());
   }
   if (!write_)
-    write_ = std::make_unique<Statement>(db_, "INSERT INTO blocks (key, data) VALUES (?, ?)");
+    write_ =
+        std::make_unique<Statement>(db_, "INSERT OR REPLACE INTO blocks (key, data) VALUES (?, ?)");
   for (std::size_t part = 0; part < rows.size(); ++part) {
     write_->reset();
     write_->bind(key.row(static_cast<std::int64_t>(part))).bind_blob(rows[part]);

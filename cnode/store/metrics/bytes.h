@@ -50,7 +50,7 @@ class ByteReader {
   std::uint64_t fixed(std::size_t size = 8) {
     std::uint64_t v = 0;
     auto bytes = take(size);
-    std::memcpy(&v, bytes.data(), bytes.size());
+    if (!bytes.empty()) std::memcpy(&v, bytes.data(), bytes.size());
     return v;
   }
   std::uint8_t byte() { return static_cast<std::uint8_t>(fixed(1)); }

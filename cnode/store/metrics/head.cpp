@@ -17,7 +17,9 @@ void Head::note(std::uint64_t sequence) {
 std::string_view Head::add(std::uint64_t sequence, Moment when,
                            const std::vector<Sample>& samples) {
   auto before = bytes_.size();
-  last_.encode(when, samples, count_ % key_every == 0, bytes_);
+  last_.encode(when, samples, wants_key_ || count_ % key_every == 0, bytes_);
+  wants_key_ = false;
+  samples_ += samples.size();
   ++count_;
   note(sequence);
   return std::string_view(bytes_).substr(before);
@@ -31,6 +33,7 @@ bool Head::replay(std::uint64_t sequence, std::uint64_t index, std::string_view 
   last_ = std::move(next);
   bytes_ += bytes;
   count_ = index + 1;
+  samples_ += last_.samples().size();
   note(sequence);
   return true;
 }

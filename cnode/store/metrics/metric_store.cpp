@@ -32,6 +32,28 @@ void put_in_order(std::vector<Sample>& samples) {
   samples.erase(kept, samples.end());
 }
 
+std::uint64_t memory_of(const Head& head) {
+  return head.bytes() + head.last().samples().capacity() * sizeof(Sample) + sizeof(Head);
+}
+
+void put_aside(const fs::path& folder, const Error& why) {
+  log::error("{}: {}; it is put aside as metrics.db.damaged, and a new one is begun",
+             (folder / "metrics.db").string(), why.text());
+  std::error_code ec;
+  for (auto* end : {"", "-wal", "-shm"})
+    fs::rename(folder / (std::string("metrics.db") + end),
+               folder / (std::string("metrics.db.damaged") + end), ec);
+}
+
+/// What it says is of a dictionary that is gone.
+void put_journal_aside(const fs::path& folder) {
+  std::error_code ec;
+  std::vector<fs::path> files;
+  for (auto& file : fs::directory_iterator(folder, ec))
+    if (file.path().extension() == ".journal") files.push_back(file.path());
+  for (auto& file : files) fs::rename(file, file.string() + ".damaged", ec);
+}
+
 }  // namespace
 
 Result<std::unique_ptr<MetricStore>> MetricStore::open(fs::path folder, Settings settings) {
@@ -41,11 +63,11 @@ Result<std::unique_ptr<MetricStore>> MetricStore::open(fs::path folder, Settings
   if (ec) return Error(Errc::unavailable, folder.string() + ": " + ec.message());
   auto file = folder / "metrics.db";
   auto table = BlockTable::open(file.string());
+  if (table)
+    if (auto whole = table->check(); !whole) table = whole.error();
   if (!table && table.error().errc() == Errc::internal) {
-    log::error("{}: {}; it is put aside as {}.damaged", file.string(), table.error().text(),
-               file.filename().string());
-    for (auto suffix : {"", "-wal", "-shm"})
-      fs::rename(file.string() + suffix, file.string() + ".damaged" + suffix, ec);
+    put_aside(folder, table.error());
+    put_journal_aside(folder);
     table = BlockTable::open(file.string());
   }
   if (!table) return std::move(table).error().context(file.string());
@@ -76,18 +98,37 @@ Result<> MetricStore::read_dictionary(const BlockTable::EachNode& node,
   return table_.read_series(series);
 }
 
+Result<> MetricStore::define(const Batch& batch) {
+  if (batch.nodes.empty() && batch.series.empty()) return {};
+  TRYV(table_.begin());
+  auto saved = [&]() -> Result<> {
+    for (auto& [id, name] : batch.nodes) TRYV(table_.add_node(id, name));
+    for (auto& [id, series] : batch.series) TRYV(table_.add_series(id, series));
+    return table_.commit();
+  }();
+  if (!saved) table_.roll_back();
+  return saved;
+}
+
+/// After a restart their numbers would stand for something else.
+void MetricStore::leave_out_undefined(Batch& batch) {
+  for (auto& round : batch.rounds) {
+    auto before = round.samples.size();
+    if (!batch.nodes.empty() && round.node >= batch.nodes.front().first) round.samples.clear();
+    if (!batch.series.empty())
+      std::erase_if(round.samples,
+                    [&](auto& sample) { return sample.series >= batch.series.front().first; });
+    dropped_ += before - round.samples.size();
+  }
+  std::erase_if(batch.rounds, [](auto& round) { return round.samples.empty(); });
+}
+
 Result<> MetricStore::append(Batch batch) {
-  if (!batch.nodes.empty() || !batch.series.empty()) {
-    TRYV(table_.begin());
-    auto saved = [&]() -> Result<> {
-      for (auto& [id, name] : batch.nodes) TRYV(table_.add_node(id, name));
-      for (auto& [id, series] : batch.series) TRYV(table_.add_series(id, series));
-      return table_.commit();
-    }();
-    if (!saved) {
-      table_.roll_back();
-      return saved;
-    }
+  auto defined = define(batch);
+  if (!defined) {
+    auto mended = look_at(defined);
+    defined = mended ? define(batch) : mended;
+    if (!defined) leave_out_undefined(batch);
   }
   ++sequence_;
   std::string entry;
@@ -108,8 +149,15 @@ Result<> MetricStore::append(Batch batch) {
     entry += bytes;
     oldest = std::min(oldest, hour);
   }
-  if (entry.empty()) return {};
-  return journal_.append(sequence_, oldest, entry);
+  if (entry.empty()) return defined;
+  auto written = journal_.append(sequence_, oldest, entry);
+  if (written) return defined;
+  // The next rounds must not build on what the journal does not have.
+  for (auto& round : batch.rounds) {
+    auto head = heads_.find({step_of(round.when.at, hour_ms) / hour_ms, round.node});
+    if (head != heads_.end()) head->second.begin_anew();
+  }
+  return written;
 }
 
 Result<> MetricStore::replay() {
@@ -187,20 +235,84 @@ Result<> MetricStore::close_heads(const std::vector<HeadKey>& keys) {
     table_.roll_back();
     return written;
   }
-  for (auto& key : keys) {
-    heads_.erase(key);
-    auto hours = open_hours_.find(key.second);
-    std::erase(hours->second, key.first);
-    if (hours->second.empty()) open_hours_.erase(hours);
-  }
+  for (auto& key : keys) forget(key);
   oldest_.assign(oldest_.size(), std::nullopt);
   return {};
 }
 
+void MetricStore::forget(HeadKey key) {
+  heads_.erase(key);
+  auto hours = open_hours_.find(key.second);
+  std::erase(hours->second, key.first);
+  if (hours->second.empty()) open_hours_.erase(hours);
+}
+
 Result<bool> MetricStore::close_hours(std::int64_t now, std::size_t most) {
+  bool has_more = false;
+  auto closed = close_some(now, most, has_more);
+  if (closed) return has_more;
+  auto mended = look_at(closed);
+  if (mended) return true;
+  shed_memory();
+  return mended.error();
+}
+
+Result<> MetricStore::look_at(Result<> outcome) {
+  if (outcome || outcome.error().errc() != Errc::internal) return outcome;
+  return begin_anew(outcome.error());
+}
+
+Result<> MetricStore::begin_anew(const Error& why) {
+  Batch known;
+  TRYV(read_dictionary([&](NodeId id, std::string name) { known.nodes.emplace_back(id, name); },
+                       [&](SeriesId id, Series series) { known.series.emplace_back(id, series); }));
+  // The file is closed before it is renamed: closing removes what has its log's name.
+  TRY(auto meanwhile, BlockTable::open(":memory:"));
+  TRYV(fill(meanwhile, known));
+  table_ = std::move(meanwhile);
+  put_aside(folder_, why);
+  TRY(auto fresh, BlockTable::open((folder_ / "metrics.db").string()));
+  TRYV(fill(fresh, known));
+  table_ = std::move(fresh);
+  ++damaged_;
+  oldest_.assign(oldest_.size(), std::nullopt);
+  return {};
+}
+
+Result<> MetricStore::fill(BlockTable& table, const Batch& definitions) {
+  TRYV(table.begin());
+  for (auto& [id, name] : definitions.nodes) TRYV(table.add_node(id, name));
+  for (auto& [id, series] : definitions.series) TRYV(table.add_series(id, series));
+  std::vector<int> grains;
+  for (auto& tier : settings_.schedule) {
+    TRY(auto grain, table.grain(tier.step.count()));
+    grains.push_back(grain);
+  }
+  TRYV(table.write_sequence(sequence_));
+  TRYV(table.commit());
+  grains_ = std::move(grains);
+  return {};
+}
+
+/// What cannot be stored must not fill the memory.
+void MetricStore::shed_memory() {
+  auto memory = usage().memory;
+  std::uint64_t samples = 0;
+  while (memory > settings_.most_memory && !heads_.empty()) {
+    auto oldest = heads_.begin();
+    samples += oldest->second.samples();
+    memory -= std::min(memory, memory_of(oldest->second));
+    forget(oldest->first);
+  }
+  dropped_ += samples;
+  if (samples > 0)
+    log::error("metrics: {} samples are dropped: they cannot be stored, and more than {} MB wait",
+               samples, settings_.most_memory >> 20);
+}
+
+Result<> MetricStore::close_some(std::int64_t now, std::size_t most, bool& has_more) {
   auto current = step_of(now - grace_ms, hour_ms) / hour_ms;
   std::vector<HeadKey> keys;
-  bool has_more = false;
   for (auto& [key, head] : heads_) {
     // An hour to come is of a clock that was set back since.
     if (key.first >= current && key.first <= current + 1) continue;
@@ -208,14 +320,14 @@ Result<bool> MetricStore::close_hours(std::int64_t now, std::size_t most) {
     if (has_more) break;
     keys.push_back(key);
   }
-  if (keys.empty()) return false;
+  if (keys.empty()) return {};
   TRYV(close_heads(keys));
-  if (has_more) return true;
+  if (has_more) return {};
   TRYV(table_.checkpoint());
   auto needed = sequence_ + 1;
   for (auto& [key, head] : heads_) needed = std::min(needed, head.first_sequence());
   journal_.drop_before(needed);
-  return false;
+  return {};
 }
 
 Result<> MetricStore::close_all() {
@@ -231,6 +343,10 @@ Result<> MetricStore::close_all() {
 }
 
 Result<> MetricStore::trim(std::int64_t now) {
+  return look_at(trim_some(now));
+}
+
+Result<> MetricStore::trim_some(std::int64_t now) {
   constexpr std::int64_t most_hours = 6;
   auto remove = [&](int grain, std::int64_t hour, std::int64_t end) -> Result<> {
     oldest_.assign(oldest_.size(), std::nullopt);
@@ -263,10 +379,10 @@ Result<> MetricStore::trim(std::int64_t now) {
 MetricUsage MetricStore::usage() {
   MetricUsage usage;
   usage.bytes = table_.bytes() + journal_.bytes();
-  for (auto& [key, head] : heads_)
-    usage.memory += head.bytes() + head.last().samples().capacity() * sizeof(Sample) + sizeof(Head);
+  for (auto& [key, head] : heads_) usage.memory += memory_of(head);
   usage.damaged = damaged_;
   usage.samples = samples_;
+  usage.dropped = dropped_;
   usage.open_hours = heads_.size();
   return usage;
 }

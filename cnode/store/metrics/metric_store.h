@@ -43,6 +43,7 @@ struct MetricUsage {
   std::uint64_t memory = 0;   ///< of the open hours
   std::uint64_t damaged = 0;  ///< blocks and parts that could not be read since the start
   std::uint64_t samples = 0;  ///< appended since the start
+  std::uint64_t dropped = 0;  ///< of those, what there was no room for
   std::size_t open_hours = 0;
 };
 
@@ -50,23 +51,28 @@ struct MetricUsage {
 /// hour (and roll-ups after the schedule), and the journal of the hours that are still open, whose
 /// samples are also in memory (Head). append() writes the journal before it returns: `kill -9`
 /// takes at most the append that was under way. close_hours() turns hours that have ended into
-/// blocks, a bounded number at a time. A block that is damaged on disk costs itself only. Blocking,
-/// on one thread at a time; made and called by the metrics service. Errors: unavailable (disk),
-/// internal.
+/// blocks, a bounded number at a time. A block that is damaged on disk costs itself only; where
+/// SQLite finds a page damaged that it has to read or to change, the file is put aside, and a new
+/// one is begun with the same dictionary. While the disk is full, open hours stay in memory, within
+/// `most_memory`; beyond that the oldest are dropped and counted. Blocking, on one thread at a
+/// time; made and called by the metrics service. Errors: unavailable (disk), internal.
 class MetricStore {
  public:
   struct Settings {
     Schedule schedule;
-    std::uint64_t most_bytes = std::uint64_t{8} << 30;  ///< then the oldest goes before its time
+    std::uint64_t most_bytes = std::uint64_t{8} << 30;     ///< then the oldest goes before its time
+    std::uint64_t most_memory = std::uint64_t{512} << 20;  ///< of hours that cannot be closed
   };
-  /// A file that is no database at all is put aside as *.damaged.
+  /// A file that is no database, or whose dictionary is damaged, is put aside as *.damaged, and
+  /// with it the journal: nobody knows any more what its numbers stand for.
   static Result<std::unique_ptr<MetricStore>> open(std::filesystem::path folder, Settings settings);
 
   /// What there is at the start.
   Result<> read_dictionary(const BlockTable::EachNode& node, const BlockTable::EachSeries& series);
 
   /// Rounds whose time is beyond what can be kept (before 1970, after 2448) are left out. On an
-  /// error samples are in memory only and go with the daemon.
+  /// error samples are in memory until their hour is closed, and those of series and nodes that
+  /// could not be defined are dropped and counted.
   Result<> append(Batch batch);
 
   Result<std::vector<MetricLine>> query(const MetricQuery& query);
@@ -88,6 +94,17 @@ class MetricStore {
   class Answer;
   MetricStore(std::filesystem::path folder, Settings settings, BlockTable table);
   Result<> begin();
+  Result<> define(const Batch& batch);
+  void leave_out_undefined(Batch& batch);
+  /// Puts a damaged file aside and goes on with a new one.
+  Result<> begin_anew(const Error& why);
+  Result<> fill(BlockTable& table, const Batch& definitions);
+  /// What a job came to; a new file where the old one turned out to be damaged.
+  Result<> look_at(Result<> outcome);
+  Result<> close_some(std::int64_t now, std::size_t most, bool& has_more);
+  Result<> trim_some(std::int64_t now);
+  void shed_memory();
+  void forget(HeadKey key);
   Result<> replay();
   void replay_entry(std::uint64_t sequence, std::string_view bytes,
                     std::map<HeadKey, std::uint64_t>& closed);
@@ -110,7 +127,7 @@ class MetricStore {
   std::unordered_map<NodeId, std::vector<std::int64_t>> open_hours_;  ///< of each node
   std::vector<std::optional<std::int64_t>> oldest_;  ///< ms, of each tier's blocks; none: not known
   std::uint64_t sequence_ = 0;
-  std::uint64_t damaged_ = 0, samples_ = 0;
+  std::uint64_t damaged_ = 0, samples_ = 0, dropped_ = 0;
 };
 
 }  // namespace muster::store

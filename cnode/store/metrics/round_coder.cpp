@@ -9,6 +9,11 @@ enum Change : unsigned { same, integer, real, short_real };
 constexpr std::uint8_t key = 1, new_shape = 2;
 constexpr std::uint64_t low_half = 0xffffffff;
 
+/// The node's clock against ours, by wrapping arithmetic.
+std::uint64_t ahead_of(const Moment& when) {
+  return static_cast<std::uint64_t>(when.node_at) - static_cast<std::uint64_t>(when.at);
+}
+
 bool same_shape(const std::vector<Sample>& a, const std::vector<Sample>& b) {
   return std::equal(a.begin(), a.end(), b.begin(), b.end(),
                     [](auto& x, auto& y) { return x.series == y.series; });
@@ -43,8 +48,7 @@ void RoundCoder::encode(Moment when, const std::vector<Sample>& samples, bool is
   bool is_shaped = !is_key && same_shape(samples, last_);
   out += static_cast<char>((is_key ? key : 0) | (is_shaped ? 0 : new_shape));
   put_delta(out, static_cast<std::uint64_t>(when.at), static_cast<std::uint64_t>(when_.at));
-  put_delta(out, static_cast<std::uint64_t>(when.node_at - when.at),
-            static_cast<std::uint64_t>(when_.node_at - when_.at));
+  put_delta(out, ahead_of(when), ahead_of(when_));
   when_ = when;
   if (!is_shaped) {
     std::vector<SeriesId> ids;
@@ -83,7 +87,7 @@ bool RoundCoder::decode(ByteReader& in) {
   auto flags = in.byte();
   if (flags & key) reset();
   auto at = in.delta(static_cast<std::uint64_t>(when_.at));
-  auto ahead = in.delta(static_cast<std::uint64_t>(when_.node_at - when_.at));
+  auto ahead = in.delta(ahead_of(when_));
   when_ = {static_cast<std::int64_t>(at), static_cast<std::int64_t>(at + ahead)};
   if (flags & new_shape) {
     std::vector<SeriesId> ids(in.count());
