@@ -79,6 +79,35 @@ Reader schedule(store::Schedule& target) {
   };
 }
 
+/// A number, or several in brackets.
+Reader numbers(std::vector<double>& target) {
+  return [&target](const toml::node& node) -> Result<> {
+    std::vector<double> values;
+    auto take = [&](const toml::node& one) {
+      auto value = one.is_number() ? one.value<double>() : std::nullopt;
+      if (value) values.push_back(*value);
+      return value.has_value();
+    };
+    bool is_good = true;
+    if (auto* list = node.as_array())
+      for (auto& one : *list) is_good = take(one) && is_good;
+    else
+      is_good = take(node);
+    if (!is_good || values.empty()) return wants("a number, or [NUMBER, NUMBER, …]");
+    target = std::move(values);
+    return {};
+  };
+}
+
+Reader yes_or_no(bool& target) {
+  return [&target](const toml::node& node) -> Result<> {
+    auto value = node.value_exact<bool>();
+    if (!value) return wants("true or false");
+    target = *value;
+    return {};
+  };
+}
+
 template <class T>
 Reader optional(std::optional<T>& target, Reader (*inner)(T&)) {
   return [&target, inner](const toml::node& node) -> Result<> {
@@ -113,6 +142,33 @@ Section::value_type table(std::string name, Section section) {
   return {std::move(name), std::move(reader)};
 }
 
+Reader seconds(std::optional<std::uint32_t>& target) {
+  return optional<std::uint32_t>(
+      target, +[](std::uint32_t& value) { return number(value, 0, 86400); });
+}
+
+/// `[alarms.RULE]` for any built-in rule.
+Reader tunings(alarms::Tunings& target) {
+  return [&target](const toml::node& node) -> Result<> {
+    if (!node.is_table()) return wants("to be a table");
+    for (auto& [key, rule] : *node.as_table()) {
+      std::string id(key.str());
+      if (!rule.is_table())
+        return Error(Errc::bad_request, fmt::format("unknown key 'alarms.{}'", id));
+      auto& t = target[id];
+      Section section{{"enabled", optional<bool>(t.enabled, yes_or_no)},
+                      {"raise", numbers(t.raise)},
+                      {"clear", numbers(t.clear)},
+                      {"hold", seconds(t.hold)},
+                      {"window", seconds(t.window)},
+                      {"quiet", seconds(t.quiet)}};
+      TRYV(read_section(*rule.as_table(), section, "alarms." + id + "."));
+    }
+    TRYV(alarms::tuned_rules(target));
+    return {};
+  };
+}
+
 Section sections(Config& c) {
   constexpr std::int64_t any_port = 65535, a_day = 86400;
   auto& d = c.distribution;
@@ -142,6 +198,7 @@ Section sections(Config& c) {
       table("notifications", {{"keep_megabytes", number(n.keep_megabytes, 64, 100'000'000)},
                               {"keep_days", number(n.keep_days, 1, 36'500)},
                               {"per_second", number(n.per_second, 1, 1000)}}),
+      {"alarms", tunings(c.alarms)},
       table("ssh", {{"key", path(c.ssh.key)},
                     {"host_keys", one_of(c.ssh.host_keys, {"accept-new", "strict"})}}),
   };

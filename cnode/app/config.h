@@ -8,6 +8,7 @@
 
 #include "base/result.h"
 #include "base/secret.h"
+#include "services/alarms/tuning.h"
 #include "store/metrics/schedule.h"
 
 namespace muster::app {
@@ -58,6 +59,8 @@ struct Config {
     std::size_t keep_megabytes = 2048, keep_days = 30;  ///< whichever comes first
     std::size_t per_second = 100;  ///< of one node; more is dropped and counted
   } notifications;
+
+  alarms::Tunings alarms;  ///< by built-in rule
 
   struct Ssh {
     std::filesystem::path key;             ///< else the key made at first start, and ssh-agent

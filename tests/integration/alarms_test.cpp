@@ -1,82 +1,20 @@
-// Alarms provoked on real nodes, and over again.
+// Alarms of nodes that go, users' own rules, and what is told of alarms.
 #include <gtest/gtest.h>
 
 #include <thread>
 
-#include "daemon.h"
-#include "epmd.h"
-#include "erl.h"
+#include "alarm_test.h"
 #include "ports.h"
-#include "temp_dir.h"
 
 namespace muster::test {
 namespace {
 
 namespace json = boost::json;
-using std::chrono::milliseconds;
 using std::chrono::seconds;
-using Steady = std::chrono::steady_clock;
 
-class Alarms : public testing::Test {
+class Alarms : public AlarmTest {
  protected:
-  static ErlOptions named(const std::string& name, std::vector<std::string> args = {}) {
-    ErlOptions options;
-    options.name = name;
-    options.args = std::move(args);
-    return options;
-  }
-  static DaemonOptions every_second() {
-    DaemonOptions options;
-    options.config = "[agents]\ninterval = 1\n";
-    return options;
-  }
-  void add(const std::string& name) {
-    auto added = daemon_.rest("POST", "/api/actions/add-node", {{"name", name}});
-    ASSERT_EQ(added.status, 201) << added.text;
-    auto end = Steady::now() + seconds(20);
-    while (daemon_.rest("GET", "/api/topo/nodes/" + name).json.at("state") != "UP") {
-      ASSERT_LT(Steady::now(), end) << name << " does not come up";
-      std::this_thread::sleep_for(milliseconds(50));
-    }
-  }
-  json::array list(const std::string& query) {
-    auto reply = daemon_.rest("GET", "/api/alarms?" + query);
-    EXPECT_EQ(reply.status, 200) << reply.text;
-    return reply.json.at("items").as_array();
-  }
-  /// The current alarm of this condition once it is there (with that severity); null when it does
-  /// not come.
-  json::value raised(const std::string& condition, const std::string& severity = {},
-                     milliseconds limit = seconds(20)) {
-    auto end = Steady::now() + limit;
-    for (;;) {
-      auto items = list("condition=" + condition);
-      if (!items.empty() && (severity.empty() || items[0].at("severity") == json::value(severity)))
-        return items[0];
-      if (Steady::now() > end) {
-        ADD_FAILURE() << condition << " " << severity << " is not raised";
-        return nullptr;
-      }
-      std::this_thread::sleep_for(milliseconds(50));
-    }
-  }
-  /// The newest past alarm of this condition once none is current.
-  json::value over(const std::string& condition, milliseconds limit = seconds(20)) {
-    auto end = Steady::now() + limit;
-    for (;;) {
-      auto past = daemon_.rest("GET", "/api/alarms/history?condition=" + condition).json;
-      if (list("condition=" + condition).empty() && !past.at("items").as_array().empty())
-        return past.at("items").as_array()[0];
-      if (Steady::now() > end) {
-        ADD_FAILURE() << condition << " is not over";
-        return nullptr;
-      }
-      std::this_thread::sleep_for(milliseconds(50));
-    }
-  }
-
-  Epmd epmd_;
-  Daemon daemon_{epmd_, every_second()};
+  Alarms() : AlarmTest("[alarms.node_down]\nhold = 1\n[alarms.node_restarted]\nquiet = 3\n") {}
 };
 
 TEST_F(Alarms, ANodeThatIsGoneIsAnAlarmUntilItIsBack) {
@@ -92,6 +30,7 @@ TEST_F(Alarms, ANodeThatIsGoneIsAnAlarmUntilItIsBack) {
   ASSERT_TRUE(restarted.is_object());
   EXPECT_TRUE(restarted.at("additional_information").as_object().contains("creation"));
   over("node_down");
+  over("node_restarted");
 }
 
 TEST_F(Alarms, TooManyProcessesAreAnAlarmUntilTheyAreGone) {
@@ -120,28 +59,7 @@ TEST_F(Alarms, TooManyProcessesAreAnAlarmUntilTheyAreGone) {
   EXPECT_EQ(past.at("id"), json::value(id));
 }
 
-TEST_F(Alarms, FullTablesAreAlarms) {
-  auto erl = std::make_unique<ErlNode>(
-      epmd_, named("t@127.0.0.1", {"+Q", "1024", "+t", "30000", "+e", "2000"}));
-  add(erl->name());
-  erl->eval("U = [element(2, gen_udp:open(0)) || _ <- lists:seq(1, 750)], ok");
-  erl->eval(
-      "T = [ets:new(t, []) || _ <- lists:seq(1, trunc(0.75 * erlang:system_info(ets_limit)))], ok");
-  erl->eval(
-      "[list_to_atom(\"atom\" ++ integer_to_list(N)) || N <- lists:seq(1, trunc(0.75 * "
-      "erlang:system_info(atom_limit)) - erlang:system_info(atom_count))], ok");
-  raised("port_limit", "minor");
-  raised("ets_limit", "minor");
-  raised("atom_limit", "minor");
-  erl->eval("[gen_udp:close(S) || S <- U], [ets:delete(E) || E <- T], ok");
-  over("port_limit");
-  over("ets_limit");
-  erl.reset();
-  ErlNode again(epmd_, named("t@127.0.0.1"));
-  over("atom_limit");
-}
-
-TEST_F(Alarms, ErrorsThatRepeatAreAnAlarm) {
+TEST_F(Alarms, AUsersPatternIsLookedForInNotifications) {
   ErlNode erl(epmd_, named("e@127.0.0.1"));
   json::object rule{{"id", "pool-empty"},
                     {"pattern", "pool .* is empty"},
@@ -150,9 +68,8 @@ TEST_F(Alarms, ErrorsThatRepeatAreAnAlarm) {
   auto made = daemon_.rest("POST", "/api/alarms/rules", rule);
   ASSERT_EQ(made.status, 201) << made.text;
   add(erl.name());
-  std::this_thread::sleep_for(seconds(2));  // until the agent listens
-  erl.eval("[logger:error(\"pool ~p is empty\", [N]) || N <- lists:seq(1, 15)], ok");
-  raised("error_log_rate", "minor");
+  wait_for_agent(erl, "notifications");
+  erl.eval("[logger:error(\"pool ~p is empty\", [N]) || N <- lists:seq(1, 3)], ok");
   auto alarm = raised("pool-empty", "critical");
   ASSERT_TRUE(alarm.is_object());
   EXPECT_EQ(alarm.at("source"), "user");
@@ -161,15 +78,6 @@ TEST_F(Alarms, ErrorsThatRepeatAreAnAlarm) {
   auto removed = daemon_.rest("DELETE", "/api/alarms/rules/pool-empty");
   EXPECT_EQ(removed.status, 200) << removed.text;
   over("pool-empty");
-}
-
-TEST_F(Alarms, AVeryLargeHeapIsAnAlarmUntilItIsGone) {
-  ErlNode erl(epmd_, named("h@127.0.0.1"));
-  add(erl.name());
-  std::this_thread::sleep_for(seconds(3));  // until the agent watches, and has counted nothing
-  erl.eval("spawn(fun() -> L = lists:seq(1, 12000000), garbage_collect(), length(L) end), ok");
-  raised("large_heap", "minor", seconds(60));
-  over("large_heap", seconds(60));
 }
 
 TEST_F(Alarms, AUsersThresholdIsCheckedAndApplies) {
@@ -254,81 +162,6 @@ TEST_F(Alarms, AWebhookGetsAllOfThemSignedAlsoThoseFromWhileItWasAway) {
   for (auto& letter : letters) EXPECT_NE(letter.find("true"), std::string::npos) << letter;
   auto shown = daemon_.rest("GET", "/api/alarms/webhooks").json.at("items").as_array()[0];
   EXPECT_GE(shown.at("sent").to_number<int>(), 1);
-}
-
-TEST_F(Alarms, AlarmsOfSaslComeAndGo) {
-  ErlNode erl(epmd_, named("s@127.0.0.1"));
-  erl.eval("ok = application:start(sasl)");
-  erl.eval("alarm_handler:set_alarm({early, \"from before\"})");
-  add(erl.name());
-  auto early = raised("early", "indeterminate");
-  ASSERT_TRUE(early.is_object());
-  EXPECT_EQ(early.at("source"), "sasl");
-  EXPECT_EQ(early.at("description"), "from before");
-  erl.eval("alarm_handler:set_alarm({{disk_almost_full, \"/data\"}, []})");
-  auto disk = raised("disk_almost_full", "minor");
-  ASSERT_TRUE(disk.is_object());
-  EXPECT_EQ(disk.at("instance"), "/data");
-  erl.eval("alarm_handler:clear_alarm({disk_almost_full, \"/data\"})");
-  over("disk_almost_full");
-  erl.eval("alarm_handler:clear_alarm(early)");
-  over("early");
-}
-
-TEST_F(Alarms, SchedulersOfflineLongQueuesOldCodeAndStoppedApplicationsAreAlarms) {
-  ErlNode erl(epmd_, named("q@127.0.0.1", {"+S", "2"}));
-  erl.eval("erlang:system_flag(schedulers_online, 1)");
-  erl.eval("ok = application:start(sasl)");
-  erl.eval("Q = spawn(fun() -> receive stop -> ok end end), register(slow, Q), ok");
-  erl.eval("[Q ! {work, N} || N <- lists:seq(1, 6000)], ok");
-  erl.eval(
-      "{ok, Ts, _} = erl_scan:string(\"-module(m).\"), {ok, F} = erl_parse:parse_form(Ts), "
-      "{ok, m, B} = compile:forms([F]), [code:load_binary(m, \"m\", B) || _ <- [1, 2]], ok");
-  add(erl.name());
-  raised("schedulers_offline", "warning");
-  auto queue = raised("process_message_queue", "minor");
-  ASSERT_TRUE(queue.is_object());
-  EXPECT_EQ(queue.at("additional_information").at("name"), "slow");
-  auto old_code = raised("old_code", "minor");
-  ASSERT_TRUE(old_code.is_object());
-  erl.eval("erlang:system_flag(schedulers_online, 2), Q ! stop, exit(Q, kill), code:purge(m)");
-  erl.eval("ok = application:stop(sasl)");
-  over("schedulers_offline");
-  over("process_message_queue", seconds(80));
-  over("old_code");
-  auto stopped = raised("application_stopped", "major");
-  ASSERT_TRUE(stopped.is_object());
-  EXPECT_EQ(stopped.at("instance"), "sasl");
-}
-
-TEST_F(Alarms, NodesOfAFamilyThatDifferAreAlarms) {
-  TempDir dir;
-  auto boot = (dir / "shop").string();
-  ErlNode builder(epmd_, named("builder@127.0.0.1"));
-  builder.eval("Boot = \"" + boot + "\"");
-  auto made = builder.eval(R"erl(
-    Vsn = fun(A) -> _ = application:load(A), {ok, V} = application:get_key(A, vsn), {A, V} end,
-    Rel = {release, {"shop", "1"}, {erts, erlang:system_info(version)}, [Vsn(kernel), Vsn(stdlib)]},
-    ok = file:write_file(Boot ++ ".rel", io_lib:format("~p.~n", [Rel])),
-    systools:make_script(Boot, [silent]),
-    filelib:is_regular(Boot ++ ".boot"))erl");
-  ASSERT_EQ(made, "true");
-  auto first = named("one@127.0.0.1", {"-kernel", "limit", "1"});
-  auto second = named("two@127.0.0.1", {"-kernel", "limit", "2"});
-  first.boot = second.boot = boot;
-  ErlNode one(epmd_, first), two(epmd_, second);
-  one.eval("ok = application:start(sasl)");
-  add(one.name());
-  add(two.name());
-  auto config = raised("inconsistent_global_config", "major", seconds(90));
-  ASSERT_TRUE(config.is_object());
-  EXPECT_EQ(config.at("scope"), "family");
-  EXPECT_TRUE(config.at("additional_information").as_object().contains("kernel.limit"));
-  auto missing = raised("missing_application", "warning", seconds(30));
-  ASSERT_TRUE(missing.is_object());
-  EXPECT_TRUE(missing.at("additional_information").as_object().contains("sasl"));
-  two.eval("ok = application:start(sasl)");
-  over("missing_application", seconds(75));
 }
 
 }  // namespace

@@ -40,6 +40,7 @@ struct Rule {
   std::string description, probable_cause, proposed_repair_action;
   std::vector<std::string> tags;
   std::vector<Level> levels;  ///< growing severity
+  bool enabled = true;        ///< a built-in one can be turned off by configuration
   std::uint32_t hold = 0;     ///< seconds for which the condition must hold
 
   std::optional<std::string> metric, percent_of;
@@ -48,7 +49,8 @@ struct Rule {
   std::optional<std::string> label;  ///< only this one of a metric that has many
   Direction direction = Direction::above;
   Measure measure = Measure::value;
-  std::uint32_t window = 60;  ///< seconds: of growth, and in which notifications are counted
+  /// Seconds: of growth, over which at least a rate is told, in which notifications are counted.
+  std::uint32_t window = 60;
 
   std::optional<std::string> pattern;  ///< RE2 syntax
   std::optional<std::string> log_source, log_kind, log_severity;
@@ -60,12 +62,13 @@ struct Rule {
   std::vector<std::string> nodes, families;  ///< ids or names; none: all
   std::vector<std::string> also;             ///< other names of this alarm (WombatOAM's)
   std::optional<std::string> test;           ///< that provokes it
+  std::optional<std::string> not_provoked;   ///< why no test can do so on a real node
 };
 BOOST_DESCRIBE_STRUCT(Rule, (),
                       (id, kind, source, description, probable_cause, proposed_repair_action, tags,
-                       levels, hold, metric, percent_of, scale, at_least, label, direction, measure,
-                       window, pattern, log_source, log_kind, log_severity, count, quiet, check,
-                       instance, value, nodes, families, also, test))
+                       levels, enabled, hold, metric, percent_of, scale, at_least, label, direction,
+                       measure, window, pattern, log_source, log_kind, log_severity, count, quiet,
+                       check, instance, value, nodes, families, also, test, not_provoked))
 
 /// A rule made ready: its pattern compiled.
 struct ReadyRule {

@@ -15,7 +15,6 @@ using ops::json::value;
 namespace {
 
 constexpr auto unreported_after = std::chrono::minutes(15);
-constexpr auto shortest_rate = std::chrono::seconds(20);
 constexpr std::size_t most_points = 64, most_evidence = 50, most_live = 1000;
 
 int severity_number(const std::string& name) {
@@ -222,13 +221,15 @@ void RuleEngine::sample(Place& place, const RulePtr& rule, const Sample& sample,
     for (auto& one : all)
       if (one.metric == base && (one.label == sample.label || (!other && one.label.empty())))
         other = &one;
-    if (!other || other->value <= 0) return;
-    size = other->value;
-    now = 100.0 * *now / (size * r.scale.value_or(1.0));
+    if (!other) return;
+    size = std::max(other->value, 0.0);
+    double whole = size * r.scale.value_or(1.0);
+    now = whole > 0 ? 100.0 * *now / whole : 0;
     evidence[*r.percent_of] = size;
   }
   auto* live = find_live(place, *rule, sample.label);
   auto level = rule->level(*now, live ? live->level : 0);
+  if (r.percent_of && size <= 0) level = 0;  // of nothing there is no share
   if (r.at_least && size < *r.at_least) level = 0;
   if (!live && level == 0) return;
   settle(place, rule, sample.label, level, *now, value(std::move(evidence)), at);
@@ -246,17 +247,17 @@ std::optional<double> RuleEngine::measured(Place& place, const RulePtr& rule, co
     trail = place.trails.insert(trail, Trail{rule, sample.label, {}});
   }
   auto& values = trail->values;
+  auto window = std::chrono::seconds(rule->rule.window);
   if (rule->rule.measure == Measure::per_minute) {
     auto before = values.empty() ? std::nullopt : std::optional(values.back());
     // Live values come every second: too short a time to tell a rate.
-    if (before && at - before->first < shortest_rate && sample.value >= before->second)
+    if (before && at - before->first < window && sample.value >= before->second)
       return std::nullopt;
     values.assign(1, {at, sample.value});
     if (!before || sample.value < before->second || at <= before->first) return std::nullopt;
     auto minutes = std::chrono::duration<double, std::ratio<60>>(at - before->first).count();
     return (sample.value - before->second) / minutes;
   }
-  auto window = std::chrono::seconds(rule->rule.window);
   if (values.empty() || at - values.back().first >= window / most_points)
     values.emplace_back(at, sample.value);
   while (values.size() > 1 && at - values[1].first >= window) values.pop_front();

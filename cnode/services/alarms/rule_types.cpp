@@ -24,7 +24,6 @@ Result<Rule> rule_of(AddRule request) {
     rule.levels.push_back(
         {request.severity.value_or(Severity::minor), request.raise, request.clear});
   rule.hold = request.hold.value_or(0);
-  rule.window = request.window.value_or(60);
   rule.count = request.count.value_or(1);
   rule.quiet = is_log ? request.quiet : std::nullopt;
   rule.metric = std::move(request.metric);
@@ -34,6 +33,7 @@ Result<Rule> rule_of(AddRule request) {
   rule.at_least = request.at_least;
   rule.direction = request.direction.value_or(Direction::above);
   rule.measure = request.measure.value_or(Measure::value);
+  rule.window = request.window.value_or(rule.measure == Measure::per_minute ? 20 : 60);
   rule.pattern = std::move(request.pattern);
   rule.log_source = std::move(request.log_source);
   rule.log_kind = std::move(request.log_kind);

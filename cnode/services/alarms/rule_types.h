@@ -37,7 +37,9 @@ struct AddRule {
       {"percent_of", "another metric"},
       {"label", "only this one of a metric with labels"},
       {"direction", "above (when absent) or below"},
-      {"measure", "value, per_minute, growth or growth_percent over `window` seconds"},
+      {"measure",
+       "value, per_minute (told over at least `window` seconds, 20), growth or "
+       "growth_percent over `window` seconds (60)"},
       {"at_least", "not while the metric (or what it is in percent of) is smaller"},
       {"pattern", "regular expression on notifications (RE2 syntax)"},
       {"log_severity", "this and worse: error, warning, …"},

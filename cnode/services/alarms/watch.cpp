@@ -85,16 +85,19 @@ Subject subject_of(const topology::NodeRow& row) {
   return {Scope::node, row.id, row.name, row.family_id, row.family};
 }
 
-Watch::Watch(asio::any_io_executor executor, store::Database& database,
+Watch::Watch(asio::any_io_executor executor, std::vector<Rule> rules, store::Database& database,
              topology::Topology& topology, ops::EventBus& events, Desk& desk, const Clock& clock)
-    : rows_(database),
+    : builtin_(std::move(rules)),
+      rows_(database),
       topology_(topology),
       events_(events),
       desk_(desk),
       clock_(clock),
       engine_([this](const Finding& finding) { decided(finding); }),
       running_(std::move(executor)) {
-  for (auto rule : builtin_rules()) {
+  for (auto rule : builtin_) {
+    // What nodes hand on must be known to be left out.
+    if (!rule.enabled && rule.kind != RuleKind::passed_on) continue;
     auto ready = make_ready(std::move(rule), &SampleReader::is_metric);
     if (!ready)
       throw std::logic_error("schemas/alarms.json: " + ready.error().message + " at " +
@@ -154,7 +157,7 @@ void Watch::go_on() {
   for (auto& [id, alarm] : desk_.book().all()) {
     if (alarm.source != Source::builtin && alarm.source != Source::user) continue;
     auto* rule = engine_.find(alarm.condition);
-    if (!rule || rule->source != alarm.source)
+    if (!rule || rule->source != alarm.source || !rule->enabled)
       orphans.push_back(alarm);
     else if (rule->kind != RuleKind::passed_on)
       engine_.restore(subject_of(alarm), alarm.condition, alarm.instance, alarm.severity, moment());
@@ -300,6 +303,9 @@ void Watch::pass_on(const Subject& node, const etf::Term& alarm) {
   auto* id = map ? map->find("id") : nullptr;
   if (!id) return;
   auto known = passed_on(*id, engine_);
+  auto* any = engine_.find_passed_on(known.source == Source::elarm ? "elarm:*" : "sasl:*");
+  auto* rule = known.rule ? known.rule : any;
+  if (rule && !rule->enabled) return;
   auto evidence = evidence_of(alarm);
   // Told again, by an agent that has just met us: not raised again.
   auto* current = desk_.book().find(node, known.source, known.condition, known.instance);
@@ -309,8 +315,7 @@ void Watch::pass_on(const Subject& node, const etf::Term& alarm) {
   report.source = known.source;
   report.condition = known.condition;
   report.instance = known.instance;
-  auto* any = engine_.find_passed_on(known.source == Source::elarm ? "elarm:*" : "sasl:*");
-  if (auto* rule = known.rule ? known.rule : any) {
+  if (rule) {
     report.severity = rule->levels[0].severity;
     report.description = rule->description;
     report.probable_cause = rule->probable_cause;
@@ -432,7 +437,7 @@ Task<Rule> Watch::add_rule(AddRule request, Caller) {
 Task<ops::Page<Rule>> Watch::list_rules(ListRules request, Caller) {
   std::map<std::string, Rule> rules;
   if (request.source.value_or(Source::builtin) == Source::builtin)
-    for (auto& rule : builtin_rules()) rules[rule.id] = rule;
+    for (auto& rule : builtin_) rules[rule.id] = rule;
   if (request.source.value_or(Source::user) == Source::user)
     for (auto& [id, rule] : user_rules_) rules[id] = rule;
   std::vector<Rule> sorted;

@@ -17,8 +17,9 @@ namespace muster::alarms {
 /// hostile until parsed: what has another shape than agreed is left out.
 class Watch {
  public:
-  Watch(asio::any_io_executor executor, store::Database& database, topology::Topology& topology,
-        ops::EventBus& events, Desk& desk, const Clock& clock);
+  /// `rules`: those that are built in, as tuned_rules() has them.
+  Watch(asio::any_io_executor executor, std::vector<Rule> rules, store::Database& database,
+        topology::Topology& topology, ops::EventBus& events, Desk& desk, const Clock& clock);
 
   std::vector<ops::Operation> operations();
 
@@ -55,6 +56,7 @@ class Watch {
   void checked(const Subject& node, const etf::Term& checks);
   void compare_families();
 
+  std::vector<Rule> builtin_;
   RuleRows rows_;
   topology::Topology& topology_;
   ops::EventBus& events_;

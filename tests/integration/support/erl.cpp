@@ -109,7 +109,9 @@ ErlNode::ErlNode(const Epmd& epmd, ErlOptions options)
   for (auto& c : code) c = c == '\n' ? ' ' : c;
 
   Command command;
-  if (!options_.otp.root.empty()) command.argv = {"chroot", options_.otp.root.string()};
+  command.argv = options_.through;
+  if (!options_.otp.root.empty())
+    command.argv.insert(command.argv.end(), {"chroot", options_.otp.root.string()});
   command.argv.insert(command.argv.end(), {"erl", "-noshell", "-boot", options_.boot, "+sbwt",
                                            "none", "+sbwtdcpu", "none", "+sbwtdio", "none"});
   if (!options_.name.empty()) {
@@ -133,6 +135,7 @@ ErlNode::ErlNode(const Epmd& epmd, ErlOptions options)
                  {"ERL_FLAGS", ""},
                  {"ERL_AFLAGS", ""},
                  {"ERL_ZFLAGS", ""}};
+  command.env.insert(options_.env.begin(), options_.env.end());
   command.output = dir_ / "output";
   command.with_input = true;
   process_ = std::make_unique<Process>(std::move(command));

@@ -2,6 +2,7 @@
 
 #include <chrono>
 #include <filesystem>
+#include <map>
 #include <memory>
 #include <optional>
 #include <string>
@@ -36,6 +37,9 @@ struct ErlOptions {
   const Authority* tls = nullptr;      // distribution over TLS, both sides verified; nullptr: plain
   std::string boot = "no_dot_erlang";  // boot script
   std::vector<std::string> args;
+  std::map<std::string, std::string> env;  // more environment
+  std::vector<std::string>
+      through;  // a program that starts it: {"sh", "-c", "…; exec \"$@\"", "sh"}
 };
 
 /// A real `erl`, driven expression by expression as from its shell. Ends with this object.

@@ -125,11 +125,15 @@ TEST_F(RuleEngineTest, IsInPercentOfAnotherMetricOfTheSameLabelOrOfAll) {
   Sample alone{m, "x", 5000};
   engine.samples(node, {&alone, 1}, now);
   EXPECT_EQ(take(), "") << "without its base nothing can be said";
+  std::vector<Sample> nothing{{m, "x", 0}, {limit, "x", 0}};
+  engine.samples(node, nothing, now);
+  EXPECT_EQ(take(), "t[x]=0 ") << "of nothing there is no share";
 }
 
 TEST_F(RuleEngineTest, MeasuresRatesOfCountersAndSurvivesTheirRestart) {
   auto rule = threshold("t", {{Severity::minor, 10, 5}});
   rule.measure = Measure::per_minute;
+  rule.window = 20;
   add(rule);
   EXPECT_EQ(sample(1000), "");
   pass(1);

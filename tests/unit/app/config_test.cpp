@@ -28,6 +28,32 @@ class ConfigFile : public testing::Test {
   Config config;
 };
 
+TEST_F(ConfigFile, TunesBuiltInAlarms) {
+  auto result = read(R"(
+[alarms.process_limit]
+raise = [80, 90.5]
+hold = 10
+[alarms.old_code]
+enabled = false
+[alarms.atom_growth]
+raise = 20000
+)");
+  ASSERT_TRUE(result) << result.error().text();
+  EXPECT_EQ(config.alarms.at("process_limit").raise, (std::vector<double>{80, 90.5}));
+  EXPECT_EQ(config.alarms.at("process_limit").hold, 10U);
+  EXPECT_EQ(config.alarms.at("old_code").enabled, false);
+  EXPECT_EQ(config.alarms.at("atom_growth").raise, std::vector<double>{20000});
+  EXPECT_EQ(problem("alarms.x = 1"), "unknown key 'alarms.x'");
+  EXPECT_EQ(problem("[alarms.old_code]\nlevel = 1"), "unknown key 'alarms.old_code.level'");
+  EXPECT_EQ(problem("[alarms.old_code]\nenabled = 1"),
+            "alarms.old_code.enabled wants true or false");
+  EXPECT_EQ(problem("[alarms.node_down]\nhold = \"1m\""),
+            "alarms.node_down.hold wants a number from 0 to 86400");
+  EXPECT_EQ(problem("[alarms.atom_growth]\nraise = [\"x\"]"),
+            "alarms.atom_growth.raise wants a number, or [NUMBER, NUMBER, …]");
+  EXPECT_EQ(problem("[alarms.nobody]\nhold = 1"), "alarms.nobody: no built-in rule has this name");
+}
+
 TEST_F(ConfigFile, SetsWhatItNamesAndKeepsTheRest) {
   auto result = read(R"(
 name = "muster@10.0.0.7"

@@ -16,7 +16,8 @@
 %% sum, most, wall_us} or #{skipped => Why}, and checks => #{Key => Value} of those that have changed
 %% since they were last sent to this daemon:
 %%     old_code => [Module], code_mode => interactive | embedded, timezone => Seconds,
-%%     peers => [Node], applications => #{App => Version},
+%%     multi_scheduling => [blocked | blocked_normal], peers => [Node],
+%%     applications => #{App => Version},
 %%     modules => #{Module => Hash}, config => #{App => #{Key => Hash}}, clashes => #{Module => [Dir]},
 %%     bad_app_files => #{App => Why}, missing_dependencies => #{App => [Dependency]},
 %%     old_dependencies => #{App => [{Dependency, Version}]}
@@ -341,7 +342,8 @@ scan(#{long_queue := Limit}) ->
     {Scan#{processes => erlang:system_info(process_count),
            wall_us => erlang:monotonic_time(microsecond) - Began},
      [long_queue(Pid, Length) || {Length, Pid} <- Long],
-     hashed(#{old_code => old_code(), timezone => timezone(), peers => lists:sort(nodes()),
+     hashed(#{old_code => old_code(), multi_scheduling => multi_scheduling(),
+              timezone => timezone(), peers => lists:sort(nodes()),
               code_mode => code:get_mode(), applications => applications()})}.
 
 processes_of() ->
@@ -396,6 +398,10 @@ long_queue(Pid, Length) ->
 
 old_code() ->
     lists:sort([M || {M, _} <- code:all_loaded(), not is_ours(M), erlang:check_old_code(M)]).
+
+%% `disabled`: there is only one scheduler.
+multi_scheduling() ->
+    [How || How <- [erlang:system_info(multi_scheduling)], How =/= enabled, How =/= disabled].
 
 is_ours(Module) -> lists:prefix("muster_agent_", atom_to_list(Module)).
 

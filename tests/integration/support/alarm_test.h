@@ -1,0 +1,52 @@
+#pragma once
+
+#include <gtest/gtest.h>
+
+#include "daemon.h"
+#include "epmd.h"
+#include "erl.h"
+
+namespace muster::test {
+
+/// What tests of alarms share: a daemon that asks nodes every second, whose built-in rules have
+/// their usual thresholds but need not hold as long as usual (`tuning`), and waiting for alarms.
+class AlarmTest : public testing::Test {
+ protected:
+  using Limit = std::chrono::milliseconds;
+  using Json = boost::json::value;
+
+  explicit AlarmTest(const std::string& tuning = {});
+
+  static ErlOptions named(const std::string& name, std::vector<std::string> args = {});
+  /// Adds the node and waits until it is up.
+  void add(const std::string& name, boost::json::object spec = {});
+  /// The agent `alarms` of this node looks at processes, code and applications every second from
+  /// now on, which it does once a minute or hour by itself.
+  void keep_looking(ErlNode& node) { looking_.push_back(&node); }
+  void stop_looking() { looking_.clear(); }
+  /// These metrics are read every second, which some are every ten minutes.
+  void keep_reading(const std::string& node, const std::string& metric);
+  /// Until the first values of the node have come.
+  void wait_until_read(const std::string& node);
+  /// Until the node's agent listens to what it is to hand on.
+  void wait_for_agent(ErlNode& node, const std::string& agent);
+
+  boost::json::array list(const std::string& query);
+  /// The alarm of this condition once it is there (with that severity; of that node), or was;
+  /// null when it does not come.
+  Json raised(const std::string& condition, const std::string& severity = {},
+              Limit limit = std::chrono::seconds(40), const std::string& node = {});
+  /// The newest past alarm of this condition once none is current.
+  Json over(const std::string& condition, Limit limit = std::chrono::seconds(40));
+
+  Epmd epmd_;
+  Daemon daemon_;
+
+ private:
+  void look();
+
+  std::vector<ErlNode*> looking_;
+  std::chrono::steady_clock::time_point looked_;
+};
+
+}  // namespace muster::test
