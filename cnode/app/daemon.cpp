@@ -135,6 +135,9 @@ Daemon::Daemon(asio::io_context& io, Config config, dist::NodeConfig node,
     metrics_.from_agent(node, sample);
     alarm_watch_.from_metrics_agent(node, sample);
   });
+  metrics_.on_asked([this](const std::string& node, const etf::Term& sample) {
+    alarm_watch_.from_metrics_agent(node, sample);
+  });
   agents_.on_sample("notifications", [this](const std::string& node, const etf::Term& sample) {
     notifications_.from_agent(node, sample);
     alarm_watch_.from_notifications_agent(node, sample);

@@ -41,6 +41,21 @@ TEST_F(AlarmsOfLimits, FullTables) {
   over("atom_limit");
 }
 
+TEST_F(AlarmsOfLimits, OfANodeThatIsNotTouched) {
+  ErlNode erl(epmd_, named("n@127.0.0.1", {"+S", "2", "+P", "1024"}));
+  add(erl.name(), {{"agents", "none"}});
+  erl.eval("erlang:system_flag(schedulers_online, 1)");
+  erl.eval("P = [spawn(fun() -> receive stop -> ok end end) || _ <- lists:seq(1, 700)], ok");
+  raised("process_limit", "minor");
+  raised("schedulers_offline", "warning");
+  EXPECT_EQ(erl.eval("[M || {M, _} <- code:all_loaded(), lists:prefix(\"muster\", "
+                     "atom_to_list(M))]"),
+            "[]");
+  erl.eval("[X ! stop || X <- P], erlang:system_flag(schedulers_online, 2)");
+  over("process_limit");
+  over("schedulers_offline");
+}
+
 TEST_F(AlarmsOfLimits, FilesAndSockets) {
   auto options = named("f@127.0.0.1", {"+Q", "1024"});
   options.through = {"sh", "-c", "ulimit -n 1000; exec \"$@\"", "sh"};

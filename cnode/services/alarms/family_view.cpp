@@ -10,8 +10,7 @@ using ops::json::value;
 
 namespace {
 
-constexpr std::size_t most_names = 1'000'000, most_shown = 50, most_pairs = 20'000,
-                      largest_mesh = 300;
+constexpr std::size_t most_names = 1'000'000, most_shown = 50, most_pairs = 20'000;
 
 /// The boot script of a plain `erl`: what runs under it need have nothing in common.
 constexpr std::string_view plain_erlang = "Erlang/OTP";
@@ -120,8 +119,10 @@ std::vector<std::string> FamilyView::learn(const Subject& node, const std::strin
   } else if (check == "peers") {
     std::vector<etf::Term> peers;
     found.proper_list(peers);
-    facts.peers.emplace();
-    for (auto& peer : peers) facts.peers->insert(node_text(peer));
+    std::vector<std::string> names;
+    for (auto& peer : peers)
+      if (names.size() < most_pairs) names.push_back(node_text(peer));
+    family.partitions.learn(node.name, names);
   } else {
     return gone;
   }
@@ -132,7 +133,7 @@ std::vector<std::string> FamilyView::learn(const Subject& node, const std::strin
 void FamilyView::forget(const Subject& node) {
   for (auto& [family_id, family] : families_) {
     if (!family.nodes.erase(node.id)) continue;
-    for (auto& [id, facts] : family.nodes) facts.met.erase(node.name);
+    family.partitions.forget(node.name);
     changed_.insert(family_id);
   }
 }
@@ -229,60 +230,12 @@ FamilyFinding FamilyView::compare_timezones(const Family& family) const {
   return finding("different_timezones", zones.size() > 1 ? nodes_by(zones) : object());
 }
 
-FamilyFinding FamilyView::find_partitions(Family& family) const {
-  std::vector<Facts*> nodes;
-  for (auto& [id, facts] : family.nodes)
-    if (facts.peers) nodes.push_back(&facts);
-  if (nodes.size() > largest_mesh) return finding("partial_partition", {});
-  std::vector<std::size_t> group(nodes.size());
-  for (std::size_t i = 0; i < group.size(); ++i) group[i] = i;
-  auto root = [&](std::size_t i) {
-    while (group[i] != i) i = group[i] = group[group[i]];
-    return i;
-  };
-  std::vector<std::pair<std::size_t, std::size_t>> apart;
-  std::map<std::size_t, std::size_t> edges, members;
-  for (std::size_t i = 0; i < nodes.size(); ++i)
-    for (std::size_t j = i + 1; j < nodes.size(); ++j) {
-      bool there = nodes[i]->peers->contains(nodes[j]->node);
-      bool back = nodes[j]->peers->contains(nodes[i]->node);
-      if (there || back) group[root(i)] = root(j);
-      if (there && back) {
-        nodes[i]->met.insert(nodes[j]->node);
-        nodes[j]->met.insert(nodes[i]->node);
-      } else {
-        apart.emplace_back(i, j);
-      }
-    }
-  for (std::size_t i = 0; i < nodes.size(); ++i) {
-    ++members[root(i)];
-    for (auto& peer : *nodes[i]->peers) edges[root(i)] += nodes[i]->met.contains(peer);
-  }
-  object shown;
-  std::size_t count = 0;
-  array pairs;
-  for (auto& [i, j] : apart) {
-    auto one = root(i);
-    auto possible = members[one] * (members[one] - 1);
-    bool is_mesh = one == root(j) && members[one] >= 3 && 4 * edges[one] >= 3 * possible;
-    if (!is_mesh && !nodes[i]->met.contains(nodes[j]->node)) continue;
-    ++count;
-    if (pairs.size() < most_shown)
-      pairs.push_back(object{{"node", nodes[i]->node},
-                             {"peer", nodes[j]->node},
-                             {"node_sees_peer", nodes[i]->peers->contains(nodes[j]->node)},
-                             {"peer_sees_node", nodes[j]->peers->contains(nodes[i]->node)}});
-  }
-  if (count > 0) shown = {{"pairs", std::move(pairs)}, {"count", count}};
-  return finding("partial_partition", std::move(shown));
-}
-
 std::vector<FamilyFinding> FamilyView::compare(const std::string& family_id) {
   std::vector<FamilyFinding> findings;
   auto at = families_.find(family_id);
   if (at == families_.end()) return findings;
   auto& family = at->second;
-  findings.push_back(find_partitions(family));
+  findings.push_back(finding("partial_partition", family.partitions.find()));
   if (family.name.starts_with(plain_erlang)) return findings;
   compare_applications(family, findings);
   findings.push_back(compare_timezones(family));

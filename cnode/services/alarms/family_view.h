@@ -6,6 +6,7 @@
 
 #include "etf/term.h"
 #include "services/alarms/alarm.h"
+#include "services/alarms/partitions.h"
 
 namespace muster::alarms {
 
@@ -19,9 +20,6 @@ struct FamilyFinding {
 /// What the nodes of each family say of themselves (agent `alarms`: applications, modules,
 /// configuration as hashes, time zone, peers), and where they differ. Plain code; owned by Watch.
 /// Names are kept once for all nodes, so that 10,000 nodes with 500 modules each cost 40 MB.
-/// A partition is a pair of nodes that were connected since both came up, or that belong to a group
-/// of at least three of whose connections three quarters are there, and that do not see each other;
-/// looked for in families of up to 300 nodes, since every pair is looked at.
 class FamilyView {
  public:
   /// Takes one of the agent's checks; others are ignored. Says which applications are gone.
@@ -44,13 +42,12 @@ class FamilyView {
     std::optional<std::map<std::string, std::string>> applications;
     std::optional<std::vector<std::pair<Name, std::int64_t>>> modules, config;  ///< sorted
     std::optional<std::int64_t> timezone;
-    std::optional<std::set<std::string>> peers;
-    bool is_embedded = false;   ///< all its code is loaded at start
-    std::set<std::string> met;  ///< peers that it or they have seen since both came up
+    bool is_embedded = false;  ///< all its code is loaded at start
   };
   struct Family {
     std::string name;
     std::map<std::string, Facts> nodes;  ///< by id
+    Partitions partitions;
   };
   using Pairs = std::optional<std::vector<std::pair<Name, std::int64_t>>>;
 
@@ -61,7 +58,6 @@ class FamilyView {
                                                         bool embedded_only);
   void compare_applications(const Family& family, std::vector<FamilyFinding>& findings) const;
   FamilyFinding compare_timezones(const Family& family) const;
-  FamilyFinding find_partitions(Family& family) const;
 
   std::unordered_map<std::string, Family> families_;  ///< by id
   std::set<std::string> changed_;

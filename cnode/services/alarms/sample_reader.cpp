@@ -12,6 +12,7 @@ constexpr std::size_t most_values = 20'000;
 struct Reading {
   std::vector<std::string> keys;
   bool is_counted = false;  ///< by the agent notifications
+  bool is_account = false;  ///< what each agent says of itself
 };
 
 const std::unordered_map<std::string, Reading>& catalogue() {
@@ -28,7 +29,9 @@ const std::unordered_map<std::string, Reading>& catalogue() {
       }
       auto* source = row.as_object().if_contains("source");
       bool is_counted = source && *source == "notifications";
-      paths.emplace(std::string(row.at("name").as_string()), Reading{std::move(keys), is_counted});
+      bool is_account = source && *source == "agent";
+      paths.emplace(std::string(row.at("name").as_string()),
+                    Reading{std::move(keys), is_counted, is_account});
     }
     return paths;
   }();
@@ -84,6 +87,7 @@ bool SampleReader::is_metric(const std::string& name) {
 void SampleReader::want(RuleEngine& engine) {
   paths_.clear();
   counted_.clear();
+  accounts_.clear();
   of_libraries_.clear();
   for (auto& name : engine.metrics()) {
     auto known = catalogue().find(name);
@@ -91,6 +95,8 @@ void SampleReader::want(RuleEngine& engine) {
       of_libraries_[name] = engine.metric(name);
     else if (known->second.is_counted)
       counted_.push_back({engine.metric(name), known->second.keys});
+    else if (known->second.is_account)
+      accounts_.push_back({engine.metric(name), known->second.keys});
     else
       paths_.push_back({engine.metric(name), known->second.keys});
   }
@@ -122,6 +128,13 @@ std::vector<Sample> SampleReader::read_counts(const etf::Term& counts) const {
     auto value = found ? number(*found) : std::nullopt;
     samples.push_back({path.metric, {}, value.value_or(0)});
   }
+  return samples;
+}
+
+std::vector<Sample> SampleReader::read_account(const etf::Term& message,
+                                               const std::string& agent) const {
+  std::vector<Sample> samples;
+  for (auto& path : accounts_) walk(message, path.keys, path.metric, agent, samples);
   return samples;
 }
 

@@ -19,13 +19,15 @@ class SampleReader {
   /// The same of the events that the agent `notifications` has counted (metrics `events.*`): what
   /// it does not name has not happened.
   std::vector<Sample> read_counts(const etf::Term& counts) const;
+  /// What an agent says of itself with each message (metrics `agent.*`), labelled with its name.
+  std::vector<Sample> read_account(const etf::Term& message, const std::string& agent) const;
 
  private:
   struct Path {
     std::uint32_t metric;
     std::vector<std::string> keys;
   };
-  std::vector<Path> paths_, counted_;
+  std::vector<Path> paths_, counted_, accounts_;
   std::unordered_map<std::string, std::uint32_t> of_libraries_;
 };
 

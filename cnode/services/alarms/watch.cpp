@@ -262,13 +262,21 @@ void Watch::node_removed(const topology::NodeListEvent& event) {
       node, [](const Alarm&) { return true; }, "the node is not managed any more");
 }
 
+/// What the agent costs the node, if a rule looks at that.
+void Watch::account(const Subject& node, const etf::Term& message, const std::string& agent) {
+  auto samples = reader_.read_account(message, agent);
+  if (!samples.empty()) engine_.samples(node, samples, moment());
+}
+
 void Watch::from_metrics_agent(const std::string& name, const etf::Term& message) {
   auto row = topology_.find(name);
   auto* map = message.get_if<etf::Map>();
   auto* values = map ? map->find("values") : nullptr;
   if (!row || !values) return;
+  auto node = subject_of(*row);
   auto samples = reader_.read(*values);
-  engine_.samples(subject_of(*row), samples, moment());
+  engine_.samples(node, samples, moment());
+  account(node, message, "metrics");
 }
 
 void Watch::from_notifications_agent(const std::string& name, const etf::Term& message) {
@@ -277,8 +285,10 @@ void Watch::from_notifications_agent(const std::string& name, const etf::Term& m
   if (!counts) return;
   auto row = topology_.find(name);
   if (!row) return;
+  auto node = subject_of(*row);
   auto samples = reader_.read_counts(*counts);
-  engine_.samples(subject_of(*row), samples, moment());
+  engine_.samples(node, samples, moment());
+  account(node, message, "notifications");
 }
 
 void Watch::from_alarms_agent(const std::string& name, const etf::Term& message) {
@@ -296,6 +306,7 @@ void Watch::from_alarms_agent(const std::string& name, const etf::Term& message)
   if (auto* queues = map->find("long_queues"))
     engine_.check(node, "long_queues", *queues, moment());
   if (auto* checks = map->find("checks")) checked(node, *checks);
+  account(node, message, "alarms");
 }
 
 void Watch::pass_on(const Subject& node, const etf::Term& alarm) {

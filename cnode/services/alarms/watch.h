@@ -53,6 +53,7 @@ class Watch {
   void pass_on(const Subject& node, const etf::Term& alarm);
   void pass_off(const Subject& node, const etf::Term& id);
   void only_present(const Subject& node, const etf::Term& ids);
+  void account(const Subject& node, const etf::Term& message, const std::string& agent);
   void checked(const Subject& node, const etf::Term& checks);
   void compare_families();
 

@@ -135,9 +135,11 @@ asio::awaitable<void> Metrics::ask(topology::NodeRow row) {
   auto answer = co_await (*link)->apply(mesh::StockCalls::module, mesh::StockCalls::function,
                                         std::move(arguments), 10s);
   if (!answer || !answer->is_ok()) co_return;
-  auto reading = stock_.read(answer->value, reader_);
+  auto sample = stock_.sample(answer->value);
+  auto reading = reader_.read(sample);
   reading.node_at = ms(clock_.now());
   take(row, std::move(reading));
+  if (on_asked_) on_asked_(row.name, sample);
 }
 
 void Metrics::say_live(const std::string& node, Reading reading) {

@@ -52,6 +52,10 @@ class Metrics {
 
   /// What the agent `metrics` of a node sent: anything.
   void from_agent(const std::string& node, const etf::Term& message);
+  /// Called with what a node without an agent answered, as an agent would have sent it.
+  void on_asked(std::function<void(const std::string& node, const etf::Term& sample)> then) {
+    on_asked_ = std::move(then);
+  }
   /// For GET /metrics. Errors: not_found, bad_request.
   Result<std::unique_ptr<ops::BodySource>> expose(
       const std::vector<std::pair<std::string, std::string>>& parameters);
@@ -103,6 +107,7 @@ class Metrics {
   ExpositionPlan plan_;
   SampleReader reader_;
   StockReader stock_;
+  std::function<void(const std::string&, const etf::Term&)> on_asked_;
   Graphite graphite_;
   std::unique_ptr<Archive> archive_;
   Intervals intervals_;

@@ -27,9 +27,6 @@ class SampleReader {
 
   explicit SampleReader(Dictionary& dictionary);
   Reading read(const etf::Term& message);
-  /// One value of a row of the catalogue.
-  void add(std::size_t metric, const std::vector<std::string>& labels, const etf::Term& value,
-           Reading& reading);
   /// The keys of a sample that a metric is read from.
   static std::string key_of(const Metric& metric) { return metric.path.front(); }
 
@@ -41,6 +38,9 @@ class SampleReader {
   };
   void walk(const Step& step, const etf::Term& at, std::vector<std::string>& labels,
             Reading& reading);
+  /// One value of a row of the catalogue.
+  void add(std::size_t metric, const std::vector<std::string>& labels, const etf::Term& value,
+           Reading& reading);
   void add(const store::Series& series, const etf::Term& value, Reading& reading);
   void read_library(const etf::Term& item, Reading& reading);
 

@@ -2,6 +2,9 @@
 
 #include <boost/algorithm/string/split.hpp>
 #include <charconv>
+#include <span>
+
+#include "services/metrics/catalogue.h"
 
 namespace muster::metrics {
 namespace {
@@ -26,6 +29,18 @@ const etf::Term* step_into(const etf::Term& term, const std::string& key, etf::T
     for (auto& element : list->elements)
       if (auto* pair = element.tuple(2); pair && (*pair)[0].is_atom(key)) return &(*pair)[1];
   return nullptr;
+}
+
+void put(etf::Map& map, std::span<const std::string> path, etf::Term value) {
+  if (path.size() == 1) {
+    map.pairs.emplace_back(etf::atom(path[0]), std::move(value));
+    return;
+  }
+  auto inner = std::find_if(map.pairs.begin(), map.pairs.end(),
+                            [&](auto& pair) { return pair.first.is_atom(path[0]); });
+  if (inner == map.pairs.end())
+    inner = map.pairs.insert(inner, {etf::atom(path[0]), etf::Term(etf::Map{})});
+  if (auto* next = inner->second.get_if<etf::Map>()) put(*next, path.subspan(1), std::move(value));
 }
 
 }  // namespace
@@ -59,24 +74,24 @@ mesh::StockCalls StockReader::calls() const {
   return calls;
 }
 
-Reading StockReader::read(const etf::Term& answers, SampleReader& reader) const {
-  Reading reading;
-  std::vector<etf::Term> values;
-  if (!answers.proper_list(values) || values.size() != calls_.size()) return reading;
+etf::Term StockReader::sample(const etf::Term& answers) const {
+  etf::Map values;
+  std::vector<etf::Term> answered;
+  if (!answers.proper_list(answered) || answered.size() != calls_.size()) return etf::Map{};
   for (std::size_t i = 0; i < calls_.size(); ++i)
     for (auto& wanted : calls_[i].wanted) {
-      const etf::Term* at = &values[i];
-      etf::Term length, truth;
+      const etf::Term* at = &answered[i];
+      etf::Term length;
       for (auto& key : wanted.path)
         if (at) at = step_into(*at, key, length);
       if (!at) continue;
-      if (at->is_atom("true") || at->is_atom("false")) {
-        truth = std::int64_t{at->is_atom("true")};
-        at = &truth;
-      }
-      reader.add(wanted.metric, {}, *at, reading);
+      bool is_truth = at->is_atom("true") || at->is_atom("false");
+      put(values, catalogue()[wanted.metric].path,
+          is_truth ? etf::Term(std::int64_t{at->is_atom("true")}) : *at);
     }
-  return reading;
+  etf::Map sample;
+  sample.pairs.emplace_back(etf::atom("values"), std::move(values));
+  return sample;
 }
 
 }  // namespace muster::metrics

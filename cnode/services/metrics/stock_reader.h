@@ -4,7 +4,6 @@
 #include <vector>
 
 #include "mesh/stock_calls.h"
-#include "services/metrics/sample_reader.h"
 
 namespace muster::metrics {
 
@@ -16,8 +15,8 @@ class StockReader {
   StockReader();
   /// All calls in one round trip.
   mesh::StockCalls calls() const;
-  /// What they answered, in order.
-  Reading read(const etf::Term& answers, SampleReader& reader) const;
+  /// What they answered, in order, as the agent `metrics` would have sent it.
+  etf::Term sample(const etf::Term& answers) const;
 
  private:
   struct Wanted {

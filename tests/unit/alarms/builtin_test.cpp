@@ -276,6 +276,12 @@ TEST(SampleReader, ReadsWhatRulesLookAtByTheCataloguesPaths) {
   for (auto& sample : reader.read_counts(map({{atom("long_gc"), 6}})))
     counted += std::to_string(static_cast<int>(sample.value)) + " ";
   EXPECT_TRUE(counted == "6 0 " || counted == "0 6 ") << counted;
+  id("agent.memory");
+  reader.want(engine);
+  auto own = reader.read_account(map({{atom("agent"), map({{atom("memory"), 9000}})}}), "metrics");
+  ASSERT_EQ(own.size(), 1u);
+  EXPECT_EQ(own[0].label, "metrics");
+  EXPECT_EQ(own[0].value, 9000);
   EXPECT_TRUE(SampleReader::is_metric("memory.total"));
   EXPECT_FALSE(SampleReader::is_metric("memory.totale"));
 }

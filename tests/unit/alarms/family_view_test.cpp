@@ -96,6 +96,28 @@ TEST(FamilyView, SeesWhoIsMissingInAMesh) {
   EXPECT_EQ(held(view), "");
 }
 
+TEST(FamilyView, SeesOneLinkMissingAmongAThousandNodes) {
+  FamilyView view;
+  std::vector<std::string> all;
+  for (int i = 0; i < 1000; ++i) all.push_back("n" + std::to_string(i) + "@h");
+  for (auto& name : all) view.learn(node(name), "peers", peers(all));
+  EXPECT_EQ(held(view), "");
+  auto rest = all;
+  rest.erase(rest.begin() + 7);
+  view.learn(node("n3@h"), "peers", peers(rest));
+  auto findings = view.compare("f1");
+  auto& partition = findings[0];
+  ASSERT_TRUE(partition.holds);
+  EXPECT_EQ(partition.evidence->at("count"), 1);
+  auto& pair = partition.evidence->at("pairs").as_array()[0];
+  EXPECT_EQ(pair.at("node"), "n3@h");
+  EXPECT_EQ(pair.at("peer"), "n7@h");
+  EXPECT_EQ(pair.at("node_sees_peer"), false);
+  EXPECT_EQ(pair.at("peer_sees_node"), true);
+  view.learn(node("n3@h"), "peers", peers(all));
+  EXPECT_EQ(held(view), "");
+}
+
 TEST(FamilyView, LeavesAStarAlone) {
   FamilyView view;
   view.learn(node("hub@h"), "peers", peers({"a@h", "b@h", "c@h"}));
