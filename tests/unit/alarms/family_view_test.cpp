@@ -96,10 +96,10 @@ TEST(FamilyView, SeesWhoIsMissingInAMesh) {
   EXPECT_EQ(held(view), "");
 }
 
-TEST(FamilyView, SeesOneLinkMissingAmongAThousandNodes) {
+TEST(FamilyView, SeesOneLinkMissingAmongHundredsOfNodes) {
   FamilyView view;
   std::vector<std::string> all;
-  for (int i = 0; i < 1000; ++i) all.push_back("n" + std::to_string(i) + "@h");
+  for (int i = 0; i < 400; ++i) all.push_back("n" + std::to_string(i) + "@h");
   for (auto& name : all) view.learn(node(name), "peers", peers(all));
   EXPECT_EQ(held(view), "");
   auto rest = all;
