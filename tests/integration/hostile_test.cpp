@@ -18,6 +18,7 @@
 #include "dist/frame_writer.h"
 #include "epmd.h"
 #include "erl.h"
+#include "managed_nodes.h"
 #include "ports.h"
 #include "stranger.h"
 
@@ -321,14 +322,7 @@ class Hostile : public testing::Test {
     limit.rlim_cur = limit.rlim_max;
     ::setrlimit(RLIMIT_NOFILE, &limit);
   }
-  ErlOptions named(const std::string& name) {
-    ErlOptions options;
-    options.name = name;
-    return options;
-  }
-  bool is_up(const std::string& name) {
-    return daemon_.rest("GET", "/api/topo/nodes/" + name).json.as_object()["state"] == "UP";
-  }
+  bool is_up(const std::string& name) { return nodes_.get(name).as_object()["state"] == "UP"; }
   std::uint16_t dist_port() {
     auto text = real_.eval("{port, Port, _} = erl_epmd:port_please(\"muster\", {127,0,0,1}), Port");
     return static_cast<std::uint16_t>(std::stoi(text));
@@ -344,6 +338,7 @@ class Hostile : public testing::Test {
 
   Epmd epmd_;
   Daemon daemon_{epmd_};
+  ManagedNodes nodes_{daemon_};
   ErlNode real_{epmd_, named("real@127.0.0.1")}, other_{epmd_, named("other@127.0.0.1")};
 };
 
@@ -353,9 +348,7 @@ TEST_F(Hostile, PeersCostNobodyElseAnythingAndLeaveNothingBehind) {
   const auto seed = std::random_device{}();
   SCOPED_TRACE("seed " + std::to_string(seed));
   const auto call = "rpc:call('" + daemon_.name() + "', muster, echo, [1])";
-  for (auto* name : {"real@127.0.0.1", "other@127.0.0.1"})
-    daemon_.rest("POST", "/api/actions/add-node", {{"name", name}});
-  ASSERT_TRUE(eventually([&] { return is_up("real@127.0.0.1") && is_up("other@127.0.0.1"); }));
+  for (auto* name : {"real@127.0.0.1", "other@127.0.0.1"}) nodes_.bring_up(name);
   other_.eval("rpc:call('" + daemon_.name() +
               "', muster, subscribe, [#{topics => ['topology.node_state']}])");
   const auto port = dist_port();

@@ -7,6 +7,7 @@
 #include "daemon.h"
 #include "epmd.h"
 #include "erl.h"
+#include "managed_nodes.h"
 #include "ports.h"
 
 namespace muster::test {
@@ -27,8 +28,7 @@ class MetricsTest : public testing::Test {
   void start(std::string config = "") {
     daemon_ = std::make_unique<Daemon>(epmd_, each_second(std::move(config)));
     erl_ = std::make_unique<ErlNode>(epmd_, ErlOptions());
-    auto added = daemon_->rest("POST", "/api/actions/add-node", {{"name", "a@127.0.0.1"}});
-    ASSERT_EQ(added.status, 201) << added.text;
+    ManagedNodes(*daemon_).add("a@127.0.0.1");
     ASSERT_TRUE(eventually([&] { return points("memory.total").size() >= 3; }, seconds(30)));
   }
   json::array points(const std::string& metric, const std::string& more = "") {
@@ -131,9 +131,7 @@ TEST_F(MetricsTest, PromtoolCanReadTheExposition) {
 TEST_F(MetricsTest, ANodeThatMustNotBeTouchedIsAskedByPlainCalls) {
   daemon_ = std::make_unique<Daemon>(epmd_, each_second());
   erl_ = std::make_unique<ErlNode>(epmd_, ErlOptions());
-  auto added =
-      daemon_->rest("POST", "/api/actions/add-node", {{"name", "a@127.0.0.1"}, {"agents", "none"}});
-  ASSERT_EQ(added.status, 201) << added.text;
+  ManagedNodes(*daemon_).add("a@127.0.0.1", {{"agents", "none"}});
   ASSERT_TRUE(eventually([&] { return points("processes.count").size() >= 2; }, seconds(40)));
   EXPECT_GT(points("memory.total")[0].at("value").as_int64(), 1'000'000);
   EXPECT_GT(points("io.input")[0].at("value").as_int64(), 0);

@@ -6,6 +6,8 @@
 #include "daemon.h"
 #include "epmd.h"
 #include "erl.h"
+#include "managed_nodes.h"
+#include "ports.h"
 #include "websocket.h"
 
 namespace muster::test {
@@ -18,15 +20,9 @@ using Steady = std::chrono::steady_clock;
 
 class NotificationsTest : public testing::Test {
  protected:
-  static ErlOptions named(const std::string& name) {
-    ErlOptions options;
-    options.name = name;
-    return options;
-  }
   /// Manages the node and waits until its agent listens.
   void watch(const std::string& name) {
-    auto added = daemon_.rest("POST", "/api/actions/add-node", {{"name", name}});
-    ASSERT_EQ(added.status, 201) << added.text;
+    ManagedNodes(daemon_).add(name);
     ASSERT_TRUE(found("kind=node_up&node=" + name, seconds(20)));
   }
   void watch_with_agent(ErlNode& erl) {
@@ -34,14 +30,10 @@ class NotificationsTest : public testing::Test {
     wait_for_agent(erl);
   }
   void wait_for_agent(ErlNode& erl) {
-    auto has_agent =
-        "lists:any(fun(#{id := Id}) -> string:prefix(atom_to_list(Id), \"muster_notifications\") "
-        "=/= "
-        "nomatch end, logger:get_handler_config())";
-    auto end = Steady::now() + seconds(20);
-    while (erl.eval(has_agent) != "true" && Steady::now() < end)
-      std::this_thread::sleep_for(milliseconds(50));
-    ASSERT_EQ(erl.eval(has_agent), "true");
+    const std::string has_agent =
+        "lists:any(fun(#{id := Id}) -> lists:prefix(\"muster_notifications\", "
+        "atom_to_list(Id)) end, logger:get_handler_config())";
+    ASSERT_TRUE(eventually([&] { return erl.eval(has_agent) == "true"; }, seconds(20)));
   }
   json::array list(const std::string& query) {
     auto reply = daemon_.rest("GET", "/api/notifications?" + query);
@@ -50,13 +42,14 @@ class NotificationsTest : public testing::Test {
   }
   /// The newest that fits, once there is one; nothing when none comes in time.
   std::optional<json::object> found(const std::string& query, milliseconds limit) {
-    auto end = Steady::now() + limit;
-    for (;;) {
+    std::optional<json::object> newest;
+    auto is_there = [&] {
       auto items = list(query + "&limit=1");
-      if (!items.empty()) return items[0].as_object();
-      if (Steady::now() > end) return std::nullopt;
-      std::this_thread::sleep_for(milliseconds(20));
-    }
+      if (!items.empty()) newest = items[0].as_object();
+      return newest.has_value();
+    };
+    eventually(is_there, limit);
+    return newest;
   }
 
   Epmd epmd_;
@@ -87,8 +80,7 @@ TEST_F(NotificationsTest, PagesFollowEachOther) {
   for (int i = 0; i < 2; ++i) {
     daemon_.restart();
     ASSERT_TRUE(found("kind=node_up&after=1000", seconds(20)));
-    while (list("kind=node_up").size() < static_cast<std::size_t>(i) + 2)
-      std::this_thread::sleep_for(milliseconds(50));
+    ASSERT_TRUE(eventually([&] { return list("kind=node_up").size() > 1u + i; }));
   }
   auto all = list("kind=node_up");
   json::array paged;
@@ -152,7 +144,7 @@ TEST_F(NotificationsTest, ALevelIsSetAtRunTimeAndKept) {
   daemon_.restart();
   auto levels = daemon_.rest("GET", "/api/notifications/levels?node=a@127.0.0.1").json;
   EXPECT_EQ(levels.at("items").as_array().size(), 1u);
-  while (list("kind=node_up").size() < 2) std::this_thread::sleep_for(milliseconds(50));
+  ASSERT_TRUE(eventually([&] { return list("kind=node_up").size() >= 2; }, seconds(20)));
   wait_for_agent(erl);
   EXPECT_TRUE(is_heard("again", seconds(10)));
   wish.erase("level");

@@ -7,6 +7,7 @@
 #include "daemon.h"
 #include "epmd.h"
 #include "erl.h"
+#include "managed_nodes.h"
 #include "ports.h"
 
 namespace muster::test {
@@ -29,44 +30,15 @@ class Topology : public testing::Test {
     options.args = std::move(args);
     return options;
   }
-  json::value add(const std::string& name, json::object more = {}) {
-    more["name"] = name;
-    auto reply = daemon_.rest("POST", "/api/actions/add-node", more);
-    EXPECT_EQ(reply.status, 201) << reply.text;
-    return reply.json;
-  }
-  json::value get(const std::string& name) {
-    return daemon_.rest("GET", "/api/topo/nodes/" + name).json;
-  }
-  /// The node once `what` ("UP", "cookie") is its state or its reason; what it was last otherwise.
-  json::value wait_for(const std::string& name, const std::string& what) {
-    auto end = std::chrono::steady_clock::now() + seconds(20);
-    json::value last;
-    while (std::chrono::steady_clock::now() < end) {
-      last = get(name);
-      auto& object = last.as_object();
-      if (object["state"] == json::value(what) ||
-          (object.contains("reason") && object["reason"] == json::value(what)))
-        return last;
-      std::this_thread::sleep_for(std::chrono::milliseconds(50));
-    }
-    ADD_FAILURE() << name << " does not get " << what << ": " << json::serialize(last);
-    return last;
-  }
-  json::value run(json::object request) {
-    auto reply = daemon_.rest("POST", "/api/commands", request);
-    EXPECT_EQ(reply.status, 200) << reply.text;
-    return reply.json;
-  }
 
   Epmd epmd_;
   Daemon daemon_{epmd_};
+  ManagedNodes nodes_{daemon_};
 };
 
 TEST_F(Topology, ANodeIsUpOnceItHasDescribedItself) {
   auto erl = node("a@127.0.0.1");
-  add(erl.name());
-  auto up = wait_for(erl.name(), "UP");
+  auto up = nodes_.bring_up(erl.name());
   EXPECT_EQ("\"" + std::string(up.at("otp_release").as_string()) + "\"",
             erl.eval("erlang:system_info(otp_release)"));
   EXPECT_EQ(erl.eval("nodes()"), "[]");
@@ -77,25 +49,25 @@ TEST_F(Topology, ANodeIsUpOnceItHasDescribedItself) {
 TEST_F(Topology, AShortNamedAndALongNamedNodeAreManagedAtOnce) {
   auto longs = node("l@127.0.0.1");
   auto shorts = node("s");
-  add(longs.name());
-  add(shorts.name());
-  wait_for(longs.name(), "UP");
-  wait_for(shorts.name(), "UP");
+  nodes_.add(longs.name());
+  nodes_.add(shorts.name());
+  nodes_.wait_for(longs.name(), "UP");
+  nodes_.wait_for(shorts.name(), "UP");
 }
 
 TEST_F(Topology, SaysWhyANodeIsDown) {
-  add("nobody@127.0.0.1");
-  auto nobody = wait_for("nobody@127.0.0.1", "not_registered");
+  nodes_.add("nobody@127.0.0.1");
+  auto nobody = nodes_.wait_for("nobody@127.0.0.1", "not_registered");
   EXPECT_EQ(nobody.at("detail"), "connect to nobody@127.0.0.1: epmd has no such name");
   auto erl = node("c@127.0.0.1", "another");
-  add(erl.name());
-  wait_for(erl.name(), "cookie");
+  nodes_.add(erl.name());
+  nodes_.wait_for(erl.name(), "cookie");
   daemon_.rest("PATCH", "/api/topo/nodes/" + erl.name(), json::object{{"cookie", "another"}});
-  wait_for(erl.name(), "UP");
+  nodes_.wait_for(erl.name(), "UP");
   auto shut = node("n@127.0.0.1", "cookie");
   shut.eval("net_kernel:allow(['x@127.0.0.1'])");
-  add(shut.name());
-  wait_for(shut.name(), "not_allowed");
+  nodes_.add(shut.name());
+  nodes_.wait_for(shut.name(), "not_allowed");
 }
 
 TEST_F(Topology, ARestartIsAnEventOfItsOwn) {
@@ -103,12 +75,11 @@ TEST_F(Topology, ARestartIsAnEventOfItsOwn) {
   listener.eval("rpc:call('" + daemon_.name() +
                 "', muster, subscribe, [#{topics => ['topology.node_restarted']}])");
   auto before = std::make_unique<ErlNode>(epmd_, options("r@127.0.0.1"));
-  add("r@127.0.0.1");
-  auto old = wait_for("r@127.0.0.1", "UP").at("creation");
+  auto old = nodes_.bring_up("r@127.0.0.1").at("creation");
   before.reset();
-  wait_for("r@127.0.0.1", "not_registered");
+  nodes_.wait_for("r@127.0.0.1", "not_registered");
   auto after = node("r@127.0.0.1");
-  auto now = wait_for("r@127.0.0.1", "UP").at("creation");
+  auto now = nodes_.wait_for("r@127.0.0.1", "UP").at("creation");
   EXPECT_NE(old, now);
   EXPECT_EQ(
       listener.eval(
@@ -118,10 +89,9 @@ TEST_F(Topology, ARestartIsAnEventOfItsOwn) {
 
 TEST_F(Topology, ADaemonThatWasKilledDialsItsNodesAgain) {
   auto erl = node("k@127.0.0.1");
-  add(erl.name());
-  wait_for(erl.name(), "UP");
+  nodes_.bring_up(erl.name());
   daemon_.restart();
-  wait_for(erl.name(), "UP");
+  nodes_.wait_for(erl.name(), "UP");
   EXPECT_TRUE(daemon_.stop());
 }
 
@@ -134,19 +104,18 @@ TEST_F(Topology, DiscoverFindsConnectedNodesButNoShellsAndConnectsNobody) {
   shell.eval("net_adm:ping('d1@127.0.0.1')");
   hidden.eval("net_adm:ping('d1@127.0.0.1')");
   c.eval("net_adm:ping('d2@127.0.0.1')");
-  add(a.name());
-  wait_for(a.name(), "UP");
+  nodes_.bring_up(a.name());
   auto before = a.eval("lists:sort(nodes())");
   auto preview = daemon_.rest("POST", "/api/topo/nodes/d1@127.0.0.1/discover", json::object{}).json;
   EXPECT_NE(json::serialize(preview).find("\"d2@127.0.0.1\",\"finding\":\"found\""),
             std::string::npos)
       << json::serialize(preview);
-  EXPECT_EQ(get("d2@127.0.0.1").at("code"), "not_found");
+  EXPECT_EQ(nodes_.get("d2@127.0.0.1").at("code"), "not_found");
   auto added =
       daemon_.rest("POST", "/api/topo/nodes/d1@127.0.0.1/discover", json::object{{"add", true}})
           .json;
-  wait_for("d2@127.0.0.1", "UP");
-  wait_for("d3@127.0.0.1", "UP");
+  nodes_.wait_for("d2@127.0.0.1", "UP");
+  nodes_.wait_for("d3@127.0.0.1", "UP");
   auto list = json::serialize(daemon_.rest("GET", "/api/topo/nodes").json);
   EXPECT_EQ(list.find("shell@"), std::string::npos) << list;
   EXPECT_EQ(list.find("\"h@"), std::string::npos) << list;
@@ -155,26 +124,27 @@ TEST_F(Topology, DiscoverFindsConnectedNodesButNoShellsAndConnectsNobody) {
 
 TEST_F(Topology, CommandsAnswerPerNode) {
   auto a = node("m1@127.0.0.1"), b = node("m2@127.0.0.1");
-  for (auto* name : {"m1@127.0.0.1", "m2@127.0.0.1", "gone@127.0.0.1"}) add(name);
-  wait_for("m1@127.0.0.1", "UP");
-  wait_for("m2@127.0.0.1", "UP");
-  wait_for("gone@127.0.0.1", "not_registered");
+  for (auto* name : {"m1@127.0.0.1", "m2@127.0.0.1", "gone@127.0.0.1"}) nodes_.add(name);
+  nodes_.wait_for("m1@127.0.0.1", "UP");
+  nodes_.wait_for("m2@127.0.0.1", "UP");
+  nodes_.wait_for("gone@127.0.0.1", "not_registered");
   json::array all{"m1@127.0.0.1", "m2@127.0.0.1", "gone@127.0.0.1"};
-  auto value = run({{"module", "lists"}, {"function", "seq"}, {"args", {1, 3}}, {"nodes", all}});
+  auto value =
+      nodes_.run({{"module", "lists"}, {"function", "seq"}, {"args", {1, 3}}, {"nodes", all}});
   EXPECT_EQ(value.at("results").at(0).at("value"), json::value({1, 2, 3}));
   EXPECT_EQ(value.at("results").at(1).at("outcome"), "value");
   EXPECT_EQ(value.at("results").at(2).at("outcome"), "down");
-  auto failed = run({{"module", "erlang"},
-                     {"function", "error"},
-                     {"args", json::array{json::object{{"$atom", "badarg"}}}},
-                     {"nodes", {"m1@127.0.0.1"}}});
+  auto failed = nodes_.run({{"module", "erlang"},
+                            {"function", "error"},
+                            {"args", json::array{json::object{{"$atom", "badarg"}}}},
+                            {"nodes", {"m1@127.0.0.1"}}});
   EXPECT_EQ(failed.at("results").at(0).at("outcome"), "exception");
   EXPECT_EQ(failed.at("results").at(0).at("reason"), "badarg");
-  auto slow = run({{"module", "timer"},
-                   {"function", "sleep"},
-                   {"args", {10000}},
-                   {"timeout", 300},
-                   {"nodes", {"m1@127.0.0.1"}}});
+  auto slow = nodes_.run({{"module", "timer"},
+                          {"function", "sleep"},
+                          {"args", {10000}},
+                          {"timeout", 300},
+                          {"nodes", {"m1@127.0.0.1"}}});
   EXPECT_EQ(slow.at("results").at(0).at("outcome"), "timeout");
   auto run_id = std::string(value.at("id").as_string());
   EXPECT_EQ(daemon_.rest("GET", "/api/commands/" + run_id).json.at("caller"), "token:admin");
@@ -182,8 +152,7 @@ TEST_F(Topology, CommandsAnswerPerNode) {
 
 TEST_F(Topology, ACommandEndsWhenItsClientHangsUp) {
   auto erl = node("long@127.0.0.1");
-  add(erl.name());
-  wait_for(erl.name(), "UP");
+  nodes_.bring_up(erl.name());
   const std::string sleepers =
       "length([P || P <- processes(), process_info(P, current_function) =:= "
       "{current_function, {timer, sleep, 1}}])";
@@ -202,8 +171,7 @@ TEST_F(Topology, ACommandEndsWhenItsClientHangsUp) {
 
 TEST_F(Topology, ACommandEndsWithItsCallerInEveryKindOfCall) {
   auto erl = node("long@127.0.0.1");
-  add(erl.name());
-  wait_for(erl.name(), "UP");
+  nodes_.bring_up(erl.name());
   auto caller = node("caller@127.0.0.1");
   caller.eval("M = '" + daemon_.name() + "'");
   caller.eval(
@@ -227,11 +195,10 @@ TEST_F(Topology, ACommandEndsWithItsCallerInEveryKindOfCall) {
 
 TEST_F(Topology, TypingMakesNoAtomOnANode) {
   auto a = node("t@127.0.0.1");
-  add(a.name());
-  wait_for(a.name(), "UP");
-  auto answer = run({{"module", "never_seen_before_m"},
-                     {"function", "never_seen_before_f"},
-                     {"nodes", {a.name()}}});
+  nodes_.bring_up(a.name());
+  auto answer = nodes_.run({{"module", "never_seen_before_m"},
+                            {"function", "never_seen_before_f"},
+                            {"nodes", {a.name()}}});
   EXPECT_EQ(answer.at("results").at(0).at("outcome"), "exception");
   EXPECT_EQ(a.eval("try binary_to_existing_atom(<<\"never_seen_before\", \"_f\">>, utf8), made "
                    "catch error:badarg -> none end"),

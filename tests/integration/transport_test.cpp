@@ -5,6 +5,7 @@
 #include "daemon.h"
 #include "epmd.h"
 #include "erl.h"
+#include "managed_nodes.h"
 #include "ports.h"
 #include "tls.h"
 
@@ -12,46 +13,15 @@ namespace muster::test {
 namespace {
 
 namespace json = boost::json;
-using std::chrono::seconds;
 
-/// What a user does with a managed node, over REST.
-class Managed {
- public:
-  explicit Managed(const Daemon& daemon) : daemon_(daemon) {}
-
-  void add(const std::string& name, json::object more = {}) const {
-    more["name"] = name;
-    auto reply = daemon_.rest("POST", "/api/actions/add-node", more);
-    EXPECT_EQ(reply.status, 201) << reply.text;
-  }
-  json::value get(const std::string& name) const {
-    return daemon_.rest("GET", "/api/topo/nodes/" + name).json;
-  }
-  /// Waits until `what` ("UP", "cookie") is the node's state or reason.
-  bool becomes(const std::string& name, const std::string& what) const {
-    auto is_so = [&] {
-      auto node = get(name).as_object();
-      return node["state"] == json::value(what) ||
-             (node.contains("reason") && node["reason"] == json::value(what));
-    };
-    return eventually(is_so, seconds(20));
-  }
-  /// What M:F(Args) gave on the node, as JSON text.
-  std::string run(const std::string& name, const std::string& module, const std::string& function,
-                  json::array args) const {
-    auto reply = daemon_.rest("POST", "/api/commands",
-                              json::object{{"module", module},
-                                           {"function", function},
-                                           {"args", std::move(args)},
-                                           {"nodes", {name}}});
-    EXPECT_EQ(reply.status, 200) << reply.text;
-    auto& result = reply.json.at("results").at(0).as_object();
-    return result.contains("value") ? json::serialize(result["value"]) : json::serialize(result);
-  }
-
- private:
-  const Daemon& daemon_;
-};
+/// What M:F(Args) gave on the node, as JSON text.
+std::string run(const ManagedNodes& nodes, const std::string& name, const std::string& module,
+                const std::string& function, json::array args) {
+  auto reply = nodes.run(
+      {{"module", module}, {"function", function}, {"args", std::move(args)}, {"nodes", {name}}});
+  auto& result = reply.at("results").at(0).as_object();
+  return result.contains("value") ? json::serialize(result["value"]) : json::serialize(result);
+}
 
 DaemonOptions with_tls(const Authority::Identity& identity, const Authority& authority) {
   DaemonOptions options;
@@ -77,24 +47,23 @@ class Tls : public testing::TestWithParam<int> {
   Authority authority_;
   Epmd epmd_;
   Daemon daemon_{epmd_, with_tls(authority_.issue("127.0.0.1"), authority_)};
-  Managed managed_{daemon_};
+  ManagedNodes nodes_{daemon_};
 };
 
 TEST_P(Tls, NodesAreManagedBesideOthersWithout) {
   ErlNode secure(epmd_, options("secure@127.0.0.1", &authority_));
   ErlNode plain(epmd_, options("plain@127.0.0.1", nullptr));
-  managed_.add(secure.name(), {{"tls", true}});
-  managed_.add(plain.name());
-  ASSERT_TRUE(managed_.becomes(secure.name(), "UP")) << daemon_.log();
-  ASSERT_TRUE(managed_.becomes(plain.name(), "UP")) << daemon_.log();
-  EXPECT_EQ(managed_.get(secure.name()).at("otp_release"), json::value(std::to_string(GetParam())));
+  nodes_.add(secure.name(), {{"tls", true}});
+  nodes_.add(plain.name());
+  nodes_.wait_for(secure.name(), "UP");
+  nodes_.wait_for(plain.name(), "UP");
+  EXPECT_EQ(nodes_.get(secure.name()).at("otp_release"), json::value(std::to_string(GetParam())));
   for (auto* node : {&secure, &plain}) {
-    EXPECT_EQ(managed_.run(node->name(), "lists", "seq", {1, 3}), "[1,2,3]");
+    EXPECT_EQ(run(nodes_, node->name(), "lists", "seq", {1, 3}), "[1,2,3]");
     EXPECT_EQ(node->eval("nodes()"), "[]");
   }
-  EXPECT_TRUE(eventually([&] {
-    return managed_.get(secure.name()).as_object().contains("vitals");
-  })) << "the agent works over TLS as well";
+  EXPECT_TRUE(eventually([&] { return nodes_.get(secure.name()).as_object().contains("vitals"); }))
+      << "the agent works over TLS as well";
 }
 
 TEST_P(Tls, ANodeCallsTheDaemonAndIsDialledWhenItsOwnConnectionEnds) {
@@ -108,7 +77,7 @@ TEST_P(Tls, ANodeCallsTheDaemonAndIsDialledWhenItsOwnConnectionEnds) {
   EXPECT_EQ(node.eval("{ok, N} = rpc:call(M, topology, add_node, [#{name => node(), tls => true}]),"
                       "maps:get(tls, N)"),
             "true");
-  ASSERT_TRUE(managed_.becomes(node.name(), "UP")) << daemon_.log();
+  nodes_.wait_for(node.name(), "UP");
   auto count =
       "length(maps:get(items, element(2, gen_server:call({topology, M}, {list_nodes, #{}}))))";
   EXPECT_EQ(node.eval(count), "1");
@@ -119,7 +88,7 @@ TEST_P(Tls, ANodeCallsTheDaemonAndIsDialledWhenItsOwnConnectionEnds) {
   EXPECT_TRUE(eventually([&] {
     return node.eval("nodes(hidden)") == "['" + daemon_.name() + "']";
   })) << "it dials again by itself";
-  ASSERT_TRUE(managed_.becomes(node.name(), "UP")) << daemon_.log();
+  nodes_.wait_for(node.name(), "UP");
   EXPECT_EQ(node.eval(count), "1");
   EXPECT_EQ(node.eval("erpc:call(M, muster, echo, [again])"), "{ok,again}");
 }
@@ -132,8 +101,8 @@ TEST_P(Tls, ACertificateOfAnotherAuthorityIsRefusedAndSaidSo) {
     return eventually([&] { return daemon_.log().find(text) != std::string::npos; });
   };
   EXPECT_TRUE(is_logged("a node at 127.0.0.1 was not let in: TLS from a peer: "));
-  managed_.add(node.name(), {{"tls", true}});
-  ASSERT_TRUE(managed_.becomes(node.name(), "tls"));
+  nodes_.add(node.name(), {{"tls", true}});
+  nodes_.wait_for(node.name(), "tls");
   EXPECT_TRUE(is_logged("a@127.0.0.1 is DOWN: tls, connect to a@127.0.0.1: TLS to the peer: "));
   EXPECT_NE(daemon_.log().find("certificate"), std::string::npos);
 }
@@ -145,9 +114,9 @@ TEST_P(Tls, ANodeThatDoesNotTakeOurCertificateIsDownForTlsToo) {
   DaemonOptions options = with_tls(ours, authority_);
   options.name = "untrusted@127.0.0.1";
   Daemon untrusted(epmd_, options);
-  Managed managed(untrusted);
-  managed.add(node.name(), {{"tls", true}});
-  EXPECT_TRUE(managed.becomes(node.name(), "tls")) << untrusted.log();
+  ManagedNodes nodes(untrusted);
+  nodes.add(node.name(), {{"tls", true}});
+  nodes.wait_for(node.name(), "tls");
   EXPECT_EQ(node.eval("net_adm:ping('untrusted@127.0.0.1')"), "pang");
 }
 
@@ -155,18 +124,18 @@ TEST_P(Tls, AWrongCookieIsSaidSo) {
   auto how = options("a@127.0.0.1", &authority_);
   how.cookie = "another";
   ErlNode node(epmd_, how);
-  managed_.add(node.name(), {{"tls", true}});
-  EXPECT_TRUE(managed_.becomes(node.name(), "cookie")) << daemon_.log();
+  nodes_.add(node.name(), {{"tls", true}});
+  nodes_.wait_for(node.name(), "cookie");
 }
 
 TEST_P(Tls, ANodeThatSpeaksTlsAndIsAddedWithoutSaysSo) {
   ErlNode node(epmd_, options("a@127.0.0.1", &authority_));
-  managed_.add(node.name());
+  nodes_.add(node.name());
   const auto* reason = GetParam() == 23 ? "closed" : "tls";  // OTP 23 hangs up without a word
-  ASSERT_TRUE(managed_.becomes(node.name(), reason)) << daemon_.log();
+  nodes_.wait_for(node.name(), reason);
   auto reply = daemon_.rest("PATCH", "/api/topo/nodes/" + node.name(), json::object{{"tls", true}});
   EXPECT_EQ(reply.status, 200) << reply.text;
-  EXPECT_TRUE(managed_.becomes(node.name(), "UP")) << daemon_.log();
+  nodes_.wait_for(node.name(), "UP");
 }
 
 INSTANTIATE_TEST_SUITE_P(Otp, Tls, testing::Values(23, 25, 27, 29),
@@ -192,35 +161,33 @@ class FixedPort : public testing::TestWithParam<int> {
 
 TEST_P(FixedPort, ANodeWithoutEpmdIsManagedByItsPort) {
   Daemon daemon(epmd_);
-  Managed managed(daemon);
+  ManagedNodes nodes(daemon);
   const auto port = free_port();
   auto node = std::make_unique<ErlNode>(epmd_, options(port));
-  managed.add("fixed@127.0.0.1", {{"port", port}});
-  ASSERT_TRUE(managed.becomes("fixed@127.0.0.1", "UP")) << daemon.log();
-  EXPECT_EQ(managed.get("fixed@127.0.0.1").at("dist_port"), port);
-  EXPECT_EQ(managed.run("fixed@127.0.0.1", "lists", "seq", {1, 3}), "[1,2,3]");
+  nodes.bring_up("fixed@127.0.0.1", {{"port", port}});
+  EXPECT_EQ(nodes.get("fixed@127.0.0.1").at("dist_port"), port);
+  EXPECT_EQ(run(nodes, "fixed@127.0.0.1", "lists", "seq", {1, 3}), "[1,2,3]");
   EXPECT_EQ(node->eval("nodes()"), "[]");
   EXPECT_EQ(node->eval("rpc:call('" + daemon.name() + "', muster, echo, [1])"), "{ok,1}");
-  auto before = managed.get("fixed@127.0.0.1").at("creation");
+  auto before = nodes.get("fixed@127.0.0.1").at("creation");
   node.reset();
-  ASSERT_TRUE(managed.becomes("fixed@127.0.0.1", "refused"));
+  nodes.wait_for("fixed@127.0.0.1", "refused");
   node = std::make_unique<ErlNode>(epmd_, options(port));
-  ASSERT_TRUE(managed.becomes("fixed@127.0.0.1", "UP")) << daemon.log();
-  EXPECT_NE(managed.get("fixed@127.0.0.1").at("creation"), before);
-  EXPECT_EQ(managed.run("fixed@127.0.0.1", "erlang", "node", {}), "\"fixed@127.0.0.1\"");
+  nodes.wait_for("fixed@127.0.0.1", "UP");
+  EXPECT_NE(nodes.get("fixed@127.0.0.1").at("creation"), before);
+  EXPECT_EQ(run(nodes, "fixed@127.0.0.1", "erlang", "node", {}), "\"fixed@127.0.0.1\"");
 }
 
 TEST_P(FixedPort, ANodeWithoutEpmdSpeaksTls) {
   Authority authority;
   Daemon daemon(epmd_, with_tls(authority.issue("127.0.0.1"), authority));
-  Managed managed(daemon);
+  ManagedNodes nodes(daemon);
   const auto port = free_port();
   auto how = options(port);
   how.tls = &authority;
   ErlNode node(epmd_, how);
-  managed.add("fixed@127.0.0.1", {{"port", port}, {"tls", true}});
-  ASSERT_TRUE(managed.becomes("fixed@127.0.0.1", "UP")) << daemon.log();
-  EXPECT_EQ(managed.run("fixed@127.0.0.1", "lists", "seq", {1, 3}), "[1,2,3]");
+  nodes.bring_up("fixed@127.0.0.1", {{"port", port}, {"tls", true}});
+  EXPECT_EQ(run(nodes, "fixed@127.0.0.1", "lists", "seq", {1, 3}), "[1,2,3]");
 }
 
 INSTANTIATE_TEST_SUITE_P(Otp, FixedPort, testing::Values(23, 25, 27, 29),

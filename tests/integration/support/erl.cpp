@@ -102,6 +102,13 @@ Otp otp(int release) {
   return known[release];
 }
 
+ErlOptions named(const std::string& name, std::vector<std::string> args) {
+  ErlOptions options;
+  options.name = name;
+  options.args = std::move(args);
+  return options;
+}
+
 ErlNode::ErlNode(const Epmd& epmd, ErlOptions options)
     : options_(std::move(options)), dir_(directory_in(options_.otp)) {
   write_file(dir_ / ".erlang.cookie", options_.cookie, 0400);

@@ -42,6 +42,9 @@ struct ErlOptions {
       through;  // a program that starts it: {"sh", "-c", "…; exec \"$@\"", "sh"}
 };
 
+/// Of a node with this name and these arguments.
+ErlOptions named(const std::string& name, std::vector<std::string> args = {});
+
 /// A real `erl`, driven expression by expression as from its shell. Ends with this object.
 /// Its cookie is in a file of its own home directory, never on the command line.
 class ErlNode {
