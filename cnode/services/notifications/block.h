@@ -28,8 +28,7 @@ struct Query {
 std::string word_key(std::string_view word);
 
 /// A run of rows that are one after the other: at most 65,536, fewer where they have very many
-/// different words, and their times never go back (a
-/// clock that was set back begins a new block).
+/// different words, and their times never go back (a clock that was set back begins a new block).
 struct BlockSpan {
   std::int64_t first_id = 0;
   std::size_t rows = 0;

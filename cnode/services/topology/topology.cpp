@@ -6,6 +6,7 @@
 #include "base/random.h"
 #include "ops/rows.h"
 #include "services/topology/explorer.h"
+#include "services/topology/vitals.h"
 
 namespace muster::topology {
 
@@ -250,27 +251,10 @@ void Topology::node_down(const mesh::NodeSpec& spec, mesh::DownReason reason,
 
 void Topology::node_vitals(const std::string& node, const etf::Term& sample) {
   auto row = by_name_.find(node);
-  auto* whole = sample.get_if<etf::Map>();
-  auto* values = whole ? whole->find("values") : nullptr;
-  auto* map = values ? values->get_if<etf::Map>() : nullptr;
-  if (row == by_name_.end() || !map || !map->find("process_count")) return;  // backed off, or live
-  auto number = [&](const etf::Map& from, std::string_view key) -> std::int64_t {
-    auto* value = from.find(key);
-    auto* integer = value ? value->get_if<std::int64_t>() : nullptr;
-    return integer ? std::max<std::int64_t>(*integer, 0) : 0;
-  };
-  auto* memory = map->find("memory");
-  auto* areas = memory ? memory->get_if<etf::Map>() : nullptr;
-  Vitals vitals;
-  vitals.at = clock_.now();
-  vitals.uptime_ms = number(*map, "wall_clock");
-  vitals.memory = areas ? number(*areas, "total") : 0;
-  vitals.process_count = number(*map, "process_count");
-  vitals.process_limit = number(*map, "process_limit");
-  vitals.run_queue = number(*map, "total_run_queue_lengths_all");
-  vitals.schedulers_online = number(*map, "schedulers_online");
-  vitals_[row->second->id] = vitals;
-  events_.publish("topology.node_vitals", NodeVitalsEvent{row->second->id, {node}, vitals});
+  auto vitals = vitals_of(sample, clock_.now());
+  if (row == by_name_.end() || !vitals) return;
+  vitals_[row->second->id] = *vitals;
+  events_.publish("topology.node_vitals", NodeVitalsEvent{row->second->id, {node}, *vitals});
 }
 
 void Topology::node_lacks(const std::string& node,
