@@ -442,7 +442,7 @@ a_node_that_includes_them_gets_no_code(Config) ->
     ok = peer:call(Managed, application, start, [muster_agents]),
     Before = snapshot_of(Managed),
     Daemon = watched(?config(real, Config), #{}, Config),
-    Included = [muster_agent_alarms, muster_agent_metrics, muster_agent_notifications],
+    Included = [list_to_atom("muster_agent_" ++ Name) || Name <- agent_names(Config)],
     ?assertEqual(Included, lists:sort(all_agents_in(Managed))),
     {ok, _} = ask(Daemon, topology, remove_node, #{id => managed_name(Config)}, Config),
     muster_test_nodes:until(#{}, fun() -> maps:filter(fun(K, V) -> V =/= maps:get(K, Before) end,
@@ -454,11 +454,12 @@ a_node_that_includes_them_gets_no_code(Config) ->
                    [{application, muster_agents, [{vsn, "0.0.1"}, {applications, [kernel]}]}]),
     ok = peer:call(Managed, application, start, [muster_agents]),
     {ok, _} = ask(Daemon, topology, add_node, #{name => managed_name(Config)}, Config),
-    muster_test_nodes:until(3, fun() ->
-                                       {ok, Node} = ask(Daemon, topology, get_node,
-                                                        #{id => managed_name(Config)}, Config),
-                                       map_size(maps:get(agents_lacking, Node, #{}))
-                               end),
+    Lacking = fun() ->
+                      {ok, Node} = ask(Daemon, topology, get_node, #{id => managed_name(Config)},
+                                       Config),
+                      map_size(maps:get(agents_lacking, Node, #{}))
+              end,
+    muster_test_nodes:until(length(Included), Lacking),
     [] = all_agents_in(Managed).
 
 two_real_daemons(Config) ->
@@ -514,7 +515,9 @@ watched(Daemon, Options, Config) ->
                                   end, 30000),
     case Options of
         #{agents := none} -> ok;
-        #{} -> muster_test_nodes:until(3, fun() -> length(all_agents_in(?config(managed, Config))) end)
+        #{} ->
+            Are = fun() -> length(all_agents_in(?config(managed, Config))) end,
+            muster_test_nodes:until(length(agent_names(Config)), Are)
     end,
     Daemon.
 
@@ -522,6 +525,9 @@ ask(#{node := Node}, Service, Operation, Args, Config) ->
     try peer:call(?config(shell, Config), gen_server, call, [{Service, Node}, {Operation, Args}])
     catch exit:Reason -> {exit, Reason}
     end.
+
+%% In order.
+agent_names(Config) -> lists:usort([Name || #{agent := Name} <- ?config(agents, Config)]).
 
 agents_in(Managed) ->
     [Name || Name <- all_agents_in(Managed), lists:prefix("muster_agent_metrics_", atom_to_list(Name))].
