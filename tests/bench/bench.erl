@@ -5,6 +5,8 @@
 -export([rpc_latency/2, rpc_throughput/2, one_way/2]).
 -export([links_add/3, links_again/2, links_rest/2, links_tls/2]).
 -export([agent_cost/2]).
+%% For the other modules here.
+-export([add_all/2, node_name/1, until_up/0, resident/1, limit_row/3, cpu/1, timed/1, median/1]).
 
 -define(MUSTER, 'muster@127.0.0.1').
 -define(PEER, 'beam@127.0.0.1').
@@ -58,9 +60,7 @@ links_add(Pid, Nodes, Options) ->
     pong = net_adm:ping(?MUSTER),
     Before = cpu(Pid),
     Took = timed(fun() ->
-        Adders = 16,
-        Running = [spawn_monitor(fun() -> add_nodes(First, Adders, Nodes, Options) end) || First <- lists:seq(1, Adders)],
-        [receive {'DOWN', Ref, process, P, Reason} -> normal = Reason end || {P, Ref} <- Running],
+        add_all(Nodes, Options#{agents => none}),
         until_up()
     end),
     limit_row("CPU until all are UP, added one by one, s", (cpu(Pid) - Before) / 1.0e9, 3.0),
@@ -124,11 +124,20 @@ memory_row(Node) ->
               lists:sum(Own) / 1024, 256.0),
     io:format("~-46s~10.2f~n", ["  and code loaded for them, KiB", Code / 1024]).
 
+add_all(Nodes, Options) ->
+    Adders = 16,
+    Running = [spawn_monitor(fun() -> add_nodes(First, Adders, Nodes, Options) end) || First <- lists:seq(1, Adders)],
+    [receive {'DOWN', Ref, process, P, Reason} -> normal = Reason end || {P, Ref} <- Running].
+
 add_nodes(Number, _, Nodes, _) when Number > Nodes -> ok;
 add_nodes(Number, Step, Nodes, Options) ->
-    Name = io_lib:format("f~b@127.~b.~b.~b", [Number, 1 + (Number bsr 16), (Number bsr 8) band 255, Number band 255]),
-    {ok, _} = rpc:call(?MUSTER, topology, add_node, [Options#{name => lists:flatten(Name), agents => none}]),
+    {ok, _} = rpc:call(?MUSTER, topology, add_node, [Options#{name => node_name(Number)}]),
     add_nodes(Number + Step, Step, Nodes, Options).
+
+%% Of a node of the farm.
+node_name(Number) ->
+    lists:flatten(io_lib:format("f~b@127.~b.~b.~b",
+                                [Number, 1 + (Number bsr 16), (Number bsr 8) band 255, Number band 255])).
 
 until_up() ->
     case rpc:call(?MUSTER, topology, list_nodes, [#{state => 'DOWN', limit => 1}]) of

@@ -43,11 +43,12 @@ int listen_on(std::uint16_t& port) {
 /// second.
 class Farm {
  public:
-  /// With an authority, the nodes speak TLS.
+  /// With an authority, the nodes speak TLS; with a collection, they run our agents.
   Farm(unsigned nodes, std::uint16_t epmd_port, std::string cookie,
-       std::unique_ptr<Authority> authority)
+       std::unique_ptr<Authority> authority, std::unique_ptr<Collection> collection)
       : cookie_(std::move(cookie)),
         authority_(std::move(authority)),
+        collection_(std::move(collection)),
         epoll_(::epoll_create1(EPOLL_CLOEXEC)) {
     std::uint16_t nodes_port = 0;
     nodes_listener_ = listen_on(nodes_port);
@@ -72,6 +73,7 @@ class Farm {
       if (std::chrono::steady_clock::now() >= next_ticks) {
         next_ticks += second;
         tick();
+        if (collection_) collect();
       }
     }
   }
@@ -113,7 +115,8 @@ class Farm {
           ::close(fd);
           continue;
         }
-        connection->peer = std::make_unique<Peer>(node, cookie_, authority_ != nullptr);
+        connection->peer =
+            std::make_unique<Peer>(node, cookie_, authority_ != nullptr, collection_.get());
         if (authority_)
           connection->tls = std::make_unique<TlsEnd>(authority_->end_for(node.address()));
         const int on = 1;
@@ -194,8 +197,19 @@ class Farm {
     }
   }
 
+  void collect() {
+    const auto now = std::chrono::steady_clock::now();
+    for (std::size_t fd = 0; fd < connections_.size(); ++fd) {
+      if (!connections_[fd] || !connections_[fd]->peer) continue;
+      connections_[fd]->peer->collect(now);
+      take_output(*connections_[fd]);
+      if (!flush(static_cast<int>(fd))) close(static_cast<int>(fd));
+    }
+  }
+
   std::string cookie_;
   std::unique_ptr<Authority> authority_;
+  std::unique_ptr<Collection> collection_;
   int epoll_;
   int nodes_listener_;
   int epmd_listener_;
@@ -207,7 +221,7 @@ class Farm {
 int main(int argc, char** argv) {
   unsigned nodes = 10000;
   std::uint16_t epmd_port = 0;
-  std::string cookie_file, certificate, key;
+  std::string cookie_file, certificate, key, collection_file;
   CLI::App app("Thousands of simulated Erlang nodes: f1@127.1.0.1, f2@127.1.0.2, ...");
   app.add_option("--nodes", nodes, "How many")->check(CLI::Range(1, 0xfd0000));
   app.add_option("--epmd-port", epmd_port, "Where their epmd listens; any free port when 0");
@@ -216,6 +230,8 @@ int main(int argc, char** argv) {
       ->check(CLI::ExistingFile);
   app.add_option("--tls-ca", certificate, "TLS: who certifies the nodes, PEM");
   app.add_option("--tls-ca-key", key, "Its key, PEM");
+  app.add_option("--collection", collection_file,
+                 "A file with {Version, Sample}: every node has agents that send that, varied");
   CLI11_PARSE(app, argc, argv);
 
   std::signal(SIGPIPE, SIG_IGN);
@@ -232,7 +248,9 @@ int main(int argc, char** argv) {
   std::ifstream(cookie_file) >> cookie;
   std::unique_ptr<Authority> authority;
   if (!certificate.empty()) authority = std::make_unique<Authority>(certificate, key);
-  Farm(nodes, epmd_port, cookie, std::move(authority)).run();
+  std::unique_ptr<Collection> collection;
+  if (!collection_file.empty()) collection = std::make_unique<Collection>(collection_file);
+  Farm(nodes, epmd_port, cookie, std::move(authority), std::move(collection)).run();
   return 0;
 }
 

@@ -14,6 +14,7 @@ using etf::Term;
 constexpr std::uint64_t flags =
     0xd'074f'5fbd;  // those of the daemon, and published: a node for all to see
 constexpr std::size_t largest_frame = 16 << 20;
+constexpr std::uint32_t first_process = 100;  ///< lower ids are agents'
 
 template <int bytes>
 void put(std::string& out, std::uint64_t value) {
@@ -114,6 +115,8 @@ bool Peer::take_frame(std::string_view frame) {
   if (operation == nullptr) return false;
   if (*operation == 29 && elements.size() == 6) return take_spawn(elements, payload);
   if (*operation == 19 && elements.size() == 4 && !elements[2].is_atom("net_kernel")) {
+    const auto* pid = elements[2].get_if<etf::Pid>();
+    if (pid != nullptr && pid->id < first_process) return true;
     // MONITOR_P of what does not exist.
     const Term reason = atom("noproc");
     send(etf::tuple(28, elements[2], elements[1], elements[3]), &reason);
@@ -138,12 +141,51 @@ bool Peer::take_spawn(const std::vector<Term>& control, const Term& arguments) {
   if ((*mfa)[1].is_atom("execute_call") && given.size() == 4 && given[1].text(module) &&
       given[2].text(function) && given[3].proper_list(inner)) {
     etf::Tuple outcome{{given[0]}};
-    for (auto& part : call(node_, module, function, inner))
-      outcome.elements.push_back(std::move(part));
+    if (auto value = agent_call(module, function, inner)) {
+      outcome.elements.push_back(atom("return"));
+      outcome.elements.push_back(std::move(*value));
+    } else {
+      for (auto& part : call(node_, module, function, inner))
+        outcome.elements.push_back(std::move(part));
+    }
     reason = std::move(outcome);
   }
   send(etf::tuple(28, pid, control[2], control[1]), &reason);
   return true;
+}
+
+/// What a node that runs muster_agents answers to how agents are found and started; nothing for
+/// other calls. Only the agent `metrics` ever says anything.
+std::optional<Term> Peer::agent_call(const std::string& module, const std::string& function,
+                                     const std::vector<Term>& arguments) {
+  if (collection_ == nullptr) return std::nullopt;
+  if (module == "application" && function == "which_applications" && arguments.empty()) {
+    const auto text = [](const std::string& bytes) { return Term(etf::CharList{bytes}); };
+    return etf::list(
+        etf::tuple(atom("muster_agents"), text("agents"), text(collection_->version())));
+  }
+  const auto* options = arguments.size() == 1 ? arguments[0].get_if<etf::Map>() : nullptr;
+  const auto* daemon = options != nullptr ? options->find("pid") : nullptr;
+  if (!module.starts_with("muster_agent_") || function != "start" || daemon == nullptr)
+    return std::nullopt;
+  const Term agent = etf::Pid{{node_.name()}, 1 + agents_++ % (first_process - 1), 0, node_.number};
+  if (module == "muster_agent_metrics") {
+    const auto* every = options->find("interval_ms");
+    const auto* ms = every != nullptr ? every->get_if<std::int64_t>() : nullptr;
+    lease_ = Lease{*daemon, agent, std::chrono::milliseconds(ms != nullptr ? *ms : 10000),
+                   std::chrono::steady_clock::now()};
+  }
+  return etf::tuple(atom("ok"), agent);
+}
+
+void Peer::collect(std::chrono::steady_clock::time_point now) {
+  if (!lease_ || now < lease_->next) return;
+  lease_->next += lease_->interval;
+  const auto clock = std::chrono::system_clock::now().time_since_epoch();
+  const auto ms = std::chrono::duration_cast<std::chrono::milliseconds>(clock).count();
+  const Term message = etf::tuple(atom("muster_agent"), atom("metrics"), lease_->agent,
+                                  collection_->sample(node_.number, lease_->round++, ms));
+  send(etf::tuple(22, lease_->agent, lease_->daemon), &message);
 }
 
 /// net_adm:ping asks net_kernel {is_auth, Node}.
@@ -165,7 +207,7 @@ void Peer::send(const Term& control, const Term* payload) {
 }
 
 Term Peer::fresh_pid() {
-  return etf::Pid{{node_.name()}, 100 + ++processes_ % 10000, 0, node_.number};
+  return etf::Pid{{node_.name()}, first_process + ++processes_ % 10000, 0, node_.number};
 }
 
 }  // namespace muster::farm

@@ -1,22 +1,25 @@
 #pragma once
 
+#include <chrono>
 #include <cstdint>
 #include <optional>
 #include <string>
 #include <string_view>
 
 #include "answers.h"
+#include "collection.h"
 
 namespace muster::farm {
 
 /// One connection to one simulated node, without its socket: takes what was read, leaves what is to
 /// be written. A node accepts connections only, speaks the handshake of OTP 23 and later, and has
-/// no processes: see README.
+/// no processes but, with a collection, the agents that were started: see README.
 class Peer {
  public:
   /// Over TLS the lengths of handshake messages have 4 bytes, otherwise 2 (inet_tls_dist).
-  Peer(NodeId node, const std::string& cookie, bool is_tls)
-      : node_(node), cookie_(cookie), is_tls_(is_tls) {}
+  /// With a collection the node runs the application muster_agents.
+  Peer(NodeId node, const std::string& cookie, bool is_tls, const Collection* collection)
+      : node_(node), cookie_(cookie), is_tls_(is_tls), collection_(collection) {}
 
   /// False when the connection is to be closed: wrong cookie, or bytes that are no distribution
   /// protocol.
@@ -24,6 +27,9 @@ class Peer {
 
   /// A tick of the node's own timer, unless it has written since the last one.
   void tick();
+
+  /// Sends what the agent `metrics` has measured, if it is due.
+  void collect(std::chrono::steady_clock::time_point now);
 
   std::string& output() { return output_; }
   bool is_up() const { return state_ == State::up; }
@@ -37,6 +43,8 @@ class Peer {
   bool take_frame(std::string_view frame);
   bool take_spawn(const std::vector<etf::Term>& control, const etf::Term& arguments);
   void take_ping(const etf::Term& message);
+  std::optional<etf::Term> agent_call(const std::string& module, const std::string& function,
+                                      const std::vector<etf::Term>& arguments);
   void send(const etf::Term& control, const etf::Term* payload = nullptr);
   etf::Term fresh_pid();
 
@@ -48,6 +56,17 @@ class Peer {
   std::uint32_t processes_ = 0;
   bool has_written_ = false;
   std::string input_, output_;
+
+  /// The lease on the agent `metrics`.
+  struct Lease {
+    etf::Term daemon, agent;
+    std::chrono::milliseconds interval;
+    std::chrono::steady_clock::time_point next;
+    unsigned round = 0;
+  };
+  const Collection* collection_;
+  std::optional<Lease> lease_;
+  std::uint32_t agents_ = 0;  ///< started so far
 };
 
 }  // namespace muster::farm
