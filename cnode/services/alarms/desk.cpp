@@ -5,6 +5,7 @@
 #include "base/log.h"
 #include "base/random.h"
 #include "base/timeout.h"
+#include "ops/rows.h"
 
 namespace muster::alarms {
 
@@ -38,24 +39,20 @@ std::vector<ops::Topic> Desk::topics() {
 
 std::vector<ops::Operation> Desk::operations() {
   using ops::Role;
-  std::vector<ops::Operation> rows;
-  auto add = [&](std::string name, ops::Http http, Role role, std::string doc, auto handler) {
-    ops::Row row{"alarms", std::move(name), std::move(http), role, std::move(doc)};
-    rows.push_back(ops::operation(std::move(row), *this, handler));
-  };
-  add("list", {"GET", "/api/alarms"}, Role::viewer, "Current alarms, last raised first",
-      &Desk::list);
-  add("history", {"GET", "/api/alarms/history"}, Role::viewer,
-      "Alarms that are over, last cleared first", &Desk::history);
-  add("get", {"GET", "/api/alarms/:id"}, Role::viewer,
-      "One alarm, current or past, with its evidence and who did what when", &Desk::get);
-  add("acknowledge", {"POST", "/api/alarms/:id/acknowledge"}, Role::operator_,
-      "Say that somebody sees to an alarm", &Desk::acknowledge);
-  add("clear", {"POST", "/api/alarms/:id/clear"}, Role::operator_,
-      "Call an alarm over; it comes back if its condition still holds", &Desk::clear_alarm);
-  add("comment", {"POST", "/api/alarms/:id/comments"}, Role::operator_, "Add a comment to an alarm",
-      &Desk::comment);
-  return rows;
+  ops::Rows rows("alarms", *this);
+  rows.add("list", {"GET", "/api/alarms"}, Role::viewer, "Current alarms, last raised first",
+           &Desk::list);
+  rows.add("history", {"GET", "/api/alarms/history"}, Role::viewer,
+           "Alarms that are over, last cleared first", &Desk::history);
+  rows.add("get", {"GET", "/api/alarms/:id"}, Role::viewer,
+           "One alarm, current or past, with its evidence and who did what when", &Desk::get);
+  rows.add("acknowledge", {"POST", "/api/alarms/:id/acknowledge"}, Role::operator_,
+           "Say that somebody sees to an alarm", &Desk::acknowledge);
+  rows.add("clear", {"POST", "/api/alarms/:id/clear"}, Role::operator_,
+           "Call an alarm over; it comes back if its condition still holds", &Desk::clear_alarm);
+  rows.add("comment", {"POST", "/api/alarms/:id/comments"}, Role::operator_,
+           "Add a comment to an alarm", &Desk::comment);
+  return rows.take();
 }
 
 Task<> Desk::start() {

@@ -8,6 +8,7 @@
 #include "base/offload.h"
 #include "base/random.h"
 #include "base/timeout.h"
+#include "ops/rows.h"
 #include "services/alarms/http_post.h"
 
 namespace muster::alarms {
@@ -51,18 +52,14 @@ Webhooks::Webhooks(asio::any_io_executor executor, store::Database& database,
 
 std::vector<ops::Operation> Webhooks::operations() {
   using ops::Role;
-  std::vector<ops::Operation> rows;
-  auto add_row = [&](std::string name, ops::Http http, Role role, std::string doc, auto handler) {
-    ops::Row row{"alarms", std::move(name), std::move(http), role, std::move(doc)};
-    rows.push_back(ops::operation(std::move(row), *this, handler));
-  };
-  add_row("add_webhook", {"POST", "/api/alarms/webhooks", {}, 201}, Role::operator_,
-          "Send every alarm to a URL, with a signed body", &Webhooks::add);
-  add_row("list_webhooks", {"GET", "/api/alarms/webhooks"}, Role::viewer,
-          "Who is sent alarms, and how many wait", &Webhooks::list);
-  add_row("remove_webhook", {"DELETE", "/api/alarms/webhooks/:id"}, Role::operator_,
-          "Send no more; what waits is dropped", &Webhooks::remove);
-  return rows;
+  ops::Rows rows("alarms", *this);
+  rows.add("add_webhook", {"POST", "/api/alarms/webhooks", {}, 201}, Role::operator_,
+           "Send every alarm to a URL, with a signed body", &Webhooks::add);
+  rows.add("list_webhooks", {"GET", "/api/alarms/webhooks"}, Role::viewer,
+           "Who is sent alarms, and how many wait", &Webhooks::list);
+  rows.add("remove_webhook", {"DELETE", "/api/alarms/webhooks/:id"}, Role::operator_,
+           "Send no more; what waits is dropped", &Webhooks::remove);
+  return rows.take();
 }
 
 Task<> Webhooks::start() {
