@@ -101,6 +101,14 @@ Result<> BlockTable::write_sequence(std::uint64_t sequence) {
   return s.bind(static_cast<std::int64_t>(sequence)).run();
 }
 
+/// Without it everything is read all the same, only slower.
+BlockTable::Reading::Reading(BlockTable& table)
+    : db_(table.db_), has_begun_(db_.execute("BEGIN").has_value()) {}
+
+BlockTable::Reading::~Reading() {
+  if (has_begun_) (void)db_.execute("COMMIT");
+}
+
 void BlockTable::roll_back() {
   if (sqlite3_get_autocommit(db_.handle())) return;  // SQLite has done it: a full disk
   if (auto undone = db_.execute("ROLLBACK"); !undone) log::warn("{}", undone.error().text());

@@ -52,6 +52,20 @@ class BlockTable {
   std::uint64_t sequence();
   Result<> write_sequence(std::uint64_t sequence);
 
+  /// While it lives the file is locked once, not for each row, and rows are read as they were when
+  /// it began. Nothing is written meanwhile.
+  class Reading {
+   public:
+    explicit Reading(BlockTable& table);
+    ~Reading();
+    Reading(const Reading&) = delete;
+    Reading& operator=(const Reading&) = delete;
+
+   private:
+    Connection& db_;
+    bool has_begun_;
+  };
+
   Result<> begin() { return db_.execute("BEGIN IMMEDIATE"); }
   Result<> commit() { return db_.execute("COMMIT"); }
   void roll_back();

@@ -92,6 +92,7 @@ Result<std::vector<MetricLine>> MetricStore::query(const MetricQuery& given) {
     std::size_t tier;
     std::int64_t from, to;
   };
+  BlockTable::Reading reading(table_);
   std::vector<Region> regions;
   auto end = query.to;
   for (std::size_t i = 0; i < order.size(); ++i) {
