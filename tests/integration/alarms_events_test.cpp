@@ -24,7 +24,7 @@ class AlarmsOfEvents : public AlarmTest {
   /// It listens, and its counts of what has happened so far are known.
   void wait_until_it_listens(ErlNode& node) {
     wait_for_agent(node, "notifications");
-    std::this_thread::sleep_for(3s);
+    std::this_thread::sleep_for(2s);
   }
 };
 

@@ -1,4 +1,6 @@
 // Alarms of what a node can have too many of, or too much: provoked, and over again.
+#include <thread>
+
 #include "alarm_test.h"
 #include "host_view.h"
 
@@ -97,6 +99,7 @@ TEST_F(AlarmsOfLimits, GrowthOfAtomsMemoryAndBinaries) {
   ErlNode erl(epmd_, named("g@127.0.0.1"));
   add(erl.name());
   wait_until_read(erl.name());
+  std::this_thread::sleep_for(seconds(5));  // growth is over a window, which must have begun
   erl.eval("B = binary:copy(<<1>>, 400000000), ok");
   erl.eval("[list_to_atom(\"new\" ++ integer_to_list(N)) || N <- lists:seq(1, 12000)], ok");
   raised("atom_growth", "minor");

@@ -105,8 +105,8 @@ extern "C" int gettimeofday(timeval* time, void*) {
   return result;
 }
 
-extern "C" int statvfs64(const char* path, struct statvfs64* disk) {
-  static const auto next = real<int (*)(const char*, struct statvfs64*)>("statvfs64");
+extern "C" int statvfs(const char* path, struct statvfs* disk) {
+  static const auto next = real<int (*)(const char*, struct statvfs*)>("statvfs");
   int result = next(path, disk);
   unsigned long percent = 0;
   if (result != 0 || !disk_percent(percent)) return result;
