@@ -140,9 +140,11 @@ Daemon::Daemon(asio::io_context& io, Config config, dist::NodeConfig node,
   });
   agents_.on_sample("notifications", [this](const std::string& node, const etf::Term& sample) {
     notifications_.from_agent(node, sample);
+    metrics_.from_other_agent(node, "notifications", sample);
     alarm_watch_.from_notifications_agent(node, sample);
   });
   agents_.on_sample("alarms", [this](const std::string& node, const etf::Term& sample) {
+    metrics_.from_other_agent(node, "alarms", sample);
     alarm_watch_.from_alarms_agent(node, sample);
   });
   notifications_.on_stored(

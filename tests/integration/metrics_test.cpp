@@ -110,6 +110,23 @@ TEST_F(MetricsTest, TheExpositionNeedsATokenAndNamesTheVmAsPrometheusErlDoes) {
   EXPECT_EQ(page("?x=y").status, 400);
 }
 
+TEST_F(MetricsTest, EveryAgentsCostAndCountsAreMetricsOfTheNode) {
+  start();
+  auto has = [&](const std::string& line) {
+    return eventually([&] { return page().text.find(line) != std::string::npos; }, seconds(30));
+  };
+  for (std::string agent : {"metrics", "notifications", "alarms"}) {
+    auto labels = "{agent=\"" + agent + "\",instance=\"a@127.0.0.1\"} ";
+    for (std::string name : {"reductions_total", "wall_seconds_total", "sent_bytes_total",
+                             "memory_bytes", "backed_off"})
+      EXPECT_TRUE(has("\nmuster_agent_" + name + labels)) << agent << " " << name;
+  }
+  EXPECT_TRUE(has("\nmuster_events_long_gc_total{instance=\"a@127.0.0.1\"} "));
+  EXPECT_TRUE(has("\nmuster_agent_lacking{agent=\"notifications\",instance=\"a@127.0.0.1\"} "));
+  EXPECT_TRUE(has("\nmuster_message_queues_messages{instance=\"a@127.0.0.1\"} "));
+  ASSERT_TRUE(eventually([&] { return points("events.busy_port").size() >= 2; }, seconds(30)));
+}
+
 TEST_F(MetricsTest, PromtoolCanReadTheExposition) {
   if (!std::filesystem::exists("/usr/bin/promtool")) GTEST_SKIP() << "no prometheus here";
   start();

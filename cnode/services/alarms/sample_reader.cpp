@@ -29,7 +29,8 @@ const std::unordered_map<std::string, Reading>& catalogue() {
       }
       auto* source = row.as_object().if_contains("source");
       bool is_counted = source && *source == "notifications";
-      bool is_account = source && *source == "agent";
+      bool is_account = source && (*source == "agent" || *source == "alarms");
+      if (source && *source == "daemon") continue;  // no message has it as a number
       paths.emplace(std::string(row.at("name").as_string()),
                     Reading{std::move(keys), is_counted, is_account});
     }

@@ -17,7 +17,7 @@ struct Metric {
   std::string cost;                 ///< cheap, normal, slow
   std::string stock, stock_path;    ///< the call that answers it without an agent; may be empty
   bool has_needs = false;           ///< something must be there that is not on every node
-  std::string source;               ///< empty: those values; else "agent" or "notifications"
+  std::string source;               ///< empty: those values; else schemas/README.md
   struct Prometheus {
     std::string name, type;
     std::map<std::string, std::string> labels;  ///< constant ones

@@ -17,7 +17,6 @@ using ops::Caller;
 namespace {
 
 constexpr std::size_t most_pending = 4'000'000;  ///< samples that wait to be stored
-constexpr auto unheard_after = 15s;
 
 }  // namespace
 
@@ -93,13 +92,18 @@ void Metrics::from_agent(const std::string& node, const etf::Term& message) {
   auto reading = reader_.read(message);
   bool is_live = live_.contains(row->name) && reading.interval_ms > 0 &&
                  reading.interval_ms <= 1000 && interval > 1s;
-  if (is_live)
-    say_live(row->name, std::move(reading));
-  else
-    take(*row, std::move(reading));
+  if (is_live) return say_live(row->name, std::move(reading));
+  accounts_.heard(row->name, "metrics", message, clock_.steady());
+  take(*row, std::move(reading));
+}
+
+void Metrics::from_other_agent(const std::string& node, const std::string& agent,
+                               const etf::Term& message) {
+  if (auto row = topology_.find(node)) accounts_.heard(row->name, agent, message, clock_.steady());
 }
 
 void Metrics::take(const topology::NodeRow& row, Reading reading) {
+  accounts_.add_to(row.name, reading, clock_.steady());
   dropped_ += reading.left_out;
   if (reading.samples.empty()) return;
   auto id = dictionary_.node(row.name);
@@ -142,21 +146,6 @@ asio::awaitable<void> Metrics::ask(topology::NodeRow row) {
   if (on_asked_) on_asked_(row.name, sample);
 }
 
-void Metrics::say_live(const std::string& node, Reading reading) {
-  auto& wanted = live_.at(node).metrics;
-  LatestView view;
-  view.node = {node};
-  view.at = clock_.now();
-  view.node_at = time_of(reading.node_at);
-  for (auto& sample : reading.samples) {
-    auto& series = dictionary_.series_of(sample.series);
-    if (!wanted.contains(series.name)) continue;
-    view.values.push_back(
-        {series.name, parse_labels(series.labels), unless_empty(series.part), sample.number()});
-  }
-  if (!view.values.empty()) events_.publish("metrics.sample", std::move(view));
-}
-
 asio::awaitable<void> Metrics::run_storing() {
   auto trimmed = std::chrono::steady_clock::time_point{};
   while (!is_ending_) {
@@ -197,7 +186,7 @@ asio::awaitable<void> Metrics::run_watching() {
 void Metrics::heard(const ops::Event& event) {
   if (auto* change = event.as<topology::NodeStateEvent>()) {
     ask_at_.erase(change->name.text);
-    if (change->state != topology::NodeState::up) return;
+    if (change->state != topology::NodeState::up) return accounts_.node_down(change->name.text);
     ask_at_[change->name.text] = clock_.steady() + 10s;  // an agent speaks at once, if there is one
     configure(change->name.text, false);
   } else if (event.topic == "topology.node_removed") {
@@ -205,46 +194,8 @@ void Metrics::heard(const ops::Event& event) {
       latest_.erase(gone->name.text);
       live_.erase(gone->name.text);
       ask_at_.erase(gone->name.text);
+      accounts_.forget(gone->name.text);
     }
-  }
-}
-
-void Metrics::configure(const std::string& node, bool is_changed) {
-  auto row = topology_.find(node);
-  if (!row) return;
-  auto interval = intervals_.of(row->name, row->family.value_or(""), settings_.interval);
-  auto live = live_.find(row->name);
-  if (!is_changed && interval == settings_.interval && live == live_.end()) return;
-  etf::Map settings;
-  auto set = [&](std::string_view key, etf::Term value) {
-    settings.pairs.emplace_back(etf::atom(key), std::move(value));
-  };
-  set("interval_ms", std::int64_t{interval.count()} * 1000);
-  std::set<std::string> keys;
-  if (live != live_.end())
-    for (auto& name : live->second.metrics)
-      keys.insert(find_metric(name) ? SampleReader::key_of(*find_metric(name)) : "user");
-  etf::List list;
-  for (auto& key : keys) list.elements.push_back(etf::atom(key));
-  set("live", std::move(list));
-  if (live != live_.end()) {
-    auto left = live->second.until - clock_.steady();
-    set("live_ms", std::chrono::duration_cast<std::chrono::milliseconds>(left).count());
-    set("live_interval_ms", std::int64_t{1000});
-  }
-  configure_(row->name, std::move(settings));
-}
-
-/// Whoever does not listen any more need not say so.
-void Metrics::end_live() {
-  auto now = clock_.steady();
-  if (live_.empty() || events_.is_heard("metrics.sample")) last_heard_ = now;
-  std::vector<std::string> ended;
-  for (auto& [node, live] : live_)
-    if (now >= live.until || now - last_heard_ > unheard_after) ended.push_back(node);
-  for (auto& node : ended) {
-    live_.erase(node);
-    configure(node, true);
   }
 }
 

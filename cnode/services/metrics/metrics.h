@@ -10,6 +10,7 @@
 #include "mesh/manager.h"
 #include "ops/events.h"
 #include "ops/operation.h"
+#include "services/metrics/accounts.h"
 #include "services/metrics/archive.h"
 #include "services/metrics/exposition.h"
 #include "services/metrics/graphite.h"
@@ -56,6 +57,9 @@ class Metrics {
   void on_asked(std::function<void(const std::string& node, const etf::Term& sample)> then) {
     on_asked_ = std::move(then);
   }
+  /// What another agent sent: what it says of itself, and what it counted, are metrics of the node.
+  void from_other_agent(const std::string& node, const std::string& agent,
+                        const etf::Term& message);
   /// For GET /metrics. Errors: not_found, bad_request.
   Result<std::unique_ptr<ops::BodySource>> expose(
       const std::vector<std::pair<std::string, std::string>>& parameters);
@@ -106,6 +110,7 @@ class Metrics {
   Dictionary dictionary_;
   ExpositionPlan plan_;
   SampleReader reader_;
+  Accounts accounts_{reader_};
   StockReader stock_;
   std::function<void(const std::string&, const etf::Term&)> on_asked_;
   Graphite graphite_;

@@ -65,7 +65,7 @@ SampleReader::SampleReader(Dictionary& dictionary) : dictionary_(dictionary) {
   plain_.resize(metrics.size());
   labelled_.resize(metrics.size());
   for (std::size_t i = 0; i < metrics.size(); ++i) {
-    if (metrics[i].source == "notifications") continue;
+    if (!metrics[i].source.empty() && metrics[i].source != "agent") continue;
     auto* step = &root_;
     for (auto& key : metrics[i].path) {
       auto& next = key == "*" ? step->any : step->next[key];
@@ -85,16 +85,18 @@ Reading SampleReader::read(const etf::Term& message) {
   std::vector<std::string> labels;
   auto* values = map->find("values");
   if (values) walk(root_, *values, labels, reading);
-  if (auto* agent = map->find("agent")) {
-    labels = {"metrics"};
-    if (auto at = root_.next.find("agent"); at != root_.next.end())
-      walk(*at->second, *agent, labels, reading);
-  }
   auto* value_map = values ? values->get_if<etf::Map>() : nullptr;
   auto* user = value_map ? value_map->find("user") : nullptr;
   if (auto* items = user ? user->get_if<etf::List>() : nullptr)
     for (auto& item : items->elements) read_library(item, reading);
   return reading;
+}
+
+void SampleReader::read_account(const std::string& agent, const etf::Term& account,
+                                Reading& reading) {
+  std::vector<std::string> labels{agent};
+  if (auto at = root_.next.find("agent"); at != root_.next.end())
+    walk(*at->second, account, labels, reading);
 }
 
 void SampleReader::walk(const Step& step, const etf::Term& at, std::vector<std::string>& labels,

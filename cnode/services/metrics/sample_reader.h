@@ -18,7 +18,8 @@ struct Reading {
   std::size_t left_out = 0;  ///< beyond what one message may bring, or the dictionary has room for
 };
 
-/// Turns messages of the agent `metrics` into samples, by the paths of the catalogue. Whatever has
+/// Turns messages of the agent `metrics`, and what every agent says of itself, into samples, by the
+/// paths of the catalogue. Whatever has
 /// another shape than agreed is left out. One walk over the message, one look-up per value. Lives
 /// on the loop.
 class SampleReader {
@@ -27,6 +28,11 @@ class SampleReader {
 
   explicit SampleReader(Dictionary& dictionary);
   Reading read(const etf::Term& message);
+  /// `agent` of a message: what the agent of this name took of the node.
+  void read_account(const std::string& agent, const etf::Term& account, Reading& reading);
+  /// One value of a row of the catalogue.
+  void add(std::size_t metric, const std::vector<std::string>& labels, const etf::Term& value,
+           Reading& reading);
   /// The keys of a sample that a metric is read from.
   static std::string key_of(const Metric& metric) { return metric.path.front(); }
 

@@ -72,7 +72,7 @@ stop() ->
     _ = [Agent ! stop || Agent <- [whereis(?AGENT)], is_pid(Agent)],
     ok.
 
-%%% The agent. Leases: #{Pid => #{monitor, interval, dropped, sent_bytes, data}}
+%%% The agent. Leases: #{Pid => #{monitor, interval, dropped, sent_bytes, wall_us, data}}
 
 init() ->
     %% The caller's group leader is the daemon's: a report about us must not be sent there.
@@ -126,7 +126,7 @@ lease_to(Pid, Options, Leases, State) ->
             {Data, New} = lease(Handle, Options, State),
             First = later(0, Handle, interval),
             Lease = #{monitor => element(2, Handle), timer => First, interval => interval(Options, 10000),
-                      dropped => 0, sent_bytes => 0, data => Data},
+                      dropped => 0, sent_bytes => 0, wall_us => 0, data => Data},
             {{ok, self()}, Leases#{Pid => Lease}, New};
         false ->
             {{error, not_connected}, Leases, State}
@@ -183,30 +183,36 @@ due(What, Pid, Monitor, Leases, State) ->
     end.
 
 %% A full link or a long mailbox costs samples, never the host's time.
-pass(What, Pid, #{dropped := Dropped, sent_bytes := Sent, data := Data, interval := Interval} = Lease,
-     State) ->
+pass(What, Pid, #{dropped := Dropped, sent_bytes := Sent, wall_us := Before, data := Data,
+                  interval := Interval} = Lease, State) ->
     Own = maps:from_list(process_info(self(), [reductions, memory, message_queue_len])),
     Began = erlang:monotonic_time(microsecond),
     case Own of
         #{message_queue_len := Length} when What =:= interval, Length > ?LONG_MAILBOX ->
             {Lease#{dropped := Dropped + 1}, State};
         #{} ->
-            case tick(What, Data, State) of
+            Ticked = tick(What, Data, State),
+            Wall = erlang:monotonic_time(microsecond) - Began,
+            case Ticked of
                 {none, NewData, New} ->
-                    {Lease#{data := NewData}, New};
+                    {Lease#{data := NewData, wall_us := Before + Wall}, New};
                 {Sample, NewData, New} ->
-                    Wall = erlang:monotonic_time(microsecond) - Began,
-                    Account = Own#{dropped => Dropped, sent_bytes => Sent, wall_us => Wall},
-                    Agent = maps:merge(Account, maps:get(agent, Sample, #{})),
+                    Account = Own#{dropped => Dropped, sent_bytes => Sent, wall_us => Wall,
+                                   wall_total_us => Before + Wall},
+                    Agent = backing_off(maps:merge(Account, maps:get(agent, Sample, #{}))),
                     Body = maps:merge(#{interval_ms => Interval}, Sample#{agent => Agent}),
                     Message = {muster_agent, ?NAME, self(), Body},
-                    Now = Lease#{data := NewData},
+                    Now = Lease#{data := NewData, wall_us := Before + Wall},
                     case erlang:send(Pid, Message, [nosuspend, noconnect]) of
                         ok -> {Now#{sent_bytes := Sent + erlang:external_size(Message)}, New};
                         _ -> {Now#{dropped := Dropped + 1, data := lost(Sample, NewData)}, New}
                     end
             end
     end.
+
+%% The same as a number, which rules can look at.
+backing_off(#{backed_off := Why} = Agent) when Why =/= none -> Agent#{backing_off => 1};
+backing_off(Agent) -> Agent#{backing_off => 0}.
 
 -ifndef(LOST).
 lost(_, Data) -> Data.

@@ -62,7 +62,8 @@ rows_are_well_formed(Config) ->
          case maps:get(<<"source">>, Row, <<"values">>) of
              <<"values">> -> ?assertEqual(length(Stars),
                                           length(maps:get(<<"labels">>, Row, [])), Name);
-             Source -> ?assert(lists:member(Source, [<<"agent">>, <<"notifications">>]), Name)
+             Source -> ?assert(lists:member(Source, [<<"agent">>, <<"notifications">>, <<"alarms">>,
+                                                     <<"daemon">>]), Name)
          end
      end || Row <- rows(Config)].
 
@@ -96,7 +97,7 @@ every_row_is_answered(Config) ->
              [?assert(is_number(A), {Name, A}) || A <- Answers]
          end || #{<<"name">> := Name, <<"since">> := Since} = Row <- rows(Config),
                 Otp >= Since, Otp =< maps:get(<<"until">>, Row, Otp),
-                maps:get(<<"source">>, Row, none) =/= <<"notifications">>,
+                lists:member(maps:get(<<"source">>, Row, <<"agent">>), [<<"agent">>]),
                 not lists:member(maps:get(<<"needs">>, Row, none),
                                  [<<"msacc extra states">>, <<"TLS peer">>])]
     after

@@ -1,0 +1,138 @@
+// How often nodes are asked, and who is asked more often while somebody listens.
+#include <fmt/format.h>
+
+#include "services/metrics/conversions.h"
+#include "services/metrics/metrics.h"
+
+namespace muster::metrics {
+
+using namespace std::chrono_literals;
+using ops::Caller;
+
+namespace {
+
+constexpr std::uint32_t longest = 3600;
+constexpr auto unheard_after = 15s;
+
+}  // namespace
+
+Result<SettingsView> Metrics::show_settings(ops::Empty, Caller) {
+  SettingsView view;
+  view.schedule = store::to_text(settings_.store.schedule);
+  view.interval = static_cast<std::uint32_t>(settings_.interval.count());
+  for (auto& [node, interval] : intervals_.nodes)
+    view.intervals.push_back(
+        {ops::NodeName{node}, std::nullopt, static_cast<std::uint32_t>(interval.count())});
+  for (auto& [family, interval] : intervals_.families)
+    view.intervals.push_back({std::nullopt, family, static_cast<std::uint32_t>(interval.count())});
+  view.disk_bytes = usage_.bytes;
+  view.most_disk_bytes = settings_.store.most_bytes;
+  view.memory_bytes = usage_.memory;
+  view.samples = usage_.samples;
+  view.damaged_blocks = usage_.damaged;
+  view.dropped = dropped_;
+  view.series = dictionary_.size();
+  return view;
+}
+
+Task<SettingsView> Metrics::set_interval(SetInterval request, Caller caller) {
+  CO_TRY(auto nodes, nodes_of(request.node, request.family));
+  if (request.seconds && (*request.seconds == 0 || *request.seconds > longest))
+    co_return Error(Errc::bad_request, fmt::format("1 to {} wanted", longest), "/seconds");
+  std::chrono::seconds interval(request.seconds.value_or(0));
+  auto node = request.node ? nodes.front().name : std::string();
+  auto family = request.family ? nodes.front().family.value_or(*request.family) : std::string();
+  CO_TRYV(co_await rows_.set(node, family, interval));
+  auto& names = request.node ? intervals_.nodes : intervals_.families;
+  auto& name = request.node ? node : family;
+  if (request.seconds)
+    names[name] = interval;
+  else
+    names.erase(name);
+  for (auto& each : nodes) configure(each.name, true);
+  co_return show_settings({}, std::move(caller));
+}
+
+Result<LiveView> Metrics::live(AskLive request, Caller) {
+  TRY(auto nodes, nodes_of(request.node, request.family));
+  constexpr std::size_t most_nodes = 100;
+  auto seconds = request.seconds.value_or(60);
+  if (seconds == 0 || seconds > longest)
+    return Error(Errc::bad_request, fmt::format("1 to {} wanted", longest), "/seconds");
+  if (request.metrics.empty()) return Error(Errc::bad_request, "wanted names", "/metrics");
+  for (std::size_t i = 0; i < request.metrics.size(); ++i)
+    if (!find_metric(request.metrics[i]) && dictionary_.of_metric(request.metrics[i]).empty())
+      return Error(Errc::not_found, fmt::format("no metric '{}'", request.metrics[i]),
+                   fmt::format("/metrics/{}", i));
+  std::size_t more = 0;
+  for (auto& node : nodes) more += live_.contains(node.name) ? 0 : 1;
+  if (live_.size() + more > most_nodes)
+    return Error(Errc::quota, fmt::format("at most {} nodes are live at once", most_nodes));
+  LiveView view;
+  view.until = clock_.now() + std::chrono::seconds(seconds);
+  if (live_.empty()) last_heard_ = clock_.steady();
+  for (auto& node : nodes) {
+    auto& live = live_[node.name];
+    live.metrics.insert(request.metrics.begin(), request.metrics.end());
+    live.until = std::max(live.until, clock_.steady() + std::chrono::seconds(seconds));
+    configure(node.name, true);
+    view.nodes.push_back(ops::NodeName{node.name});
+  }
+  return view;
+}
+
+void Metrics::say_live(const std::string& node, Reading reading) {
+  auto& wanted = live_.at(node).metrics;
+  LatestView view;
+  view.node = {node};
+  view.at = clock_.now();
+  view.node_at = time_of(reading.node_at);
+  for (auto& sample : reading.samples) {
+    auto& series = dictionary_.series_of(sample.series);
+    if (!wanted.contains(series.name)) continue;
+    view.values.push_back(
+        {series.name, parse_labels(series.labels), unless_empty(series.part), sample.number()});
+  }
+  if (!view.values.empty()) events_.publish("metrics.sample", std::move(view));
+}
+
+void Metrics::configure(const std::string& node, bool is_changed) {
+  auto row = topology_.find(node);
+  if (!row) return;
+  auto interval = intervals_.of(row->name, row->family.value_or(""), settings_.interval);
+  auto live = live_.find(row->name);
+  if (!is_changed && interval == settings_.interval && live == live_.end()) return;
+  etf::Map settings;
+  auto set = [&](std::string_view key, etf::Term value) {
+    settings.pairs.emplace_back(etf::atom(key), std::move(value));
+  };
+  set("interval_ms", std::int64_t{interval.count()} * 1000);
+  std::set<std::string> keys;
+  if (live != live_.end())
+    for (auto& name : live->second.metrics)
+      keys.insert(find_metric(name) ? SampleReader::key_of(*find_metric(name)) : "user");
+  etf::List list;
+  for (auto& key : keys) list.elements.push_back(etf::atom(key));
+  set("live", std::move(list));
+  if (live != live_.end()) {
+    auto left = live->second.until - clock_.steady();
+    set("live_ms", std::chrono::duration_cast<std::chrono::milliseconds>(left).count());
+    set("live_interval_ms", std::int64_t{1000});
+  }
+  configure_(row->name, std::move(settings));
+}
+
+/// Whoever does not listen any more need not say so.
+void Metrics::end_live() {
+  auto now = clock_.steady();
+  if (live_.empty() || events_.is_heard("metrics.sample")) last_heard_ = now;
+  std::vector<std::string> ended;
+  for (auto& [node, live] : live_)
+    if (now >= live.until || now - last_heard_ > unheard_after) ended.push_back(node);
+  for (auto& node : ended) {
+    live_.erase(node);
+    configure(node, true);
+  }
+}
+
+}  // namespace muster::metrics
