@@ -99,6 +99,7 @@ Result<> serve(const Options& options, int& exit_code) {
     log::warn("{}", warning);
 
   std::signal(SIGPIPE, SIG_IGN);  // OpenSSL and libcurl write to sockets that the peer has closed
+  std::signal(SIGXFSZ, SIG_IGN);  // a file that may not grow is an error of its write, no more
   asio::io_context io(1);
   TRY(auto daemon, Daemon::open(io, std::move(config), std::move(identity), std::move(cookie)));
   asio::co_spawn(io, run(*daemon, options.ends_with_stdin, exit_code),

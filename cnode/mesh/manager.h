@@ -36,6 +36,10 @@ class NodeManager final : public dist::PeerDirectory, public dist::LinkListener 
   /// Null when no such node is kept.
   const Keeper* find(const std::string& id) const;
   std::size_t size() const { return by_id_.size(); }
+  template <class F>
+  void each(F f) const {
+    for (auto& [id, kept] : by_id_) f(kept->keeper);
+  }
 
   /// The link of a kept node. Error: unavailable, with the reason, when it is not UP.
   Result<std::shared_ptr<dist::Link>> link(const std::string& id) const;

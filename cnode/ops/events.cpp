@@ -68,10 +68,13 @@ void Subscription::offer(Delivery delivery) {
   bool was_empty = queue_.empty();
   if (queue_.size() < bound_) {
     queue_.push_back(std::move(delivery));
-  } else if (auto* gap = std::get_if<Gap>(&queue_.back())) {
-    ++gap->lost;
   } else {
-    queue_.push_back(Gap{1});
+    ++lost_;
+    ++bus_->lost_;
+    if (auto* gap = std::get_if<Gap>(&queue_.back()))
+      ++gap->lost;
+    else
+      queue_.push_back(Gap{1});
   }
   if (!was_empty) return;
   ready_.cancel();

@@ -92,6 +92,8 @@ class Subscription {
   /// listeners that are no coroutine. Must not destroy the Subscription.
   void on_ready(std::function<void()> wake) { wake_ = std::move(wake); }
   std::size_t waiting() const { return queue_.size(); }
+  std::uint64_t lost() const { return lost_; }
+  const std::vector<std::string>& topics() const { return topics_; }
 
  private:
   friend class EventBus;
@@ -102,6 +104,7 @@ class Subscription {
   EventBus* bus_;
   std::vector<std::string> topics_;
   std::size_t bound_;
+  std::uint64_t lost_ = 0;
   std::deque<Delivery> queue_;
   std::function<void()> wake_;
   asio::steady_timer ready_;
@@ -136,6 +139,9 @@ class EventBus {
   bool is_heard(std::string_view topic) const;
   /// Of the last event; 0 before the first.
   std::uint64_t last_seq() const { return seq_; }
+  /// Events that subscribers did not get, those included that are gone.
+  std::uint64_t lost() const { return lost_; }
+  const std::list<Subscription*>& subscribers() const { return subscribers_; }
   /// Ends all waits of subscribers.
   void close();
 
@@ -146,7 +152,7 @@ class EventBus {
   asio::any_io_executor executor_;
   const Clock& clock_;
   std::size_t kept_;
-  std::uint64_t seq_ = 0;
+  std::uint64_t seq_ = 0, lost_ = 0;
   std::vector<Topic> topics_;
   std::deque<EventPtr> recent_;
   std::list<Subscription*> subscribers_;

@@ -47,31 +47,52 @@ Result<void> Operation::permit(const Caller& caller) const {
                                             to_json(row_.role).as_string().c_str()));
 }
 
+/// What is refused before it runs takes no time.
+Result<Prepared> Operation::counted(Result<Prepared> prepared) const {
+  if (!prepared) ++tally_->refused;
+  return prepared;
+}
+
 Result<Prepared> Operation::prepare(const Input& from, const Caller& caller) const {
-  TRYV(permit(caller));
-  auto request = make_request_();
-  TRYV(request_->read(from, request.get()));
-  return request;
+  auto read = [&]() -> Result<Prepared> {
+    TRYV(permit(caller));
+    auto request = make_request_();
+    TRYV(request_->read(from, request.get()));
+    return request;
+  };
+  return counted(read());
 }
 
 Result<Prepared> Operation::prepare(const Fields& fields, const Caller& caller) const {
-  TRYV(permit(caller));
-  auto request = make_request_();
-  TRYV(read_struct(*request_->structure(), fields, request.get()));
-  return request;
+  auto read = [&]() -> Result<Prepared> {
+    TRYV(permit(caller));
+    auto request = make_request_();
+    TRYV(read_struct(*request_->structure(), fields, request.get()));
+    return request;
+  };
+  return counted(read());
+}
+
+Result<Reply> Operation::finish(Counted& call, Result<std::shared_ptr<const void>> value) const {
+  if (!value) {
+    call.ended(value.error());
+    return std::move(value).error();
+  }
+  call.ended_well();
+  return Reply{*std::move(value), reply_};
 }
 
 Task<Reply> Operation::run(Prepared request, Caller caller, BodySource* body) const {
+  Counted call(*tally_);
   auto task = handler_(std::move(request), std::move(caller), body);
-  CO_TRY(auto value, co_await std::move(task));
-  co_return Reply{std::move(value), reply_};
+  co_return finish(call, co_await std::move(task));
 }
 
 Task<Reply> Operation::call_input(Input from, Caller caller) const {
   CO_TRY(auto request, prepare(from, caller));
+  Counted call(*tally_);
   auto task = handler_(std::move(request), std::move(caller), nullptr);
-  CO_TRY(auto value, co_await std::move(task));
-  co_return Reply{std::move(value), reply_};
+  co_return finish(call, co_await std::move(task));
 }
 
 Task<etf::Term> Operation::call(etf::Term args, Caller caller) const {
@@ -94,8 +115,9 @@ Task<etf::Term> Operation::call(etf::Term args, Caller caller) const {
 Result<etf::Term> Operation::call_now(etf::Term args, Caller caller) const {
   assert(is_immediate());
   TRY(auto request, prepare(Input(args), caller));
-  TRY(auto value, immediate_(std::move(request), std::move(caller)));
-  return Reply{std::move(value), reply_}.term();
+  Counted call(*tally_);
+  TRY(auto reply, finish(call, immediate_(std::move(request), std::move(caller))));
+  return reply.term();
 }
 
 Task<json::value> Operation::call(json::value args, Caller caller) const {

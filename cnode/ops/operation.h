@@ -10,6 +10,7 @@
 #include "ops/body.h"
 #include "ops/caller.h"
 #include "ops/convert.h"
+#include "ops/tally.h"
 
 namespace muster::ops {
 
@@ -66,6 +67,8 @@ class Operation {
   const Type& reply() const { return *reply_; }
   /// Wants a BodySource beside its request.
   bool is_upload() const { return is_upload_; }
+  /// How calls of it ended so far.
+  const Tally& tally() const { return *tally_; }
   /// Never waits: call_now() answers.
   bool is_immediate() const { return immediate_ != nullptr; }
 
@@ -88,6 +91,8 @@ class Operation {
 
  private:
   Task<Reply> call_input(Input from, Caller caller) const;
+  Result<Prepared> counted(Result<Prepared> prepared) const;
+  Result<Reply> finish(Counted& call, Result<std::shared_ptr<const void>> value) const;
 
   Row row_;
   const Type* request_;
@@ -96,6 +101,7 @@ class Operation {
   Prepared (*make_request_)();
   Handler handler_;
   ImmediateHandler immediate_;
+  std::shared_ptr<Tally> tally_ = std::make_shared<Tally>();
 };
 
 namespace detail {

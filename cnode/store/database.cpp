@@ -36,6 +36,13 @@ Database::~Database() {
   thread_.join();
 }
 
+Database::Load Database::load() const {
+  std::lock_guard lock(mutex_);
+  auto load = load_;
+  load.waiting = queue_.size();
+  return load;
+}
+
 void Database::enqueue(Work work) {
   {
     std::lock_guard lock(mutex_);
@@ -54,6 +61,7 @@ void Database::work() {
       if (queue_.empty()) return;
       bool is_write = queue_.front().is_write;
       while (!queue_.empty() && batch.size() < most && queue_.front().is_write == is_write) {
+        load_.waited.add(std::chrono::steady_clock::now() - queue_.front().since);
         batch.push_back(std::move(queue_.front()));
         queue_.pop_front();
       }
@@ -85,6 +93,8 @@ void Database::run_batch(std::vector<Work>& batch) {
       if (auto undone = connection_.execute("ROLLBACK"); !undone)
         log::warn("{}", undone.error().text());
       outcomes.assign(batch.size(), committed);
+      std::lock_guard lock(mutex_);
+      ++load_.failures;
     }
   }
   for (std::size_t i = 0; i < batch.size(); ++i) batch[i].done(std::move(outcomes[i]));

@@ -3,6 +3,7 @@
 #include <boost/asio/associated_executor.hpp>
 #include <boost/asio/post.hpp>
 #include <boost/asio/use_awaitable.hpp>
+#include <chrono>
 #include <condition_variable>
 #include <deque>
 #include <filesystem>
@@ -10,6 +11,7 @@
 #include <mutex>
 #include <thread>
 
+#include "base/histogram.h"
 #include "store/connection.h"
 
 namespace muster::store {
@@ -43,10 +45,19 @@ class Database {
     return submit<R>(std::move(job), false);
   }
 
+  struct Load {
+    std::size_t waiting = 0;     ///< jobs
+    Histogram waited;            ///< before a job began
+    std::uint64_t failures = 0;  ///< commits, for instance of a full disk
+  };
+  /// From any thread.
+  Load load() const;
+
  private:
   /// A job with its type forgotten.
   struct Work {
-    bool is_write;
+    std::chrono::steady_clock::time_point since = std::chrono::steady_clock::now();
+    bool is_write = false;
     std::function<Result<>(Connection&)> run;
     std::function<void(Result<>)> done;  ///< runs on the worker; posts to the caller's executor
   };
@@ -82,9 +93,10 @@ class Database {
   }
 
   Connection connection_;
-  std::mutex mutex_;
+  mutable std::mutex mutex_;
   std::condition_variable wake_;
   std::deque<Work> queue_;
+  Load load_;
   bool is_ending_ = false;
   std::thread thread_;
 };

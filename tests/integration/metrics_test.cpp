@@ -127,6 +127,26 @@ TEST_F(MetricsTest, EveryAgentsCostAndCountsAreMetricsOfTheNode) {
   ASSERT_TRUE(eventually([&] { return points("events.busy_port").size() >= 2; }, seconds(30)));
 }
 
+TEST_F(MetricsTest, TheDaemonsOwnHealthIsThereToo) {
+  start();
+  EXPECT_EQ(daemon_->rest("GET", "/api/metrics/latest?node=nobody@nowhere").status, 404);
+  auto all = page().text;
+  for (std::string line :
+       {"cpu_seconds_total ", "resident_memory_bytes ", "open_fds ", "nodes_late 0\n",
+        "nodes{reason=\"\",state=\"up\"} 1\n", "links 1\n", "link_queue_bytes ",
+        "loop_lateness_seconds_bucket{le=\"0.001\"} ", "events_lost_total 0\n",
+        "database_wait_seconds_count ", "store_bytes{store=\"metrics\"} ",
+        "store_bytes{store=\"notifications\"} ", "notifications_dropped_total 0\n",
+        "operations_total{operation=\"latest\",result=\"refused\",service=\"metrics\"} 1\n",
+        "operation_seconds_count{operation=\"latest\",service=\"metrics\"} 1\n",
+        "scrapes_total{result=\"ok\"} 0\n"})
+    EXPECT_THAT(all, HasSubstr("\nmuster_daemon_" + line));
+  auto told = daemon_->rest("GET", "/api/metrics/daemon");
+  ASSERT_EQ(told.status, 200) << told.text;
+  EXPECT_THAT(page().text, HasSubstr("\nmuster_daemon_scrapes_total{result=\"ok\"} 1\n"));
+  EXPECT_THAT(told.text, HasSubstr("muster_daemon_cpu_seconds_total"));
+}
+
 TEST_F(MetricsTest, PromtoolCanReadTheExposition) {
   if (!std::filesystem::exists("/usr/bin/promtool")) GTEST_SKIP() << "no prometheus here";
   start();

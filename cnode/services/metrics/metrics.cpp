@@ -32,6 +32,7 @@ Metrics::Metrics(asio::any_io_executor executor, Settings settings, store::Datab
       configure_(std::move(configure)),
       reader_(dictionary_),
       graphite_(executor, settings_.graphite),
+      process_(executor),
       storing_(executor),
       running_(executor) {}
 
@@ -61,6 +62,9 @@ std::vector<ops::Operation> Metrics::operations() {
   rows.add("live", {"POST", "/api/metrics/live"}, Role::viewer,
            "Chosen metrics once a second, as events metrics.sample, while somebody listens",
            &Metrics::live);
+  rows.add("daemon", {"GET", "/api/metrics/daemon"}, Role::viewer,
+           "What the daemon says of itself, as on /metrics: load, queues, drops, calls",
+           &Metrics::show_health);
   return rows.take();
 }
 
@@ -71,6 +75,7 @@ Task<> Metrics::start() {
   CO_TRY(heard_, events_.subscribe({"topology"}, std::nullopt, 65'536));
   storing_.spawn("storing metrics", run_storing());
   graphite_.start();
+  process_.start();
   running_.spawn("metrics of nodes", run_watching());
   co_return Result<>();
 }
@@ -79,12 +84,13 @@ asio::awaitable<void> Metrics::stop() {
   running_.cancel();
   co_await running_.join();
   co_await graphite_.stop();
+  co_await process_.stop();
   is_ending_ = true;
   co_await storing_.join();
 }
 
 void Metrics::from_agent(const std::string& node, const etf::Term& message) {
-  auto row = topology_.find(node);
+  auto row = topology_.peek(node);
   if (!row) return;
   auto interval = intervals_.of(row->name, row->family.value_or(""), settings_.interval);
   if (auto silent = ask_at_.find(row->name); silent != ask_at_.end())
@@ -99,7 +105,7 @@ void Metrics::from_agent(const std::string& node, const etf::Term& message) {
 
 void Metrics::from_other_agent(const std::string& node, const std::string& agent,
                                const etf::Term& message) {
-  if (auto row = topology_.find(node)) accounts_.heard(row->name, agent, message, clock_.steady());
+  if (auto row = topology_.peek(node)) accounts_.heard(row->name, agent, message, clock_.steady());
 }
 
 void Metrics::take(const topology::NodeRow& row, Reading reading) {
@@ -124,10 +130,10 @@ void Metrics::ask_silent() {
   auto now = clock_.steady();
   for (auto& [name, at] : ask_at_) {
     if (now < at) continue;
-    auto row = topology_.find(name);
+    auto row = topology_.peek(name);
     if (!row) continue;
     at = now + intervals_.of(name, row->family.value_or(""), settings_.interval);
-    running_.spawn("stock metrics", ask(*std::move(row)));
+    running_.spawn("stock metrics", ask(*row));
   }
 }
 
@@ -169,7 +175,10 @@ asio::awaitable<void> Metrics::store_pending() {
   batch.rounds = std::exchange(pending_, {});
   pending_samples_ = 0;
   dictionary_.add_unsaved(batch);
+  auto began = clock_.steady();
   auto stored = co_await archive_->append(std::move(batch));
+  append_took_.add(clock_.steady() - began);
+  if (!stored) ++failed_appends_;
   if (stored) dictionary_.saved(*stored);
   if (!stored && !is_failing_) log::error("metrics are in memory only: {}", stored.error().text());
   is_failing_ = !stored;

@@ -14,8 +14,10 @@
 #include "services/metrics/archive.h"
 #include "services/metrics/exposition.h"
 #include "services/metrics/graphite.h"
+#include "services/metrics/health.h"
 #include "services/metrics/intervals.h"
 #include "services/metrics/sample_reader.h"
+#include "services/metrics/scrapes.h"
 #include "services/metrics/stock_reader.h"
 #include "services/metrics/types.h"
 #include "services/topology/topology.h"
@@ -60,7 +62,10 @@ class Metrics {
   /// What another agent sent: what it says of itself, and what it counted, are metrics of the node.
   void from_other_agent(const std::string& node, const std::string& agent,
                         const etf::Term& message);
-  /// For GET /metrics. Errors: not_found, bad_request.
+  /// Another part of the daemon that says how it is, with every scrape of all.
+  void add_health(HealthSource source) { health_sources_.push_back(std::move(source)); }
+  /// For GET /metrics. Errors: not_found, bad_request; unavailable where as many as may be are
+  /// under way.
   Result<std::unique_ptr<ops::BodySource>> expose(
       const std::vector<std::pair<std::string, std::string>>& parameters);
 
@@ -85,7 +90,8 @@ class Metrics {
   SeriesView series_view(SeriesId id) const;
   LatestView latest_view(const std::string& node, const Latest& latest,
                          const std::vector<SeriesId>& wanted) const;
-  std::string own_health() const;
+  Result<HealthList> show_health(ops::Empty request, ops::Caller caller);
+  HealthSheet own_health() const;
 
   asio::awaitable<void> run_storing();
   asio::awaitable<void> run_watching();
@@ -128,6 +134,11 @@ class Metrics {
   std::uint64_t dropped_ = 0;
   bool is_failing_ = false, is_ending_ = false;
   std::unique_ptr<ops::Subscription> heard_;
+  ProcessHealth process_;
+  std::vector<HealthSource> health_sources_;
+  Histogram append_took_;
+  std::uint64_t failed_appends_ = 0;
+  Scrapes scrapes_;
   TaskGroup storing_, running_;
 };
 

@@ -1,26 +1,13 @@
 // GET /metrics: what every node sent last, and how the daemon itself is.
 #include <fmt/format.h>
-#include <unistd.h>
-
-#include <fstream>
 
 #include "services/metrics/conversions.h"
 #include "services/metrics/metrics.h"
 
 namespace muster::metrics {
-namespace {
-
-std::uint64_t resident_bytes() {
-  std::ifstream in("/proc/self/statm");
-  std::uint64_t all = 0, resident = 0;
-  in >> all >> resident;
-  return resident * static_cast<std::uint64_t>(::sysconf(_SC_PAGESIZE));
-}
-
-}  // namespace
-
 Result<std::unique_ptr<ops::BodySource>> Metrics::expose(
     const std::vector<std::pair<std::string, std::string>>& parameters) {
+  TRYV(scrapes_.admit());
   std::optional<std::string> node, family;
   for (auto& [name, value] : parameters) {
     if (name == "node")
@@ -33,7 +20,7 @@ Result<std::unique_ptr<ops::BodySource>> Metrics::expose(
   std::vector<std::pair<std::string, LatestPtr>> nodes;
   std::string up = "# HELP muster_node_up 1 while the node is UP\n# TYPE muster_node_up gauge\n";
   auto add = [&](const std::string& name, const LatestPtr& latest) {
-    auto row = topology_.find(name);
+    auto row = topology_.peek(name);
     if (!row) return;
     auto* keeper = manager_.find(row->id);
     std::string instance;
@@ -52,41 +39,64 @@ Result<std::unique_ptr<ops::BodySource>> Metrics::expose(
       if (auto found = latest_.find(row.name); found != latest_.end()) add(row.name, found->second);
   } else {
     for (auto& [name, latest] : latest_) add(name, latest);
-    own = own_health();
+    own = own_health().exposition();
   }
   plan_.extend(dictionary_);
   own += up;
-  return std::make_unique<Exposition>(plan_, std::move(nodes), std::move(own));
+  return scrapes_.begin(std::make_unique<Exposition>(plan_, std::move(nodes), std::move(own)));
 }
 
-std::string Metrics::own_health() const {
-  std::int64_t lag = 0;
-  auto now = ms(clock_.now());
-  for (auto& [name, latest] : latest_) lag = std::max(lag, now - latest->when.at);
-  std::string out;
-  auto put = [&](std::string_view name, std::string_view type, std::string_view help, auto value) {
-    fmt::format_to(std::back_inserter(out),
-                   "# HELP muster_daemon_{} {}\n# TYPE muster_daemon_{} {}\nmuster_daemon_{} {}\n",
-                   name, help, name, type, name, value);
-  };
-  put("nodes_measured", "gauge", "Nodes that sent metrics", latest_.size());
-  put("collection_lag_seconds", "gauge", "Age of the oldest newest value of a node",
-      static_cast<double>(lag) / 1000);
-  put("resident_bytes", "gauge", "Memory of the daemon", resident_bytes());
-  put("samples_total", "counter", "Samples stored since the start", usage_.samples);
-  put("samples_waiting", "gauge", "Samples that wait to be stored", pending_samples_);
-  put("samples_dropped_total", "counter", "Samples left out: too many, or no room", dropped_);
-  put("series", "gauge", "Different series of all nodes", dictionary_.size());
-  put("store_bytes", "gauge", "The metric store on disk", usage_.bytes);
-  put("store_memory_bytes", "gauge", "Open hours in memory", usage_.memory);
-  put("store_damaged_total", "counter", "Blocks that could not be read", usage_.damaged);
-  if (graphite_.is_on()) {
-    put("graphite_waiting_bytes", "gauge", "What waits to be sent to Graphite",
-        graphite_.waiting());
-    put("graphite_dropped_total", "counter", "Values Graphite did not get", graphite_.dropped());
+Result<HealthList> Metrics::show_health(ops::Empty, ops::Caller) {
+  return HealthList{own_health().families()};
+}
+
+/// Of nodes that are UP: those whose newest values are older than they should be, or that have sent
+/// nothing yet.
+HealthSheet Metrics::own_health() const {
+  HealthSheet sheet;
+  process_.put(sheet);
+  std::int64_t lag = 0, late = 0, now = ms(clock_.now());
+  for (auto& [name, at] : ask_at_) {
+    auto found = latest_.find(name);
+    auto row = topology_.peek(name);
+    if (!row) continue;
+    auto interval = intervals_.of(name, row->family.value_or(""), settings_.interval);
+    auto age = found == latest_.end() ? -1 : now - found->second->when.at;
+    lag = std::max(lag, age);
+    if (age < 0 || age > std::int64_t{interval.count()} * 2500) ++late;
   }
-  put("events_total", "counter", "Events since the start", events_.last_seq());
-  return out;
+  sheet.gauge("muster_daemon_nodes_measured", "Nodes that sent metrics", latest_.size());
+  sheet.gauge("muster_daemon_nodes_late",
+              "Nodes that are UP without values of the last 2.5 intervals", late);
+  sheet.gauge("muster_daemon_collection_lag_seconds",
+              "Age of the newest values of the node that is UP and was heard longest ago",
+              static_cast<double>(lag) / 1000);
+  sheet.counter("muster_daemon_samples_total", "Samples stored since the start", usage_.samples);
+  sheet.gauge("muster_daemon_samples_waiting", "Samples that wait to be stored", pending_samples_);
+  sheet.counter("muster_daemon_samples_dropped_total", "Samples left out: too many, or no room",
+                dropped_ + usage_.dropped);
+  sheet.gauge("muster_daemon_series", "Different series of all nodes", dictionary_.size());
+  sheet.gauge("muster_daemon_store_bytes", "Size on disk", usage_.bytes, {{"store", "metrics"}});
+  sheet.gauge("muster_daemon_store_memory_bytes", "Open hours of metrics in memory", usage_.memory);
+  sheet.counter("muster_daemon_store_damaged_total", "Blocks of metrics that could not be read",
+                usage_.damaged);
+  sheet.histogram("muster_daemon_store_append_seconds", "What storing the values of a second took",
+                  append_took_);
+  sheet.counter("muster_daemon_store_failures_total", "Times values could not be stored",
+                failed_appends_);
+  sheet.counter("muster_daemon_scrapes_total", "Answers to GET /metrics", scrapes_.answered(),
+                {{"result", "ok"}});
+  sheet.counter("muster_daemon_scrapes_total", "", scrapes_.refused(), {{"result", "refused"}});
+  sheet.gauge("muster_daemon_scrapes_under_way", "Scrapes that are being answered",
+              scrapes_.under_way());
+  if (graphite_.is_on()) {
+    sheet.gauge("muster_daemon_graphite_waiting_bytes", "What waits to be sent to Graphite",
+                graphite_.waiting());
+    sheet.counter("muster_daemon_graphite_dropped_total", "Values Graphite did not get",
+                  graphite_.dropped());
+  }
+  for (auto& source : health_sources_) source(sheet);
+  return sheet;
 }
 
 }  // namespace muster::metrics

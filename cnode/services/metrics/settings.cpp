@@ -30,7 +30,7 @@ Result<SettingsView> Metrics::show_settings(ops::Empty, Caller) {
   view.memory_bytes = usage_.memory;
   view.samples = usage_.samples;
   view.damaged_blocks = usage_.damaged;
-  view.dropped = dropped_;
+  view.dropped = dropped_ + usage_.dropped;
   view.series = dictionary_.size();
   return view;
 }
@@ -97,7 +97,7 @@ void Metrics::say_live(const std::string& node, Reading reading) {
 }
 
 void Metrics::configure(const std::string& node, bool is_changed) {
-  auto row = topology_.find(node);
+  auto row = topology_.peek(node);
   if (!row) return;
   auto interval = intervals_.of(row->name, row->family.value_or(""), settings_.interval);
   auto live = live_.find(row->name);

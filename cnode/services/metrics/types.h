@@ -177,6 +177,25 @@ BOOST_DESCRIBE_STRUCT(SettingsView, (),
                       (schedule, interval, intervals, disk_bytes, most_disk_bytes, memory_bytes,
                        samples, dropped, damaged_blocks, series))
 
+/// A value of what the daemon says of itself; `part` of a histogram: bucket (label le), sum, count.
+struct HealthValue {
+  std::map<std::string, std::string> labels;
+  std::optional<std::string> part;
+  store::Number value;
+};
+BOOST_DESCRIBE_STRUCT(HealthValue, (), (labels, part, value))
+
+struct HealthView {
+  std::string name, type, help;
+  std::vector<HealthValue> values;
+};
+BOOST_DESCRIBE_STRUCT(HealthView, (), (name, type, help, values))
+
+struct HealthList {
+  std::vector<HealthView> items;
+};
+BOOST_DESCRIBE_STRUCT(HealthList, (), (items))
+
 struct AskLive {
   std::optional<std::string> node, family;
   std::vector<std::string> metrics;

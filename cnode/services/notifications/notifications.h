@@ -43,6 +43,8 @@ class Notifications {
   void from_agent(const std::string& node, const etf::Term& message);
   /// What the daemon has to say of a node; `entry` has its name, or none.
   void say(Entry entry);
+  std::uint64_t dropped() const { return intake_.dropped(); }
+  std::uint64_t disk_bytes() const { return archive_ ? archive_->bytes() : 0; }
   /// Hears of every entry once it is stored. For the rules of alarms.
   void on_stored(std::function<void(const Entry&)> listener) { listener_ = std::move(listener); }
 

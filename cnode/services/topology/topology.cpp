@@ -70,6 +70,11 @@ Result<NodeRow> Topology::find(const std::string& id_or_name) const {
   return Error(Errc::not_found, fmt::format("no node '{}'", id_or_name));
 }
 
+const NodeRow* Topology::peek(const std::string& name) const {
+  auto at = by_name_.find(name);
+  return at == by_name_.end() ? nullptr : &*at->second;
+}
+
 Result<std::vector<NodeRow>> Topology::of_family(const std::string& family) const {
   std::vector<NodeRow> rows;
   for (auto& [name, row] : by_name_)

@@ -12,7 +12,7 @@
 -export([add_node/1, remove_node/1, get_node/1, list_nodes/1, discover_nodes/1, update_node/1]).
 -export([run/1, list_runs/1, get_run/1]).
 -export([metric_catalogue/0, metrics/1, latest_metrics/1, query_metrics/1, metric_settings/0,
-         set_metric_interval/1, live_metrics/1]).
+         set_metric_interval/1, live_metrics/1, daemon_metrics/0]).
 -export([notifications/1, notification/1, set_notification_level/1, notification_levels/1]).
 -export([alarms/1, alarm/1, alarm_history/1, acknowledge_alarm/1, clear_alarm/1, comment_alarm/1,
          add_alarm_rule/1, list_alarm_rules/1, remove_alarm_rule/1, add_alarm_webhook/1,
@@ -204,6 +204,10 @@ set_metric_interval(Args) -> call(metrics, set_interval, Args).
 %% @doc `metrics' of a `node' or a `family' every second, as events, for `seconds'.
 -spec live_metrics(args()) -> reply().
 live_metrics(Args) -> call(metrics, live, Args).
+
+%% @doc What the daemon says of itself: load, queues, drops, calls.
+-spec daemon_metrics() -> reply().
+daemon_metrics() -> call(metrics, daemon, #{}).
 
 %%% notifications
 
