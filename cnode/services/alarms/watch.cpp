@@ -1,82 +1,25 @@
 #include "services/alarms/watch.h"
 
-#include <fmt/format.h>
-
-#include <boost/describe/enum_from_string.hpp>
-#include <boost/describe/enum_to_string.hpp>
-
 #include "base/log.h"
 #include "base/timeout.h"
 #include "services/alarms/node_text.h"
-#include "services/notifications/entry_reader.h"
+#include "services/alarms/reports.h"
 
 namespace muster::alarms {
 
 using namespace std::chrono_literals;
-using ops::Caller;
 using ops::json::object;
 using ops::json::value;
 
 namespace {
 
-constexpr std::size_t most_user_rules = 200;
 constexpr int ticks_between_comparisons = 5;
-
-std::string rounded(double number) {
-  return number == std::floor(number) && std::abs(number) < 1e15 ? fmt::format("{:.0f}", number)
-                                                                 : fmt::format("{:.4g}", number);
-}
-
-std::string_view unit_of(const Rule& rule) {
-  switch (rule.measure) {
-    case Measure::per_minute:
-      return rule.percent_of ? " %" : " per minute";
-    case Measure::growth_percent:
-      return " %";
-    default:
-      return rule.percent_of ? " %" : "";
-  }
-}
-
-std::string describe(const Finding& finding) {
-  auto& rule = finding.rule;
-  auto text = rule.description;
-  if (rule.kind != RuleKind::metric && !rule.value) return text;
-  auto& level = rule.levels[finding.level - 1];
-  auto what = rule.metric ? *rule.metric : *rule.value;
-  if (!finding.instance.empty()) what += " of " + finding.instance;
-  text += fmt::format(": {} is {}{}", what, rounded(finding.value), unit_of(rule));
-  if (rule.percent_of) text += " of " + *rule.percent_of;
-  text += fmt::format(" ({} {})", rule.direction == Direction::above ? "above" : "below",
-                      rounded(*level.raise));
-  return text;
-}
-
-std::optional<Threshold> threshold_of(const Finding& finding) {
-  auto& rule = finding.rule;
-  auto& level = rule.levels[finding.level - 1];
-  if (!level.raise) return std::nullopt;
-  Threshold threshold;
-  threshold.metric = rule.metric ? *rule.metric : rule.check.value_or(rule.id);
-  threshold.percent_of = rule.percent_of;
-  threshold.value = finding.value;
-  threshold.raise = *level.raise;
-  threshold.clear = level.clear.value_or(*level.raise);
-  return threshold;
-}
 
 Subject subject_of(const Alarm& alarm) {
   if (alarm.scope == Scope::family)
     return {Scope::family, alarm.family_id.value_or(""), alarm.family.value_or(""), {}, {}};
   return {alarm.scope, alarm.node_id.value_or(""), alarm.node ? alarm.node->text : "",
           alarm.family_id, alarm.family};
-}
-
-std::string text_member(const etf::Map& map, std::string_view key) {
-  auto* found = map.find(key);
-  std::string text;
-  if (!found || found->is_atom("undefined") || !found->text(text)) return {};
-  return notifications::clean_text(std::move(text), 4096);
 }
 
 }  // namespace
@@ -113,23 +56,6 @@ Watch::Watch(asio::any_io_executor executor, std::vector<Rule> rules, store::Dat
 Timestamp Watch::moment() const {
   return Timestamp(
       std::chrono::duration_cast<std::chrono::milliseconds>(clock_.steady().time_since_epoch()));
-}
-
-std::vector<ops::Operation> Watch::operations() {
-  using ops::Role;
-  std::vector<ops::Operation> rows;
-  auto add = [&](std::string name, ops::Http http, Role role, std::string doc, auto handler) {
-    ops::Row row{"alarms", std::move(name), std::move(http), role, std::move(doc)};
-    rows.push_back(ops::operation(std::move(row), *this, handler));
-  };
-  add("add_rule", {"POST", "/api/alarms/rules", {}, 201}, Role::operator_,
-      "Raise an alarm when a metric crosses a threshold or a notification matches",
-      &Watch::add_rule);
-  add("list_rules", {"GET", "/api/alarms/rules"}, Role::viewer,
-      "The rules that raise alarms, built in and made by users", &Watch::list_rules);
-  add("remove_rule", {"DELETE", "/api/alarms/rules/:id"}, Role::operator_,
-      "Remove a rule that was added; what it has raised is over", &Watch::remove_rule);
-  return rows;
 }
 
 Task<> Watch::start() {
@@ -201,24 +127,9 @@ void Watch::happened(const ops::Event& event) {
 }
 
 void Watch::say(const AlarmEvent& event) {
-  auto& alarm = event.alarm;
-  bool is_over = event.action == Action::cleared;
-  if (!say_ ||
-      (!is_over && event.action != Action::raised && event.action != Action::severity_changed))
-    return;
-  notifications::Entry entry;
-  entry.severity = is_over                                ? notifications::Severity::notice
-                   : alarm.severity == Severity::critical ? notifications::Severity::critical
-                   : alarm.severity == Severity::major    ? notifications::Severity::error
-                                                          : notifications::Severity::warning;
-  entry.source = "muster";
-  entry.kind = is_over ? "alarm_cleared" : "alarm_raised";
-  if (alarm.node) entry.node = alarm.node->text;
-  entry.text = fmt::format(
-      "alarm {}{}{} {}: {}", alarm.condition, alarm.instance.empty() ? "" : " of ", alarm.instance,
-      is_over ? "is over" : boost::describe::enum_to_string(alarm.severity, ""),
-      is_over ? alarm.history.back().text.value_or("") : alarm.description);
-  say_(std::move(entry));
+  bool is_news = event.action == Action::raised || event.action == Action::cleared ||
+                 event.action == Action::severity_changed;
+  if (say_ && is_news) say_(entry_of(event));
 }
 
 void Watch::node_changed(const topology::NodeStateEvent& event) {
@@ -321,28 +232,7 @@ void Watch::pass_on(const Subject& node, const etf::Term& alarm) {
   // Told again, by an agent that has just met us: not raised again.
   auto* current = desk_.book().find(node, known.source, known.condition, known.instance);
   if (current && current->additional_information == evidence) return;
-  Report report;
-  report.subject = node;
-  report.source = known.source;
-  report.condition = known.condition;
-  report.instance = known.instance;
-  if (rule) {
-    report.severity = rule->levels[0].severity;
-    report.description = rule->description;
-    report.probable_cause = rule->probable_cause;
-    report.proposed_repair_action = rule->proposed_repair_action;
-    report.tags = rule->tags;
-  }
-  if (known.source == Source::elarm) {
-    boost::describe::enum_from_string(text_member(*map, "severity").c_str(), report.severity);
-    if (auto cause = text_member(*map, "probable_cause"); !cause.empty())
-      report.probable_cause = std::move(cause);
-    if (auto action = text_member(*map, "proposed_repair_action"); !action.empty())
-      report.proposed_repair_action = std::move(action);
-  }
-  if (auto said = text_member(*map, "description"); !said.empty()) report.description = said;
-  report.evidence = std::move(evidence);
-  desk_.raise(std::move(report));
+  desk_.raise(report_of(node, known, rule, *map, std::move(evidence)));
 }
 
 void Watch::pass_off(const Subject& node, const etf::Term& id) {
@@ -412,63 +302,7 @@ void Watch::decided(const Finding& finding) {
     desk_.clear(finding.subject, rule.source, rule.id, finding.instance, std::string(finding.why));
     return;
   }
-  Report report;
-  report.subject = finding.subject;
-  report.condition = rule.id;
-  report.instance = finding.instance;
-  report.source = rule.source;
-  report.severity = rule.levels[finding.level - 1].severity;
-  report.description = describe(finding);
-  report.probable_cause = rule.probable_cause;
-  report.proposed_repair_action = rule.proposed_repair_action;
-  report.tags = rule.tags;
-  if (finding.evidence) report.evidence = bounded_evidence(*finding.evidence);
-  report.threshold = threshold_of(finding);
-  desk_.raise(std::move(report));
-}
-
-Task<Rule> Watch::add_rule(AddRule request, Caller) {
-  bool has_levels = !request.levels.empty();
-  CO_TRY(auto rule, rule_of(std::move(request)));
-  auto* known = engine_.find(rule.id);
-  if (known && known->source == Source::builtin)
-    co_return Error(Errc::conflict, rule.id + " is built in", "/id");
-  if (!known && user_rules_.size() >= most_user_rules)
-    co_return Error(Errc::quota, fmt::format("{} rules are enough", most_user_rules));
-  auto ready = make_ready(std::move(rule), &SampleReader::is_metric);
-  if (!ready) co_return as_requested(std::move(ready).error(), has_levels);
-  rule = ready->rule;
-  CO_TRYV(co_await rows_.save(rule));
-  user_rules_[rule.id] = rule;
-  engine_.add(std::move(*ready), moment());
-  reader_.want(engine_);
-  co_return rule;
-}
-
-Task<ops::Page<Rule>> Watch::list_rules(ListRules request, Caller) {
-  std::map<std::string, Rule> rules;
-  if (request.source.value_or(Source::builtin) == Source::builtin)
-    for (auto& rule : builtin_) rules[rule.id] = rule;
-  if (request.source.value_or(Source::user) == Source::user)
-    for (auto& [id, rule] : user_rules_) rules[id] = rule;
-  std::vector<Rule> sorted;
-  for (auto& [id, rule] : rules) sorted.push_back(rule);
-  co_return ops::page_of(sorted, request, [](const Rule& rule) { return rule.id; });
-}
-
-Task<Rule> Watch::remove_rule(RuleById request, Caller) {
-  auto known = user_rules_.find(request.id);
-  if (known == user_rules_.end()) {
-    if (engine_.find(request.id))
-      co_return Error(Errc::conflict, request.id + " is built in", "/id");
-    co_return Error(Errc::not_found, "no rule '" + request.id + "'", "/id");
-  }
-  auto rule = known->second;
-  CO_TRYV(co_await rows_.remove(request.id));
-  user_rules_.erase(request.id);
-  engine_.remove(request.id, moment());
-  reader_.want(engine_);
-  co_return rule;
+  desk_.raise(report_of(finding));
 }
 
 }  // namespace muster::alarms

@@ -36,6 +36,7 @@ class Watch {
   void on_saying(std::function<void(notifications::Entry)> say) { say_ = std::move(say); }
 
  private:
+  bool is_builtin(const std::string& id) const;
   Task<Rule> add_rule(AddRule request, ops::Caller caller);
   Task<ops::Page<Rule>> list_rules(ListRules request, ops::Caller caller);
   Task<Rule> remove_rule(RuleById request, ops::Caller caller);

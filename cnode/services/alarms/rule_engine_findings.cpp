@@ -1,0 +1,144 @@
+// What the rule engine makes of notifications, of what agents found, and of what is so or not.
+#include "services/alarms/rule_engine.h"
+
+#include <re2/re2.h>
+
+#include "services/alarms/node_text.h"
+#include "services/notifications/entry_reader.h"
+
+namespace muster::alarms {
+
+using ops::json::value;
+
+namespace {
+
+constexpr std::size_t most_evidence = 50;
+
+int severity_number(const std::string& name) {
+  constexpr std::string_view names[] = {"emergency", "alert",  "critical", "error",
+                                        "warning",   "notice", "info",     "debug"};
+  auto at = std::find(std::begin(names), std::end(names), name);
+  return static_cast<int>(at - std::begin(names));
+}
+
+bool is_empty(const etf::Term& found) {
+  if (auto* list = found.get_if<etf::List>()) return list->elements.empty();
+  if (auto* map = found.get_if<etf::Map>()) return map->pairs.empty();
+  return found.is_atom("false") || found.is_atom("undefined");
+}
+
+/// A list's elements; a map's pairs as {Key, Value}.
+std::vector<etf::Term> elements(const etf::Term& found) {
+  std::vector<etf::Term> all;
+  if (auto* map = found.get_if<etf::Map>()) {
+    for (auto& [key, what] : map->pairs) all.push_back(etf::tuple(key, what));
+  } else if (!found.proper_list(all)) {
+    all.push_back(found);
+  }
+  return all;
+}
+
+std::optional<double> number(const etf::Term* term) {
+  if (!term) return std::nullopt;
+  if (auto* integer = term->get_if<std::int64_t>()) return static_cast<double>(*integer);
+  if (auto* real = term->get_if<double>()) return *real;
+  return std::nullopt;
+}
+
+value as_evidence(const std::vector<etf::Term>& found) {
+  ops::json::array array;
+  for (auto& one : found) {
+    if (array.size() == most_evidence) break;
+    array.push_back(evidence_of(one));
+  }
+  return ops::json::object{{"found", std::move(array)}, {"count", found.size()}};
+}
+
+}  // namespace
+
+void RuleEngine::notification(const Subject& node, const LogLine& line, Timestamp at) {
+  for (auto& rule : of_notifications_) {
+    auto& r = rule->rule;
+    if (r.log_kind && *r.log_kind != line.kind) continue;
+    if (r.log_source && *r.log_source != line.source) continue;
+    if (r.log_severity && line.severity > severity_number(*r.log_severity)) continue;
+    if (!rule->covers(node)) continue;
+    if (rule->pattern && !re2::RE2::PartialMatch(
+                             re2::StringPiece(line.text.data(), line.text.size()), *rule->pattern))
+      continue;
+    auto& where = place(node);
+    auto* live = find_live(where, *rule, {});
+    if (!live) {
+      live = &where.live.emplace_back();
+      live->rule = rule;
+    }
+    live->seen = at;
+    ticking_.insert(key_of(node));
+    live->hits.push_back(at);
+    while (live->hits.size() > r.count) live->hits.pop_front();
+    if (live->hits.size() < r.count || at - live->hits.front() > std::chrono::seconds(r.window))
+      continue;
+    live->value = static_cast<double>(r.count);
+    live->evidence =
+        ops::json::object{{"text", notifications::clean_text(std::string(line.text), 2048)},
+                          {"source", std::string(line.source)},
+                          {"kind", std::string(line.kind)},
+                          {"pid", std::string(line.pid)},
+                          {"mfa", std::string(line.mfa)},
+                          {"application", std::string(line.application)}};
+    raise(where, *live, 1);
+  }
+}
+
+void RuleEngine::check(const Subject& node, const std::string& key, const etf::Term& found,
+                       Timestamp at) {
+  auto rules = by_check_.find(key);
+  if (rules == by_check_.end()) return;
+  auto all = is_empty(found) ? std::vector<etf::Term>() : elements(found);
+  for (auto& rule : rules->second) {
+    if (rule->rule.kind != RuleKind::check || !rule->covers(node)) continue;
+    auto& where = place(node);
+    if (rule->rule.instance) {
+      items(where, rule, all, at);
+    } else {
+      std::optional<value> evidence;
+      if (!all.empty()) evidence = as_evidence(all);
+      settle(where, rule, {}, all.empty() ? 0 : 1, static_cast<double>(all.size()),
+             std::move(evidence), at);
+    }
+  }
+  drop_if_empty(node);
+}
+
+/// Each thing found is a condition of its own; those that are not found any more are over.
+void RuleEngine::items(Place& place, const RulePtr& rule, const std::vector<etf::Term>& found,
+                       Timestamp at) {
+  std::set<std::string> seen;
+  for (auto& one : found) {
+    auto* map = one.get_if<etf::Map>();
+    auto* name = map ? map->find(*rule->rule.instance) : nullptr;
+    if (!name) continue;
+    auto instance = node_text(*name);
+    auto measure = rule->rule.value ? number(map->find(*rule->rule.value)) : std::optional(1.0);
+    if (!measure) continue;
+    auto* live = find_live(place, *rule, instance);
+    auto level = rule->rule.value ? rule->level(*measure, live ? live->level : 0) : 1;
+    if (level > 0) seen.insert(instance);
+    if (live || level > 0) settle(place, rule, instance, level, *measure, evidence_of(one), at);
+  }
+  for (auto& live : place.live)
+    if (live.rule == rule && !seen.contains(live.instance))
+      over(place, live, "the condition is over");
+  sweep(place);
+}
+
+void RuleEngine::state(const Subject& subject, const std::string& id, const std::string& instance,
+                       bool holds, std::optional<value> evidence, Timestamp at) {
+  auto rule = rules_.find(id);
+  if (rule == rules_.end() || (!holds && !places_.contains(key_of(subject)))) return;
+  auto& where = place(subject);
+  settle(where, rule->second, instance, holds ? 1 : 0, 0, std::move(evidence), at);
+  drop_if_empty(subject);
+}
+
+}  // namespace muster::alarms

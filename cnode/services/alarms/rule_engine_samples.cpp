@@ -1,0 +1,109 @@
+// What the rule engine makes of metrics: values, rates, growth, shares.
+#include "services/alarms/rule_engine.h"
+
+#include <cmath>
+
+namespace muster::alarms {
+
+using ops::json::value;
+
+namespace {
+
+constexpr auto unreported_after = std::chrono::minutes(15);
+constexpr std::size_t most_points = 64, most_trails = 1000;
+
+}  // namespace
+
+void RuleEngine::samples(const Subject& node, std::span<const Sample> samples, Timestamp at) {
+  Place* where = nullptr;
+  for (auto& one : samples) {
+    if (one.metric >= by_metric_.size() || !std::isfinite(one.value)) continue;
+    for (auto& rule : by_metric_[one.metric]) {
+      if (rule->rule.label && *rule->rule.label != one.label) continue;
+      if (!rule->covers(node)) continue;
+      if (!where) where = &place(node);
+      sample(*where, rule, one, samples, at);
+    }
+  }
+  if (!where) return;
+  unreported(*where, at);
+  drop_if_empty(node);
+}
+
+void RuleEngine::sample(Place& place, const RulePtr& rule, const Sample& sample,
+                        std::span<const Sample> all, Timestamp at) {
+  auto& r = rule->rule;
+  std::optional<double> now = sample.value;
+  if (r.measure != Measure::value) now = measured(place, rule, sample, at);
+  if (!now) return;
+  ops::json::object evidence{{*r.metric, sample.value}};
+  double size = sample.value;
+  if (r.percent_of) {
+    auto base = metrics_.at(*r.percent_of);
+    const Sample* other = nullptr;
+    for (auto& one : all)
+      if (one.metric == base && (one.label == sample.label || (!other && one.label.empty())))
+        other = &one;
+    if (!other) return;
+    size = std::max(other->value, 0.0);
+    double whole = size * r.scale.value_or(1.0);
+    now = whole > 0 ? 100.0 * *now / whole : 0;
+    evidence[*r.percent_of] = size;
+  }
+  auto* live = find_live(place, *rule, sample.label);
+  auto level = rule->level(*now, live ? live->level : 0);
+  if (r.percent_of && size <= 0) level = 0;  // of nothing there is no share
+  if (r.at_least && size < *r.at_least) level = 0;
+  if (!live && level == 0) return;
+  settle(place, rule, sample.label, level, *now, value(std::move(evidence)), at);
+}
+
+/// How much a value has grown: per minute since the last sample, or over the rule's window. A
+/// counter that went back began anew with its node.
+std::optional<double> RuleEngine::measured(Place& place, const RulePtr& rule, const Sample& sample,
+                                           Timestamp at) {
+  auto trail = std::find_if(place.trails.begin(), place.trails.end(), [&](const Trail& t) {
+    return t.rule == rule && t.label == sample.label;
+  });
+  if (trail == place.trails.end()) {
+    if (place.trails.size() >= most_trails) return std::nullopt;
+    trail = place.trails.insert(trail, Trail{rule, sample.label, {}});
+  }
+  auto& values = trail->values;
+  auto window = std::chrono::seconds(rule->rule.window);
+  if (rule->rule.measure == Measure::per_minute) {
+    auto before = values.empty() ? std::nullopt : std::optional(values.back());
+    // Live values come every second: too short a time to tell a rate.
+    if (before && at - before->first < window && sample.value >= before->second)
+      return std::nullopt;
+    values.assign(1, {at, sample.value});
+    if (!before || sample.value < before->second || at <= before->first) return std::nullopt;
+    auto minutes = std::chrono::duration<double, std::ratio<60>>(at - before->first).count();
+    return (sample.value - before->second) / minutes;
+  }
+  if (values.empty() || at - values.back().first >= window / most_points)
+    values.emplace_back(at, sample.value);
+  while (values.size() > 1 && at - values[1].first >= window) values.pop_front();
+  auto& [then, first] = values.front();
+  if (at - then < window) return std::nullopt;
+  if (rule->rule.measure == Measure::growth) return sample.value - first;
+  return first > 0 ? std::optional(100.0 * (sample.value - first) / first) : std::nullopt;
+}
+
+/// A disk that is gone, a peer that is gone: its condition is over, too.
+void RuleEngine::unreported(Place& place, Timestamp at) {
+  bool any = false;
+  for (auto& live : place.live)
+    if (live.rule->rule.kind == RuleKind::metric && at - live.seen > unreported_after) {
+      over(place, live, "no longer reported");
+      any = true;
+    }
+  if (any) sweep(place);
+  std::erase_if(place.trails, [&](const Trail& trail) {
+    return !trail.values.empty() &&
+           at - trail.values.back().first >
+               unreported_after + std::chrono::seconds(trail.rule->rule.window);
+  });
+}
+
+}  // namespace muster::alarms
