@@ -1,5 +1,6 @@
 #include "collection.h"
 
+#include <cstdlib>
 #include <fstream>
 #include <iterator>
 #include <stdexcept>
@@ -28,12 +29,11 @@ class Mover {
     } else if (auto* integer = term.get_if<std::int64_t>()) {
       const auto own = mixed(std::uint64_t{node_} << 32 | ++place_);
       const auto now = mixed(own + round_);
-      *integer += static_cast<std::int64_t>(own % 1000);
-      if (place_ % 3 == 1) *integer += static_cast<std::int64_t>(round_ * (own % 50'000));
-      if (place_ % 3 == 1) *integer += static_cast<std::int64_t>(now % 1000);
-      if (place_ % 3 == 2) *integer += static_cast<std::int64_t>(now % 64);
+      const auto size = static_cast<std::uint64_t>(std::abs(*integer));
+      if (place_ % 3 == 1) *integer += static_cast<std::int64_t>(round_ * (own % (size / 50 + 1)));
+      if (place_ % 3 != 0) *integer += static_cast<std::int64_t>(now % (size / 50 + 1));
     } else if (auto* real = term.get_if<double>()) {
-      *real += static_cast<double>(mixed(node_ + ++place_ * 7919 + round_) % 1000) / 1000;
+      *real *= 1 + static_cast<double>(mixed(node_ + ++place_ * 7919 + round_) % 1000) / 10'000;
     }
   }
 

@@ -8,8 +8,8 @@
 namespace muster::farm {
 
 /// What the agent `metrics` of a simulated node sends: a sample of a real agent, read from a file,
-/// whose numbers move on. A third of them stay, a third are counters, a third wander, by their
-/// place in the sample. The same node and round give the same values.
+/// whose numbers move on: by their place in the sample a third of them stay, a third are counters,
+/// a third wander; what is 0 stays so. The same node and round give the same values.
 class Collection {
  public:
   /// The file has {Version, Sample} in the external format: of the application muster_agents, and
