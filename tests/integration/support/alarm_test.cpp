@@ -2,6 +2,7 @@
 
 #include <thread>
 
+#include "managed_nodes.h"
 #include "ports.h"
 
 namespace muster::test {
@@ -23,22 +24,8 @@ DaemonOptions every_second(const std::string& tuning) {
 
 AlarmTest::AlarmTest(const std::string& tuning) : daemon_(epmd_, every_second(tuning)) {}
 
-ErlOptions AlarmTest::named(const std::string& name, std::vector<std::string> args) {
-  ErlOptions options;
-  options.name = name;
-  options.args = std::move(args);
-  return options;
-}
-
 void AlarmTest::add(const std::string& name, json::object spec) {
-  spec["name"] = name;
-  auto added = daemon_.rest("POST", "/api/actions/add-node", spec);
-  ASSERT_EQ(added.status, 201) << added.text;
-  auto end = Steady::now() + seconds(30);
-  while (daemon_.rest("GET", "/api/topo/nodes/" + name).json.at("state") != "UP") {
-    ASSERT_LT(Steady::now(), end) << name << " does not come up";
-    std::this_thread::sleep_for(milliseconds(50));
-  }
+  ManagedNodes(daemon_).bring_up(name, std::move(spec));
 }
 
 void AlarmTest::keep_reading(const std::string& node, const std::string& metric) {
@@ -61,11 +48,8 @@ void AlarmTest::wait_for_agent(ErlNode& node, const std::string& agent) {
   auto ask = agent == "notifications" ? std::string("erlang:system_monitor() =/= undefined")
                                       : "lists:any(fun(N) -> lists:prefix(\"muster_agent_" + agent +
                                             "\", atom_to_list(N)) end, registered())";
-  auto end = Steady::now() + seconds(20);
-  while (node.eval(ask) != "true") {
-    ASSERT_LT(Steady::now(), end) << agent << " does not come to " << node.name();
-    std::this_thread::sleep_for(milliseconds(50));
-  }
+  EXPECT_TRUE(eventually([&] { return node.eval(ask) == "true"; }, seconds(20)))
+      << agent << " does not come to " << node.name();
 }
 
 json::array AlarmTest::list(const std::string& query) {

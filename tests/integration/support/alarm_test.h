@@ -17,7 +17,6 @@ class AlarmTest : public testing::Test {
 
   explicit AlarmTest(const std::string& tuning = {});
 
-  static ErlOptions named(const std::string& name, std::vector<std::string> args = {});
   /// Adds the node and waits until it is up.
   void add(const std::string& name, boost::json::object spec = {});
   /// The agent `alarms` of this node looks at processes, code and applications every second from

@@ -31,7 +31,7 @@ json::value ManagedNodes::wait_for(const std::string& name, const std::string& w
     return node["state"] == json::value(what) ||
            (node.contains("reason") && node["reason"] == json::value(what));
   };
-  EXPECT_TRUE(eventually(is_so, std::chrono::seconds(20)))
+  EXPECT_TRUE(eventually(is_so, std::chrono::seconds(30)))
       << name << " does not get " << what << ": " << json::serialize(node);
   return node;
 }
