@@ -19,9 +19,8 @@ struct Reading {
 };
 
 /// Turns messages of the agent `metrics`, and what every agent says of itself, into samples, by the
-/// paths of the catalogue. Whatever has
-/// another shape than agreed is left out. One walk over the message, one look-up per value. Lives
-/// on the loop.
+/// paths of the catalogue. Whatever has another shape than agreed is left out. One walk over the
+/// message, one look-up per value. Lives on the loop.
 class SampleReader {
  public:
   static constexpr std::size_t most_samples = 5000;
@@ -44,9 +43,6 @@ class SampleReader {
   };
   void walk(const Step& step, const etf::Term& at, std::vector<std::string>& labels,
             Reading& reading);
-  /// One value of a row of the catalogue.
-  void add(std::size_t metric, const std::vector<std::string>& labels, const etf::Term& value,
-           Reading& reading);
   void add(const store::Series& series, const etf::Term& value, Reading& reading);
   void read_library(const etf::Term& item, Reading& reading);
 

@@ -12,6 +12,7 @@ namespace {
 
 constexpr std::size_t part_size = 4 * 1024;
 constexpr unsigned long long most_bytes = 64 << 20;
+constexpr std::uint64_t most_moments = 1 << 20, most_cells = 16 << 20;  ///< of a part
 constexpr int level = 3;
 
 Error damaged(std::string_view what) {
@@ -130,7 +131,9 @@ Result<Directory> decode_directory(std::string_view row) {
   ByteReader in(bytes);
   Directory directory;
   directory.sequence = in.varint();
-  directory.moments.resize(in.count());
+  auto count = in.count();
+  if (count > most_moments) return damaged("directory");
+  directory.moments.resize(count);
   std::uint64_t at = 0, step = 0, offset = 0;
   for (auto& moment : directory.moments) {
     step = in.delta(step);
@@ -148,6 +151,7 @@ Result<> decode_part(std::string_view row, std::size_t rows, std::span<const Ser
   TRY(auto bytes, unpack(row));
   ByteReader in(bytes);
   auto ids = read_ids(in);
+  if (ids.size() * rows > most_cells) return damaged("part");
   std::vector<std::uint64_t> sizes(ids.size());
   for (auto& size : sizes) size = in.varint();
   for (std::size_t i = 0; i < ids.size(); ++i) {

@@ -120,7 +120,7 @@ std::optional<std::string> BlockTable::row(std::int64_t key) {
   std::optional<std::string> data;
   if (read_->bind(key).step()) data = read_->blob(0);
   if (auto result = read_->result(); !result) {
-    log::warn("metrics: {}", result.error().text());
+    if (unreadable_++ == 0) log::error("metrics: a page is damaged: {}", result.error().text());
     read_.reset();
     return std::nullopt;
   }
@@ -169,11 +169,13 @@ std::optional<Block> BlockTable::read(const BlockKey& key, std::uint64_t& damage
   return block;
 }
 
-std::optional<std::int64_t> BlockTable::oldest_hour(int grain) {
+Result<std::optional<std::int64_t>> BlockTable::oldest_hour(int grain) {
   Statement s(db_, "SELECT key FROM blocks WHERE key >= ? AND key < ? ORDER BY key LIMIT 1");
   s.bind(first_of(grain, 0).row(0)).bind(first_of(grain + 1, 0).row(0));
-  if (!s.step()) return std::nullopt;
-  return s.integer(0) / BlockKey::parts / BlockKey::nodes % BlockKey::hours;
+  std::optional<std::int64_t> hour;
+  if (s.step()) hour = s.integer(0) / BlockKey::parts / BlockKey::nodes % BlockKey::hours;
+  TRYV(s.result());
+  return hour;
 }
 
 std::optional<std::int64_t> BlockTable::newest_hour(int grain, NodeId node,

@@ -77,8 +77,8 @@ class BlockTable {
   /// damaged are missing in it and counted in `damaged`.
   std::optional<Block> read(const BlockKey& key, std::uint64_t& damaged);
 
-  /// The hour of the oldest block of a grain.
-  std::optional<std::int64_t> oldest_hour(int grain);
+  /// The hour of the oldest block of a grain. Error: internal, where its page is damaged.
+  Result<std::optional<std::int64_t>> oldest_hour(int grain);
   /// Of one node, if it is among the newest 200 of the grain. `span_hours`: what a block spans.
   std::optional<std::int64_t> newest_hour(int grain, NodeId node, std::int64_t span_hours);
   Result<> remove(int grain, std::int64_t from_hour, std::int64_t to_hour);
@@ -86,6 +86,8 @@ class BlockTable {
   Result<> checkpoint();
   /// Gives free pages back to the file system, when they are many.
   Result<> shrink();
+  /// Rows that SQLite itself could not read.
+  std::uint64_t unreadable() const { return unreadable_; }
   /// Pages in use.
   std::uint64_t bytes();
 
@@ -95,6 +97,7 @@ class BlockTable {
 
   Connection db_;
   std::unique_ptr<Statement> read_, write_;
+  std::uint64_t unreadable_ = 0;
 };
 
 }  // namespace muster::store

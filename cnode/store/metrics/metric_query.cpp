@@ -63,7 +63,9 @@ class MetricStore::Answer {
 
 std::optional<std::int64_t> MetricStore::oldest(std::size_t tier) {
   if (!oldest_[tier]) {
-    auto hour = table_.oldest_hour(grains_[tier]);
+    auto found = table_.oldest_hour(grains_[tier]);
+    // Where that cannot be read, what comes after it can.
+    auto hour = found ? *found : std::optional<std::int64_t>(0);
     oldest_[tier] = hour ? *hour * hour_ms : std::numeric_limits<std::int64_t>::max();
   }
   if (*oldest_[tier] == std::numeric_limits<std::int64_t>::max()) return std::nullopt;

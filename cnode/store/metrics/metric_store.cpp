@@ -36,61 +36,13 @@ std::uint64_t memory_of(const Head& head) {
   return head.bytes() + head.last().samples().capacity() * sizeof(Sample) + sizeof(Head);
 }
 
-void put_aside(const fs::path& folder, const Error& why) {
-  log::error("{}: {}; it is put aside as metrics.db.damaged, and a new one is begun",
-             (folder / "metrics.db").string(), why.text());
-  std::error_code ec;
-  for (auto* end : {"", "-wal", "-shm"})
-    fs::rename(folder / (std::string("metrics.db") + end),
-               folder / (std::string("metrics.db.damaged") + end), ec);
-}
-
-/// What it says is of a dictionary that is gone.
-void put_journal_aside(const fs::path& folder) {
-  std::error_code ec;
-  std::vector<fs::path> files;
-  for (auto& file : fs::directory_iterator(folder, ec))
-    if (file.path().extension() == ".journal") files.push_back(file.path());
-  for (auto& file : files) fs::rename(file, file.string() + ".damaged", ec);
-}
-
 }  // namespace
-
-Result<std::unique_ptr<MetricStore>> MetricStore::open(fs::path folder, Settings settings) {
-  std::error_code ec;
-  fs::create_directories(folder, ec);
-  if (!ec) fs::permissions(folder, fs::perms::owner_all, ec);
-  if (ec) return Error(Errc::unavailable, folder.string() + ": " + ec.message());
-  auto file = folder / "metrics.db";
-  auto table = BlockTable::open(file.string());
-  if (table)
-    if (auto whole = table->check(); !whole) table = whole.error();
-  if (!table && table.error().errc() == Errc::internal) {
-    put_aside(folder, table.error());
-    put_journal_aside(folder);
-    table = BlockTable::open(file.string());
-  }
-  if (!table) return std::move(table).error().context(file.string());
-  std::unique_ptr<MetricStore> store(
-      new MetricStore(std::move(folder), std::move(settings), *std::move(table)));
-  TRYV(store->begin());
-  return store;
-}
 
 MetricStore::MetricStore(fs::path folder, Settings settings, BlockTable table)
     : folder_(std::move(folder)),
       settings_(std::move(settings)),
       table_(std::move(table)),
       journal_(folder_) {}
-
-Result<> MetricStore::begin() {
-  for (auto& tier : settings_.schedule) {
-    TRY(auto grain, table_.grain(tier.step.count()));
-    grains_.push_back(grain);
-  }
-  oldest_.resize(grains_.size());
-  return replay();
-}
 
 Result<> MetricStore::read_dictionary(const BlockTable::EachNode& node,
                                       const BlockTable::EachSeries& series) {
@@ -160,44 +112,6 @@ Result<> MetricStore::append(Batch batch) {
   return written;
 }
 
-Result<> MetricStore::replay() {
-  std::map<HeadKey, std::uint64_t> closed;
-  auto entry = [&](std::uint64_t sequence, std::string_view bytes) {
-    sequence_ = std::max(sequence_, sequence);
-    replay_entry(sequence, bytes, closed);
-  };
-  sequence_ = table_.sequence();
-  TRYV(journal_.replay(entry));
-  for (auto& [key, head] : heads_) open_hours_[key.second].push_back(key.first);
-  return {};
-}
-
-/// What is in a block already is left out.
-void MetricStore::replay_entry(std::uint64_t sequence, std::string_view bytes,
-                               std::map<HeadKey, std::uint64_t>& closed) {
-  ByteReader in(bytes);
-  while (in.left()) {
-    auto node = static_cast<NodeId>(in.varint());
-    auto hour = static_cast<std::int64_t>(in.varint());
-    auto index = in.varint();
-    auto round = in.take(in.varint());
-    if (!in.is_good() || node >= BlockKey::nodes || hour < 0 || hour >= BlockKey::hours) return;
-    journal_.note_hour(hour);
-    HeadKey key{hour, node};
-    auto known = closed.find(key);
-    if (known == closed.end()) {
-      std::uint64_t upto = 0;
-      if (auto row = table_.row(BlockKey{grains_[0], hour, node}.row(0)))
-        if (auto directory = decode_directory(*row)) upto = directory->sequence;
-      known = closed.emplace(key, upto).first;
-    }
-    if (sequence <= known->second) continue;
-    auto& head = heads_[key];
-    head.replay(sequence, index, round);
-    if (head.is_empty()) heads_.erase(key);
-  }
-}
-
 Result<> MetricStore::close(const HeadKey& key, const Head& head) {
   auto [hour, node] = key;
   auto raw = head.block();
@@ -257,43 +171,6 @@ Result<bool> MetricStore::close_hours(std::int64_t now, std::size_t most) {
   return mended.error();
 }
 
-Result<> MetricStore::look_at(Result<> outcome) {
-  if (outcome || outcome.error().errc() != Errc::internal) return outcome;
-  return begin_anew(outcome.error());
-}
-
-Result<> MetricStore::begin_anew(const Error& why) {
-  Batch known;
-  TRYV(read_dictionary([&](NodeId id, std::string name) { known.nodes.emplace_back(id, name); },
-                       [&](SeriesId id, Series series) { known.series.emplace_back(id, series); }));
-  // The file is closed before it is renamed: closing removes what has its log's name.
-  TRY(auto meanwhile, BlockTable::open(":memory:"));
-  TRYV(fill(meanwhile, known));
-  table_ = std::move(meanwhile);
-  put_aside(folder_, why);
-  TRY(auto fresh, BlockTable::open((folder_ / "metrics.db").string()));
-  TRYV(fill(fresh, known));
-  table_ = std::move(fresh);
-  ++damaged_;
-  oldest_.assign(oldest_.size(), std::nullopt);
-  return {};
-}
-
-Result<> MetricStore::fill(BlockTable& table, const Batch& definitions) {
-  TRYV(table.begin());
-  for (auto& [id, name] : definitions.nodes) TRYV(table.add_node(id, name));
-  for (auto& [id, series] : definitions.series) TRYV(table.add_series(id, series));
-  std::vector<int> grains;
-  for (auto& tier : settings_.schedule) {
-    TRY(auto grain, table.grain(tier.step.count()));
-    grains.push_back(grain);
-  }
-  TRYV(table.write_sequence(sequence_));
-  TRYV(table.commit());
-  grains_ = std::move(grains);
-  return {};
-}
-
 /// What cannot be stored must not fill the memory.
 void MetricStore::shed_memory() {
   auto memory = usage().memory;
@@ -342,45 +219,11 @@ Result<> MetricStore::close_all() {
   return {};
 }
 
-Result<> MetricStore::trim(std::int64_t now) {
-  return look_at(trim_some(now));
-}
-
-Result<> MetricStore::trim_some(std::int64_t now) {
-  constexpr std::int64_t most_hours = 6;
-  auto remove = [&](int grain, std::int64_t hour, std::int64_t end) -> Result<> {
-    oldest_.assign(oldest_.size(), std::nullopt);
-    return table_.remove(grain, hour, end);
-  };
-  TRY(auto grains, table_.grains());
-  for (auto& [grain, step] : grains) {
-    auto oldest = table_.oldest_hour(grain);
-    if (!oldest) continue;
-    auto own = std::find(grains_.begin(), grains_.end(), grain);
-    if (own == grains_.end()) {  // a step that the schedule no longer has
-      TRYV(remove(grain, *oldest, *oldest + most_hours));
-      continue;
-    }
-    auto& tier = settings_.schedule[static_cast<std::size_t>(own - grains_.begin())];
-    auto gone = (now - ms(tier.keep) - ms(tier.span())) / hour_ms;
-    // What the journal still has would be stored anew after a restart.
-    if (own == grains_.begin()) gone = std::min(gone, journal_.oldest_hour() - 1);
-    if (*oldest <= gone) TRYV(remove(grain, *oldest, std::min(gone + 1, *oldest + most_hours)));
-  }
-  for (std::size_t i = 0; i < grains_.size() && table_.bytes() > settings_.most_bytes; ++i)
-    if (auto oldest = table_.oldest_hour(grains_[i])) {
-      log::warn("metrics: more than {} MB, the oldest of those kept every {} s go",
-                settings_.most_bytes >> 20, settings_.schedule[i].step.count());
-      return remove(grains_[i], *oldest, *oldest + 1);
-    }
-  return table_.shrink();
-}
-
 MetricUsage MetricStore::usage() {
   MetricUsage usage;
   usage.bytes = table_.bytes() + journal_.bytes();
   for (auto& [key, head] : heads_) usage.memory += memory_of(head);
-  usage.damaged = damaged_;
+  usage.damaged = damaged_ + table_.unreadable();
   usage.samples = samples_;
   usage.dropped = dropped_;
   usage.open_hours = heads_.size();

@@ -93,6 +93,8 @@ class MetricStore {
   using HeadKey = std::pair<std::int64_t, NodeId>;  ///< hour, node
   class Answer;
   MetricStore(std::filesystem::path folder, Settings settings, BlockTable table);
+  static Result<std::unique_ptr<MetricStore>> try_open(const std::filesystem::path& folder,
+                                                       const Settings& settings);
   Result<> begin();
   Result<> define(const Batch& batch);
   void leave_out_undefined(Batch& batch);

@@ -10,7 +10,8 @@ Summary& entry(RollUp::Line& line, std::int64_t at) {
   if (line.empty() || line.back().first < at) return line.emplace_back(at, Summary()).second;
   auto found = std::lower_bound(line.begin(), line.end(), at,
                                 [](auto& item, auto when) { return item.first < when; });
-  if (found->first != at) found = line.emplace(found, at, Summary());
+  // What a stranger wrote need not be in order.
+  if (found == line.end() || found->first != at) found = line.emplace(found, at, Summary());
   return found->second;
 }
 

@@ -182,6 +182,44 @@ TEST_F(Stored, AFileThatIsNoDatabaseIsPutAside) {
   EXPECT_TRUE(std::filesystem::exists(folder.path / "metrics.db.damaged"));
 }
 
+TEST_F(Stored, WhereverAPageIsDamagedItOpensAndStores) {
+  constexpr std::size_t page = 32768;
+  open("1m:7d");
+  auto first = batch(start, 0);
+  first.nodes = {{1, "a@b"}};
+  first.series = {{1, {"memory.total", "", "gauge", ""}}};
+  ASSERT_TRUE(store->append(first));
+  for (std::int64_t i = 1; i < 3000; ++i) append(start + i * minute, i, 100);
+  close(start + 3000 * minute);
+  store.reset();
+  auto file = folder.path / "metrics.db";
+  auto good = folder.path / "good";
+  std::filesystem::copy_file(file, good);
+  auto pages = std::filesystem::file_size(file) / page;
+  ASSERT_GT(pages, 10u);
+  std::size_t put_aside = 0;
+  for (std::size_t at = 0; at < pages; ++at) {
+    for (auto& entry : std::filesystem::directory_iterator(folder.path))
+      if (entry.path() != good) std::filesystem::remove(entry.path());
+    std::filesystem::copy_file(good, file);
+    std::fstream bytes(file, std::ios::in | std::ios::out | std::ios::binary);
+    bytes.seekp(static_cast<std::streamoff>(at * page));
+    bytes << std::string(page, '\xA5');
+    bytes.close();
+    open("1m:7d");
+    ASSERT_TRUE(store) << at;
+    put_aside += std::filesystem::exists(folder.path / "metrics.db.damaged");
+    (void)ask(1, start, start + 3000 * minute);
+    auto later = start + 4000 * minute;
+    for (std::int64_t i = 0; i < 70; ++i) append(later + i * minute, i, 2);
+    (void)store->close_hours(later + 3 * hour);  // may be what finds it
+    close(later + 4 * hour);
+    (void)store->trim(later + 4 * hour);
+    ASSERT_EQ(ask(1, later, later + 2 * hour).size(), 70u) << at;
+  }
+  EXPECT_LT(put_aside, pages / 2);
+}
+
 TEST_F(Stored, ClocksThatJumpAndMomentsThatRepeatLoseNothing) {
   open("1m:7d");
   append(start + 50 * minute, 1);
