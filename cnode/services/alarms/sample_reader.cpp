@@ -12,7 +12,7 @@ constexpr std::size_t most_values = 20'000;
 struct Reading {
   std::vector<std::string> keys;
   bool is_counted = false;  ///< by the agent notifications
-  bool is_account = false;  ///< what each agent says of itself
+  bool is_account = false;  ///< what each agent says of itself, or of its looks at the node
 };
 
 const std::unordered_map<std::string, Reading>& catalogue() {
@@ -135,7 +135,8 @@ std::vector<Sample> SampleReader::read_counts(const etf::Term& counts) const {
 std::vector<Sample> SampleReader::read_account(const etf::Term& message,
                                                const std::string& agent) const {
   std::vector<Sample> samples;
-  for (auto& path : accounts_) walk(message, path.keys, path.metric, agent, samples);
+  for (auto& path : accounts_)
+    walk(message, path.keys, path.metric, path.keys[0] == "agent" ? agent : "", samples);
   return samples;
 }
 

@@ -282,6 +282,11 @@ TEST(SampleReader, ReadsWhatRulesLookAtByTheCataloguesPaths) {
   ASSERT_EQ(own.size(), 1u);
   EXPECT_EQ(own[0].label, "metrics");
   EXPECT_EQ(own[0].value, 9000);
+  id("message_queues.sum");
+  reader.want(engine);
+  auto scan = reader.read_account(map({{atom("scan"), map({{atom("sum"), 7}})}}), "alarms");
+  ASSERT_EQ(scan.size(), 1u);
+  EXPECT_EQ(scan[0].label, "");
   EXPECT_TRUE(SampleReader::is_metric("memory.total"));
   EXPECT_FALSE(SampleReader::is_metric("memory.totale"));
 }
