@@ -4,7 +4,7 @@
 -include_lib("common_test/include/ct.hrl").
 -include_lib("stdlib/include/assert.hrl").
 
--export([all/0, groups/0, init_per_suite/1, end_per_suite/1, init_per_testcase/2, end_per_testcase/2]).
+-export([all/0, init_per_suite/1, end_per_suite/1, init_per_testcase/2, end_per_testcase/2]).
 -export([every_name_of_wombatoam_is_there_or_left_out/1, names_and_series_are_unique/1,
          rows_are_well_formed/1, every_row_is_answered/1, stock_calls_say_the_same/1,
          a_pass_is_cheap/1, folsom_is_found/1, telemetry_is_found/1,
@@ -15,10 +15,7 @@
 all() ->
     [every_name_of_wombatoam_is_there_or_left_out, names_and_series_are_unique,
      rows_are_well_formed, every_row_is_answered, stock_calls_say_the_same, a_pass_is_cheap,
-     {group, libraries}].
-
-groups() ->
-    [{libraries, [parallel], [folsom_is_found, telemetry_is_found, many_metrics_of_users_take_turns]}].
+     folsom_is_found, telemetry_is_found, many_metrics_of_users_take_turns].
 
 init_per_suite(Config) ->
     Epmd = muster_test_nodes:start_epmd(),
@@ -137,9 +134,8 @@ folsom_is_found(Config) ->
         _ ->
             Node = ?config(node, Config),
             ok = peer:call(Node, ?MODULE, make_folsom, [3]),
-            ok = peer:call(Node, ?MODULE, lease, [muster_agent_metrics, 60000]),
-            #{values := #{user := User}} = peer:call(Node, ?MODULE, pass, [], 20000),
-            Found = maps:from_list([{Name, {Kind, Value}} || {folsom, Name, Kind, Value} <- User]),
+            ok = peer:call(Node, ?MODULE, lease, [muster_agent_metrics, 1000]),
+            Found = folsom_until(10, Node, 20, #{}),
             #{counter := {counter, 5}, gauge := {gauge, 42}, counter_1 := {counter, 1},
               meter := {meter, #{count := 7}}, spiral := {spiral, #{count := 2}},
               history := {history, [[#{at := _, event := <<"\"an event\"">>}]]},
@@ -149,6 +145,13 @@ folsom_is_found(Config) ->
             ?assertMatch(#{50 := _, 99 := _}, Percentiles),
             ?assertEqual(6, lists:sum(maps:values(Bins)))
     end.
+
+%% A pass on a busy machine leaves some for the next.
+folsom_until(Wanted, _, _, Found) when map_size(Found) =:= Wanted -> Found;
+folsom_until(Wanted, Node, Most, Found) when Most > 0 ->
+    #{values := #{user := User}} = peer:call(Node, ?MODULE, pass, [], 20000),
+    New = maps:from_list([{Name, {Kind, Value}} || {folsom, Name, Kind, Value} <- User]),
+    folsom_until(Wanted, Node, Most - 1, maps:merge(Found, New)).
 
 %% By a stand-in with telemetry's table and calls.
 telemetry_is_found(Config) ->
