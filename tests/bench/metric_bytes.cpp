@@ -4,8 +4,8 @@
 //     bench_metric_bytes FOLDER INTERVAL_MS      (the daemon has ended; FOLDER/once_more is made)
 #include <fmt/format.h>
 
+#include <chrono>
 #include <filesystem>
-#include <limits>
 #include <set>
 
 #include "store/metrics/metric_store.h"
@@ -40,7 +40,9 @@ std::vector<Round> rounds_of(MetricStore& store, NodeId node) {
   MetricQuery query;
   query.nodes = {node};
   query.series = store.series_of(node);
-  query.to = std::numeric_limits<std::int64_t>::max();
+  auto now = std::chrono::system_clock::now().time_since_epoch();
+  query.to = std::chrono::ceil<std::chrono::milliseconds>(now).count();
+  query.from = query.to - 24 * 60 * minute;
   std::map<std::int64_t, Round> rounds;
   for (auto& line : value_of(store.query(query)))
     for (auto& [when, value] : line.points) {
