@@ -120,9 +120,12 @@ memory_row(Node) ->
            end || Name <- Agents],
     Free = list_to_atom(lists:flatten(string:replace(atom_to_list(Node), "watched", "free"))),
     Code = rpc:call(Node, erlang, memory, [code]) - rpc:call(Free, erlang, memory, [code]),
-    limit_row(io_lib:format("memory of ~b agents on ~s, KiB", [length(Agents), hd(string:lexemes(atom_to_list(Node), "@"))]),
-              lists:sum(Own) / 1024, 256.0),
-    io:format("~-46s~10.2f~n", ["  and code loaded for them, KiB", Code / 1024]).
+    Name = hd(string:lexemes(atom_to_list(Node), "@")),
+    limit_row(io_lib:format("~b agents on ~s, with their code, KiB", [length(Agents), Name]),
+              (lists:sum(Own) + Code) / 1024, 256.0),
+    io:format("~-46s~10.2f~n", ["  their processes", lists:sum(Own) / 1024]),
+    %% And of what of OTP is loaded for them, if anything.
+    io:format("~-46s~10.2f~n", ["  code that the same node without them lacks", Code / 1024]).
 
 add_all(Nodes, Options) ->
     Adders = 16,
