@@ -405,9 +405,10 @@ multi_scheduling() ->
 
 is_ours(Module) -> lists:prefix("muster_agent_", atom_to_list(Module)).
 
+%% Not by module calendar, which many a host has not loaded: it would take 70 kB there.
 timezone() ->
-    calendar:datetime_to_gregorian_seconds(erlang:localtime())
-        - calendar:datetime_to_gregorian_seconds(erlang:universaltime()).
+    erlang:universaltime_to_posixtime(erlang:localtime())
+        - erlang:universaltime_to_posixtime(erlang:universaltime()).
 
 applications() ->
     maps:from_list([{App, to_text(Version)}
@@ -417,7 +418,7 @@ slow_checks() ->
     Parts = [fun() -> #{modules => modules()} end, fun() -> #{config => config()} end,
              fun() -> #{clashes => clashes()} end, fun app_files/0],
     hashed(lists:foldl(fun(Look, Found) ->
-                               timer:sleep(100),
+                               receive after 100 -> ok end,
                                try maps:merge(Found, Look()) catch _:_ -> Found end
                        end, #{}, Parts)).
 
@@ -475,14 +476,32 @@ app_file(App, Version, Loaded) ->
     _ = receive after 1 -> ok end,
     Keys = case code:where_is_file(atom_to_list(App) ++ ".app") of
                non_existing -> none;   % loaded from a term, or its directory is gone
-               File -> file:consult(File)
+               File -> consult(File)
            end,
     case Keys of
         none -> dependencies(App, [], Loaded);
-        {ok, [{application, App, Said}]} when is_list(Said) ->
+        {ok, {application, App, Said}} when is_list(Said) ->
             maps:merge(dependencies(App, Said, Loaded), bad_app_file(Version, Said));
         {ok, _} -> #{bad_app_files => not_an_application};
         {error, Why} -> #{bad_app_files => bound(Why)}
+    end.
+
+%% As application_controller reads them. A host that has not done so runs nothing but OTP's own
+%% applications from its boot file; to read those, modules would have to be loaded.
+consult(File) ->
+    case lists:all(fun erlang:module_loaded/1, [erl_scan, erl_parse])
+        andalso erl_prim_loader:get_file(File) of
+        false -> none;
+        {ok, Bytes, _} ->
+            Text = case unicode:characters_to_list(Bytes) of
+                       Chars when is_list(Chars) -> Chars;
+                       _ -> binary_to_list(Bytes)
+                   end,
+            case erl_scan:string(Text) of
+                {ok, Tokens, _} -> erl_parse:parse_term(Tokens);
+                {error, Why, _} -> {error, Why}
+            end;
+        error -> {error, enoent}
     end.
 
 bad_app_file(Version, Said) ->
@@ -513,10 +532,9 @@ dependencies(App, Said, Loaded) ->
 %% "kernel-8.0" of an application that is there; a name that nobody has is not made an atom, and
 %% what OTP's own applications would like to have besides is not missed.
 split(Dependency, Loaded) ->
-    case string:split(Dependency, "-", trailing) of
-        [Name, Version] -> [{A, Version} || {A, _} <- Loaded, atom_to_list(A) =:= Name];
-        _ -> []
-    end.
+    {Version, Name} = lists:splitwith(fun(C) -> C =/= $- end, lists:reverse(Dependency)),
+    [{A, lists:reverse(Version)} || {A, _} <- Loaded,
+                                    [$- | lists:reverse(atom_to_list(A))] =:= Name].
 
 state_of(App, Wanted, Loaded) ->
     case lists:keyfind(App, 1, Loaded) of
@@ -533,5 +551,6 @@ state_of(App, Wanted, Loaded) ->
     end.
 
 numbers(Version) ->
-    [case string:to_integer(Part) of {N, _} when is_integer(N) -> N; _ -> 0 end
-     || Part <- string:lexemes(Version, ".")].
+    IsDigit = fun(C) -> C >= $0 andalso C =< $9 end,
+    [try list_to_integer(lists:takewhile(IsDigit, binary_to_list(Part))) catch error:badarg -> 0 end
+     || Part <- binary:split(to_text(Version), <<".">>, [global])].

@@ -153,16 +153,19 @@ slow_values(State) ->
 
 read_all(Keys) ->
     lists:foldl(fun(Key, {Values, Lacking}) ->
-                        try read(Key) of
-                            {partly, Value, Why} -> {Values#{Key => Value}, Lacking#{Key => Why}};
-                            Value -> {Values#{Key => Value}, Lacking}
-                        catch
-                            throw:Why -> {Values, Lacking#{Key => Why}};
-                            error:badarg -> {Values, Lacking#{Key => not_in_this_otp}};
-                            error:undef -> {Values, Lacking#{Key => not_in_this_otp}};
-                            _:_ -> {Values, Lacking#{Key => failed}}
-                        end
+                        {Value, Why} = try_read(Key),
+                        {maps:merge(Values, Value), maps:merge(Lacking, Why)}
                 end, {#{}, #{}}, Keys).
+
+try_read(Key) ->
+    try read(Key) of
+        {partly, Value, Why} -> {#{Key => Value}, #{Key => Why}};
+        Value -> {#{Key => Value}, #{}}
+    catch
+        throw:Why -> {#{}, #{Key => Why}};
+        error:Why when Why =:= badarg; Why =:= undef -> {#{}, #{Key => not_in_this_otp}};
+        _:_ -> {#{}, #{Key => failed}}
+    end.
 
 read(memory) ->
     #{total := _, atom := Atom, atom_used := AtomUsed, processes := Processes, system := System,
