@@ -435,42 +435,28 @@ works_on_otp_27(Config) -> works_on("trixie", "25", [], Config).
 works_on_otp_29(Config) -> works_on("forky", "25", [], Config).
 
 works_on(Suite, First, Options, Config) ->
-    Source = proplists:get_value(source, ?MODULE:module_info(compile)),
-    Script = filename:join([filename:dirname(Source), "../../../../tests/otp/root"]),
-    case string:trim(os:cmd("id -u; '" ++ Script ++ "' " ++ Suite ++ " 2>/dev/null | tail -1")) of
-        "0\n/" ++ Root ->
-            Visit = filename:join(filename:dirname(Source), "muster_test_visit.erl"),
-            {ok, Module, Visitor} = compile:file(Visit, [binary | Options]),
-            Beams = [{Module, Visitor}
-                     | [begin {ok, B} = file:read_file(Path), {M, B} end
-                        || #{module := M, path := Path, first := F, agent := A}
-                               <- ?config(agents, Config),
-                           F =:= First, lists:member(A, ["notifications", "alarms"])]],
-            Dir = filename:join(["/" ++ Root, "tmp", "muster_" ++ os:getpid()]),
-            ok = filelib:ensure_dir(filename:join(Dir, "x")),
-            [ok = file:write_file(filename:join(Dir, atom_to_list(M) ++ ".beam"), B)
-             || {M, B} <- Beams],
-            Port = open_port({spawn_executable, os:find_executable("chroot")},
-                             [{args, ["/" ++ Root, "env", "HOME=/tmp", "erl", "-noinput", "-pa",
-                                      "/tmp/" ++ filename:basename(Dir), "-eval",
-                                      "muster_test_visit:run()"
-                                      | ["-extra" | [atom_to_list(M) || {M, _} <- tl(Beams)]]]},
-                              {env, [{"ROOTDIR", false}, {"BINDIR", false}]},
-                              exit_status, stderr_to_stdout, binary]),
-            Said = said(Port, <<>>),
-            ok = file:del_dir_r(Dir),
-            ct:pal("~s", [Said]),
-            ?assertEqual(<<"clean">>, lists:last(string:lexemes(Said, "\n")));
-        Other ->
-            {skip, "no other Erlang: " ++ Other}
+    case muster_test_otp:root(Suite) of
+        {ok, Root} -> visit(Root, First, Options, Config);
+        Skip -> Skip
     end.
 
-said(Port, Said) ->
-    receive
-        {Port, {data, Bytes}} -> said(Port, <<Said/binary, Bytes/binary>>);
-        {Port, {exit_status, _}} -> Said
-    after 120000 -> error({no_end, Said})
-    end.
+visit(Root, First, Options, Config) ->
+    Source = proplists:get_value(source, ?MODULE:module_info(compile)),
+    Visit = filename:join(filename:dirname(Source), "muster_test_visit.erl"),
+    {ok, Module, Visitor} = compile:file(Visit, [binary | Options]),
+    Agents = [begin {ok, Beam} = file:read_file(Path), {M, Beam} end
+              || #{module := M, path := Path, first := F, agent := A} <- ?config(agents, Config),
+                 F =:= First, lists:member(A, ["notifications", "alarms"])],
+    Name = "muster_" ++ os:getpid(),
+    Dir = filename:join([Root, "tmp", Name]),
+    ok = filelib:ensure_dir(filename:join(Dir, "x")),
+    [ok = file:write_file(filename:join(Dir, atom_to_list(M) ++ ".beam"), Beam)
+     || {M, Beam} <- [{Module, Visitor} | Agents]],
+    Said = muster_test_otp:erl(Root, ["-pa", "/tmp/" ++ Name, "-eval", "muster_test_visit:run()", "-extra"
+                                      | [atom_to_list(M) || {M, _} <- Agents]], []),
+    ok = file:del_dir_r(Dir),
+    ct:pal("~s", [Said]),
+    ?assertEqual(<<"clean">>, lists:last(string:lexemes(Said, "\n"))).
 
 %%% Helpers
 

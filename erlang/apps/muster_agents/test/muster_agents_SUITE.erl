@@ -58,7 +58,7 @@ groups() ->
 init_per_suite(Config) ->
     Epmd = muster_test_nodes:start_epmd(),
     Dir = filename:join(?config(priv_dir, Config), "agents"),
-    [{epmd, Epmd}, {agents, build(Dir)}, {dir, Dir} | Config].
+    [{epmd, Epmd}, {agents, muster_test_agents:build(Dir)}, {dir, Dir} | Config].
 
 end_per_suite(Config) -> muster_test_nodes:stop_epmd(?config(epmd, Config)).
 
@@ -83,7 +83,7 @@ init_per_testcase(Case, Config) ->
         {Executable, undefined} ->
             Managed = muster_test_nodes:start("managed", []),
             Shell = muster_test_nodes:start("shell", ["-hidden"]),
-            connect(Shell, Managed),
+            muster_test_agents:connect(Shell, Managed),
             _ = snapshot_of(Managed),
             true = peer:call(Shell, erlang, disconnect_node, [muster_test_nodes:name(Managed)]),
             muster_test_nodes:until([], fun() -> peer:call(Managed, erlang, nodes, [connected]) end),
@@ -95,12 +95,12 @@ init_per_testcase(Case, Config) ->
             Managed = muster_test_nodes:start("managed", []),
             Daemon = muster_test_nodes:start("daemon", ["-hidden"]),
             %% The first snapshot loads what it needs; only then can two be compared.
-            connect(Daemon, Managed),
+            muster_test_agents:connect(Daemon, Managed),
             _ = snapshot_of(Managed),
             true = peer:call(Daemon, erlang, disconnect_node, [muster_test_nodes:name(Managed)]),
             muster_test_nodes:until([], fun() -> peer:call(Managed, erlang, nodes, [connected]) end),
             Alone = snapshot_of(Managed),
-            connect(Daemon, Managed),
+            muster_test_agents:connect(Daemon, Managed),
             [{managed, Managed}, {daemon, Daemon}, {module, maps:get(module, Agent)},
              {alone, Alone}, {connected, snapshot_of(Managed)} | Config]
     end.
@@ -115,7 +115,8 @@ end_per_testcase(_, Config) ->
 
 beams_are_reproducible(Config) ->
     Again = filename:join(?config(priv_dir, Config), "again"),
-    ?assertEqual(?config(agents, Config), build(Again)),
+    Named = fun(Agents) -> [maps:remove(path, Agent) || Agent <- Agents] end,
+    ?assertEqual(Named(?config(agents, Config)), Named(muster_test_agents:build(Again))),
     [?assertEqual(file:read_file(filename:join(?config(dir, Config), File)),
                   file:read_file(filename:join(Again, File)))
      || #{file := File} <- ?config(agents, Config)].
@@ -151,23 +152,16 @@ works_on_otp_27(Config) -> works_on("trixie", "25", Config).
 works_on_otp_29(Config) -> works_on("forky", "25", Config).
 
 works_on(Suite, First, Config) ->
-    Script = filename:join([filename:dirname(source()), "../../../../tests/otp/root"]),
-    case string:trim(os:cmd("id -u; '" ++ Script ++ "' " ++ Suite ++ " 2>/dev/null | tail -1")) of
-        "0\n/" ++ Root ->
-            [#{module := Module, file := File, version := Version}] =
+    case muster_test_otp:root(Suite) of
+        {ok, Root} ->
+            [#{module := Module, path := Path, version := Version}] =
                 [A || #{agent := "metrics", first := F} = A <- ?config(agents, Config), F =:= First],
-            {ok, Beam} = file:read_file(filename:join(?config(dir, Config), File)),
-            Port = open_port({spawn_executable, os:find_executable("chroot")},
-                             [{args, ["/" ++ Root, "env", "HOME=/tmp", "erl", "-noinput", "-eval",
-                                      visit()]},
-                              {env, [{"BEAM", base64:encode_to_string(Beam)},
-                                     {"MODULE", atom_to_list(Module)}, {"ROOTDIR", false},
-                                     {"BINDIR", false}]},
-                              exit_status, stderr_to_stdout, binary]),
-            Said = said(Port, <<>>),
+            {ok, Beam} = file:read_file(Path),
+            Said = muster_test_otp:erl(Root, ["-eval", visit()],
+                                       [{"BEAM", base64:encode_to_string(Beam)},
+                                        {"MODULE", atom_to_list(Module)}]),
             ?assertEqual(list_to_binary(["sample from ", Version, ", clean\n"]), Said);
-        Other ->
-            {skip, "no other Erlang: " ++ Other}
+        Skip -> Skip
     end.
 
 %% Load, lease, two samples, end of the lease, and nothing left.
@@ -190,13 +184,6 @@ visit() ->
      Wait = fun Again(0) -> Look(); Again(N) -> case Look() of
          Before -> clean; _ -> receive after 100 -> Again(N - 1) end end end,
      io:format(\"sample from ~s, ~p~n\", [Version, Wait(50)]), halt().".
-
-said(Port, Said) ->
-    receive
-        {Port, {data, Bytes}} -> said(Port, <<Said/binary, Bytes/binary>>);
-        {Port, {exit_status, _}} -> Said
-    after 60000 -> error({no_end, Said})
-    end.
 
 %%% What it sends
 
@@ -359,7 +346,7 @@ stop_ends_all_leases(Config) ->
 two_daemons_do_not_disturb_each_other(Config) ->
     Second = muster_test_nodes:start("second", ["-hidden"]),
     try
-        connect(Second, ?config(managed, Config)),
+        muster_test_agents:connect(Second, ?config(managed, Config)),
         {Agent, _} = lease_from(Config, 1000),
         Config2 = lists:keystore(daemon, 1, Config, {daemon, Second}),
         {Agent, Next} = lease_from(Config2, 1000),
@@ -661,24 +648,6 @@ come_and_go(Managed, {Module, _, _} = Beam, N) ->
     end.
 
 %%% Helpers
-
-build(Dir) ->
-    Script = filename:join(filename:dirname(source()), "../build_agents"),
-    [] = os:cmd("escript " ++ Script ++ " " ++ Dir),
-    {ok, Text} = file:read_file(filename:join(Dir, "agents.txt")),
-    [begin
-         [Agent, Version, Module, First, Last, File, Sha] = string:lexemes(Line, " "),
-         #{agent => Agent, version => Version, module => list_to_atom(Module), first => First,
-           last => Last, file => File, sha256 => Sha}
-     end || Line <- string:lexemes(binary_to_list(Text), "\n")].
-
-%% Where this file really is, not its link in _build.
-source() -> proplists:get_value(source, ?MODULE:module_info(compile)).
-
-connect(From, To) ->
-    true = peer:call(From, net_kernel, connect_node, [muster_test_nodes:name(To)]),
-    _ = peer:call(From, erpc, call, [muster_test_nodes:name(To), erlang, node, []]),
-    ok.
 
 agent(Config) -> ?config(module, Config).
 

@@ -16,9 +16,9 @@ build(Dir) ->
     [] = os:cmd("escript " ++ Script ++ " " ++ Dir),
     {ok, Text} = file:read_file(filename:join(Dir, "agents.txt")),
     [begin
-         [Agent, Version, Module, First, _Last, File, _Sha] = string:lexemes(Line, " "),
+         [Agent, Version, Module, First, _Last, File, Sha] = string:lexemes(Line, " "),
          #{agent => Agent, version => Version, module => list_to_atom(Module), first => First,
-           file => File, path => filename:join(Dir, File)}
+           file => File, path => filename:join(Dir, File), sha256 => Sha}
      end || Line <- string:lexemes(binary_to_list(Text), "\n")].
 
 %% The one of this name for OTP 25 and later ("25"), or for older ones ("22").
