@@ -152,8 +152,8 @@ Daemon::Daemon(asio::io_context& io, Config config, dist::NodeConfig node,
       [this](const notifications::Entry& entry) { alarm_watch_.heard(entry); });
   alarm_watch_.on_saying(
       [this](notifications::Entry entry) { notifications_.say(std::move(entry)); });
-  metrics_.add_health(HealthOf{manager_, node_, events_, table_, *database_, notifications_,
-                               config_.data_dir});
+  metrics_.add_health(
+      HealthOf{manager_, node_, events_, table_, *database_, notifications_, config_.data_dir});
   rest_door_.add_page({"/metrics", "text/plain; version=0.0.4; charset=utf-8", ops::Role::viewer,
                        [this](auto& parameters) { return metrics_.expose(parameters); }});
   agents_.on_lacking([this](const std::string& node, const mesh::Agents::Lacking& lacking) {

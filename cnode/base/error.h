@@ -7,8 +7,7 @@
 
 namespace muster {
 
-/// What can go wrong, in the words that callers see (DESIGN.md section 4): the same list through
-/// every door.
+/// What can go wrong, in the words that callers see: the same list through every door.
 enum class Errc {
   bad_request = 1,  ///< the caller's input; Error::field says which member
   unauthorized,     ///< no or wrong credentials

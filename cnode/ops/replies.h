@@ -8,7 +8,7 @@
 
 namespace muster::ops {
 
-/// What callers get to see of an Error: finer kinds mapped to the list of DESIGN.md section 4, and
+/// What callers get to see of an Error: finer kinds mapped to the list of README.md, and
 /// the text of an internal one replaced by a reference to the log, where it is written.
 struct ErrorReply {
   Errc code;
