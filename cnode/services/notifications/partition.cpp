@@ -342,7 +342,7 @@ Result<RowSet> Partition::match(Reader& reader, const BlockSpan& block, const Qu
   RowSet rows(block.rows), none(0);
   for (auto& key : query.field_keys()) {
     TRY(auto is_there, reader.keep_marked(block, key, rows));
-    if (!is_there) return none;
+    if (!is_there || rows.empty()) return none;
   }
   for (auto& word : query.words) {
     if (rows.empty()) break;
