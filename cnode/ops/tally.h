@@ -11,8 +11,7 @@ namespace muster::ops {
 /// lives on the loop.
 struct Tally {
   std::uint64_t ok = 0;
-  std::uint64_t refused =
-      0;  ///< the caller's fault: forbidden, bad_request, not_found, conflict, …
+  std::uint64_t refused = 0;    ///< the caller's fault: forbidden, bad_request, not_found, …
   std::uint64_t failed = 0;     ///< ours or another's: timeout, unavailable, internal
   std::uint64_t cancelled = 0;  ///< the caller went away, or waited long enough
   Histogram took;
