@@ -329,7 +329,8 @@ function({orchestration, Operation}) ->
 function({metrics, Operation}) ->
     maps:get(Operation, #{catalogue => metric_catalogue, list => metrics, latest => latest_metrics,
                           query => query_metrics, settings => metric_settings,
-                          set_interval => set_metric_interval, live => live_metrics});
+                          set_interval => set_metric_interval, live => live_metrics,
+                          daemon => daemon_metrics});
 function({notifications, Operation}) ->
     maps:get(Operation, #{list => notifications, get => notification, levels => notification_levels,
                           set_level => set_notification_level});
