@@ -3,7 +3,7 @@
 -module(bench).
 
 -export([rpc_latency/2, rpc_throughput/2, one_way/2]).
--export([links_add/3, links_again/2, links_rest/2, links_tls/2]).
+-export([links_add/3, links_again/2, links_rest/2, links_asked/2, links_tls/2]).
 -export([agent_cost/2]).
 %% For the other modules here.
 -export([add_all/2, node_name/1, until_up/0, resident/1, limit_row/3, cpu/1, timed/1, median/1]).
@@ -84,9 +84,20 @@ links_rest(Pid, {Nodes, Before}) ->
     limit_row("memory per node at rest, KiB", (resident(Pid) - Before) / Nodes, 16.0),
     io:format("~-46s~10.2f  (both ends of the connections)~n",
               ["kernel buffers per node, KiB", socket_pages() * 4 / Nodes]),
+    limit_row("idle CPU over a minute, % of a core", share_of_a_minute(Pid), 1.0).
+
+%% CPU when every node is asked for its metrics once a minute, by plain calls.
+links_asked(Pid, _Nodes) ->
+    pong = net_adm:ping(?MUSTER),
+    until_up(),
+    timer:sleep(30000),
+    io:format("~-46s~10.2f  (% of a core)~n", ["CPU over a minute, all asked by plain calls",
+                                            share_of_a_minute(Pid)]).
+
+share_of_a_minute(Pid) ->
     Used = cpu(Pid),
     Took = timed(fun() -> timer:sleep(60000) end),
-    limit_row("idle CPU over a minute, % of a core", 100 * (cpu(Pid) - Used) / Took, 1.0).
+    100 * (cpu(Pid) - Used) / Took.
 
 %% Pids: of a node that is left alone and one that is watched, idle and with many processes.
 agent_cost(Seconds, Pids) ->
