@@ -69,20 +69,21 @@ TEST_F(AlarmsOfChecks, WhatOsMonRaises) {
   options.env = host.env();
   ErlNode erl(epmd_, options);
   erl.eval("{ok, _} = application:ensure_all_started(os_mon)");
-  // It looks now and not in half an hour.
-  erl.eval("Look = fun() -> disksup ! timeout, memsup ! time_to_collect, ok end, ok");
+  // It looks every second and not in half an hour.
+  erl.eval(
+      "spawn(fun Look() -> disksup ! timeout, memsup ! time_to_collect, timer:sleep(1000), Look() "
+      "end), ok");
   add(erl.name());
   keep_reading(erl.name(), "host.disk");
   host.show("disk", "90");
   erl.eval(
       "memsup:set_sysmem_high_watermark(0.0001), memsup:set_procmem_high_watermark(0.0000001)");
-  erl.eval("Look()");
   raised("disk_capacity", "major");
   raised("disk_almost_full", "minor");
   raised("system_memory_high_watermark", "major");
   raised("process_memory_high_watermark", "major");
   host.show("disk", "10");
-  erl.eval("memsup:set_sysmem_high_watermark(1.0), memsup:set_procmem_high_watermark(1.0), Look()");
+  erl.eval("memsup:set_sysmem_high_watermark(1.0), memsup:set_procmem_high_watermark(1.0)");
   over("disk_capacity");
   over("disk_almost_full");
   over("system_memory_high_watermark");
