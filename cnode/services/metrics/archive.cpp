@@ -41,8 +41,14 @@ Task<std::vector<SeriesId>> Archive::series_of(NodeId node) {
 
 Result<> Archive::do_what_is_due(std::int64_t now, bool trims) {
   auto trimmed = trims ? store_->trim(now) : Result<>();  // first: it makes room
-  TRY(auto has_more, store_->close_hours(now));
-  (void)has_more;  // the next call goes on
+  auto moment = std::chrono::steady_clock::now();
+  if (!trims && !closing_.is_due(moment)) return {};
+  auto closed = store_->close_hours(now);  // when there are more, the next call goes on
+  if (!closed) {
+    closing_.failed(moment);
+    return closed.error();
+  }
+  closing_.succeeded();
   return trimmed;
 }
 

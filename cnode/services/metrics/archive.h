@@ -7,6 +7,7 @@
 #include "base/result.h"
 #include "services/metrics/dictionary.h"
 #include "store/metrics/metric_store.h"
+#include "store/metrics/retry.h"
 
 namespace muster::metrics {
 
@@ -24,7 +25,8 @@ class Archive {
   Task<std::vector<store::MetricLine>> query(store::MetricQuery query);
   Task<std::vector<SeriesId>> series_of(NodeId node);
   /// Some of what is due: closing hours, and with `trims` retention; also when one of both fails,
-  /// which is said in the log when it begins and when it is over.
+  /// which is said in the log when it begins and when it is over. Hours that could not be closed
+  /// are tried again after growing pauses, and after each retention, which makes room.
   Task<store::MetricUsage> look_after(std::int64_t now, bool trims);
   const store::Schedule& schedule() const { return store_->schedule(); }
 
@@ -33,6 +35,7 @@ class Archive {
   Result<> do_what_is_due(std::int64_t now, bool trims);
   std::unique_ptr<store::MetricStore> store_;
   asio::thread_pool thread_{1};
+  store::Retry closing_;     ///< on the thread
   bool is_failing_ = false;  ///< on the thread; as last said
 };
 
