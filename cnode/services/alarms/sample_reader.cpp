@@ -13,6 +13,7 @@ struct Reading {
   std::vector<std::string> keys;
   bool is_counted = false;  ///< by the agent notifications
   bool is_account = false;  ///< what each agent says of itself, or of its looks at the node
+  bool is_made = false;     ///< by the daemon, of what each agent says
 };
 
 const std::unordered_map<std::string, Reading>& catalogue() {
@@ -30,9 +31,9 @@ const std::unordered_map<std::string, Reading>& catalogue() {
       auto* source = row.as_object().if_contains("source");
       bool is_counted = source && *source == "notifications";
       bool is_account = source && (*source == "agent" || *source == "alarms");
-      if (source && *source == "daemon") continue;  // no message has it as a number
+      bool is_made = source && *source == "daemon";
       paths.emplace(std::string(row.at("name").as_string()),
-                    Reading{std::move(keys), is_counted, is_account});
+                    Reading{std::move(keys), is_counted, is_account, is_made});
     }
     return paths;
   }();
@@ -90,12 +91,16 @@ void SampleReader::want(RuleEngine& engine) {
   counted_.clear();
   accounts_.clear();
   of_libraries_.clear();
+  lacking_.reset();
+  dropped_.reset();
   for (auto& name : engine.metrics()) {
     auto known = catalogue().find(name);
     if (known == catalogue().end())
       of_libraries_[name] = engine.metric(name);
     else if (known->second.is_counted)
       counted_.push_back({engine.metric(name), known->second.keys});
+    else if (known->second.is_made)
+      (known->second.keys[0] == "lacking" ? lacking_ : dropped_) = engine.metric(name);
     else if (known->second.is_account)
       accounts_.push_back({engine.metric(name), known->second.keys});
     else
@@ -132,12 +137,34 @@ std::vector<Sample> SampleReader::read_counts(const etf::Term& counts) const {
   return samples;
 }
 
-std::vector<Sample> SampleReader::read_account(const etf::Term& message,
-                                               const std::string& agent) const {
+std::vector<Sample> SampleReader::read_account(const etf::Term& message, const std::string& agent,
+                                               std::uint64_t dropped) const {
   std::vector<Sample> samples;
   for (auto& path : accounts_)
     walk(message, path.keys, path.metric, path.keys[0] == "agent" ? agent : "", samples);
+  auto* map = message.get_if<etf::Map>();
+  auto* lacking = map ? map->find("lacking") : nullptr;
+  if (auto* readings = lacking ? lacking->get_if<etf::Map>() : nullptr; readings && lacking_)
+    samples.push_back({*lacking_, agent, static_cast<double>(readings->pairs.size())});
+  if (dropped_ && agent != "metrics")  // which has no events
+    samples.push_back({*dropped_, agent, static_cast<double>(dropped)});
   return samples;
+}
+
+/// A number, or numbers by source.
+std::uint64_t SampleReader::dropped(const etf::Term& message) {
+  auto* map = message.get_if<etf::Map>();
+  auto* dropped = map ? map->find("dropped") : nullptr;
+  if (!dropped) return 0;
+  auto positive = [](const etf::Term& term) {
+    auto* count = term.get_if<std::int64_t>();
+    return count && *count > 0 ? static_cast<std::uint64_t>(*count) : 0;
+  };
+  auto* by_source = dropped->get_if<etf::Map>();
+  if (!by_source) return positive(*dropped);
+  std::uint64_t sum = 0;
+  for (auto& [source, count] : by_source->pairs) sum += positive(count);
+  return sum;
 }
 
 }  // namespace muster::alarms

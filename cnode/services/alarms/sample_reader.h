@@ -20,7 +20,11 @@ class SampleReader {
   /// it does not name has not happened.
   std::vector<Sample> read_counts(const etf::Term& counts) const;
   /// What an agent says of itself with each message (metrics `agent.*`), labelled with its name.
-  std::vector<Sample> read_account(const etf::Term& message, const std::string& agent) const;
+  /// `dropped`: the events that it has let go so far.
+  std::vector<Sample> read_account(const etf::Term& message, const std::string& agent,
+                                   std::uint64_t dropped) const;
+  /// How many events the agent has let go since its last message.
+  static std::uint64_t dropped(const etf::Term& message);
 
  private:
   struct Path {
@@ -28,6 +32,7 @@ class SampleReader {
     std::vector<std::string> keys;
   };
   std::vector<Path> paths_, counted_, accounts_;
+  std::optional<std::uint32_t> lacking_, dropped_;  ///< metrics that the daemon makes of messages
   std::unordered_map<std::string, std::uint32_t> of_libraries_;
 };
 

@@ -169,13 +169,14 @@ void Watch::node_removed(const topology::NodeListEvent& event) {
     if (alarm.node_id == event.id) node = subject_of(alarm);
   families_.forget(node);
   engine_.forget(node);
+  dropped_.erase(node.id);
   desk_.clear_all(
       node, [](const Alarm&) { return true; }, "the node is not managed any more");
 }
 
 /// What the agent costs the node, if a rule looks at that.
 void Watch::account(const Subject& node, const etf::Term& message, const std::string& agent) {
-  auto samples = reader_.read_account(message, agent);
+  auto samples = reader_.read_account(message, agent, dropped_[node.id][agent]);
   if (!samples.empty()) engine_.samples(node, samples, moment());
 }
 
@@ -193,10 +194,11 @@ void Watch::from_metrics_agent(const std::string& name, const etf::Term& message
 void Watch::from_notifications_agent(const std::string& name, const etf::Term& message) {
   auto* map = message.get_if<etf::Map>();
   auto* counts = map ? map->find("counts") : nullptr;
-  if (!counts) return;
   auto row = topology_.find(name);
   if (!row) return;
   auto node = subject_of(*row);
+  dropped_[node.id]["notifications"] += SampleReader::dropped(message);
+  if (!counts) return;
   auto samples = reader_.read_counts(*counts);
   engine_.samples(node, samples, moment());
   account(node, message, "notifications");
@@ -207,6 +209,7 @@ void Watch::from_alarms_agent(const std::string& name, const etf::Term& message)
   auto* map = message.get_if<etf::Map>();
   if (!row || !map) return;
   auto node = subject_of(*row);
+  dropped_[node.id]["alarms"] += SampleReader::dropped(message);
   std::vector<etf::Term> list;
   if (auto* raised = map->find("raised"); raised && raised->proper_list(list))
     for (auto& alarm : list) pass_on(node, alarm);

@@ -1,5 +1,7 @@
 #pragma once
 
+#include <map>
+
 #include "services/alarms/desk.h"
 #include "services/alarms/family_view.h"
 #include "services/alarms/passed_on.h"
@@ -66,6 +68,8 @@ class Watch {
   const Clock& clock_;
   RuleEngine engine_;
   SampleReader reader_;
+  /// Events that agents have let go since the daemon's start, by node's id and agent.
+  std::map<std::string, std::map<std::string, std::uint64_t>> dropped_;
   FamilyView families_;
   std::map<std::string, Rule> user_rules_;
   std::function<void(notifications::Entry)> say_;

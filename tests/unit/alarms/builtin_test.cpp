@@ -278,17 +278,40 @@ TEST(SampleReader, ReadsWhatRulesLookAtByTheCataloguesPaths) {
   EXPECT_TRUE(counted == "6 0 " || counted == "0 6 ") << counted;
   id("agent.memory");
   reader.want(engine);
-  auto own = reader.read_account(map({{atom("agent"), map({{atom("memory"), 9000}})}}), "metrics");
+  auto own =
+      reader.read_account(map({{atom("agent"), map({{atom("memory"), 9000}})}}), "metrics", 0);
   ASSERT_EQ(own.size(), 1u);
   EXPECT_EQ(own[0].label, "metrics");
   EXPECT_EQ(own[0].value, 9000);
   id("message_queues.sum");
   reader.want(engine);
-  auto scan = reader.read_account(map({{atom("scan"), map({{atom("sum"), 7}})}}), "alarms");
+  auto scan = reader.read_account(map({{atom("scan"), map({{atom("sum"), 7}})}}), "alarms", 0);
   ASSERT_EQ(scan.size(), 1u);
   EXPECT_EQ(scan[0].label, "");
   EXPECT_TRUE(SampleReader::is_metric("memory.total"));
   EXPECT_FALSE(SampleReader::is_metric("memory.totale"));
+}
+
+TEST(SampleReader, TakesWhatAgentsLackAndLetGo) {
+  for (auto* name : {"agent.lacking", "agent.events_dropped"})
+    EXPECT_TRUE(SampleReader::is_metric(name)) << name;
+  RuleEngine engine([](const Finding&) {});
+  auto lacking = engine.metric("agent.lacking"), let_go = engine.metric("agent.events_dropped");
+  auto map = [](std::vector<std::pair<Term, Term>> pairs) { return Term(etf::Map{pairs}); };
+  SampleReader reader;
+  reader.want(engine);
+  auto message = map({{atom("lacking"), map({{atom("system_monitor"), atom("taken")}})},
+                      {atom("dropped"), map({{atom("rate"), 3}, {atom("queue"), 4}})}});
+  EXPECT_EQ(SampleReader::dropped(message), 7u);
+  EXPECT_EQ(SampleReader::dropped(map({{atom("dropped"), -7}})), 0u);
+  EXPECT_EQ(SampleReader::dropped(Term(1)), 0u);
+  std::map<std::uint32_t, double> read;
+  for (auto& sample : reader.read_account(message, "notifications", 9)) {
+    EXPECT_EQ(sample.label, "notifications");
+    read[sample.metric] = sample.value;
+  }
+  EXPECT_EQ(read, (std::map<std::uint32_t, double>{{lacking, 1}, {let_go, 9}}));
+  EXPECT_EQ(reader.read_account(message, "metrics", 0).size(), 1u);
 }
 
 }  // namespace
