@@ -157,11 +157,7 @@ asio::awaitable<bool> Connection::serve_page(const Page& page) {
   if (!parameters) co_return co_await send(std::move(std::get<Response>(planned)));
   is_trusted_ = true;
   auto opened = page.open(*parameters);
-  if (!opened) {
-    auto refusal = problem_response(opened.error());
-    if (refusal.status == 503) refusal.headers.emplace_back("Retry-After", "5");
-    co_return co_await send(std::move(refusal));
-  }
+  if (!opened) co_return co_await send(problem_response(opened.error()));
   auto source = *std::move(opened);
   bool keeps = head.is_http_1_1 && head.keeps_alive && parser_.is_done() && !shared_.is_stopping;
   Response response{200, page.content_type, {}, {}, true};

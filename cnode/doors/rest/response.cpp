@@ -30,6 +30,7 @@ Response problem_response(const Error& error) {
                     {}};
   if (error.errc() == Errc::unauthorized)
     response.headers.emplace_back("WWW-Authenticate", "Bearer");
+  if (error.errc() == Errc::unavailable) response.headers.emplace_back("Retry-After", "5");
   return response;
 }
 

@@ -25,7 +25,7 @@ struct Response {
 };
 
 Response json_response(int status, const json::value& value);
-/// RFC 9457.
+/// RFC 9457; what is unavailable can be asked for again in a few seconds (RFC 9110, 10.2.3).
 Response problem_response(const Error& error);
 
 /// "Not Found"

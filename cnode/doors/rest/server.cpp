@@ -85,7 +85,8 @@ asio::awaitable<void> Server::run_accepting() {
     socket.set_option(tcp::no_delay(true), ignored);
     if (connections_.size() >= options_.max_connections && !make_room()) {
       constexpr std::string_view full =
-          "HTTP/1.1 503 Service Unavailable\r\nContent-Length: 0\r\nConnection: close\r\n\r\n";
+          "HTTP/1.1 503 Service Unavailable\r\nContent-Length: 0\r\nRetry-After: 5\r\n"
+          "Connection: close\r\n\r\n";
       socket.non_blocking(true, ignored);
       if (!tls_) socket.write_some(asio::buffer(full.data(), full.size()), ignored);
       continue;
