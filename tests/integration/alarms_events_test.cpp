@@ -1,13 +1,9 @@
 // Alarms of what a node's scheduler and collector complain about, of its links and of what it logs:
 // provoked, and over again.
-#include <thread>
-
 #include "alarm_test.h"
 
 namespace muster::test {
 namespace {
-
-using namespace std::chrono_literals;
 
 class AlarmsOfEvents : public AlarmTest {
  protected:
@@ -21,17 +17,12 @@ class AlarmsOfEvents : public AlarmTest {
             "[alarms.error_log_rate]\nquiet = 3\n"
             "[alarms.supervisor_restarts]\nquiet = 3\n"
             "[alarms.supervisor_gave_up]\nquiet = 3\n") {}
-  /// It listens, and its counts of what has happened so far are known.
-  void wait_until_it_listens(ErlNode& node) {
-    wait_for_agent(node, "notifications");
-    std::this_thread::sleep_for(2s);
-  }
 };
 
 TEST_F(AlarmsOfEvents, LargeHeapsAndLongGarbageCollections) {
   ErlNode erl(epmd_, named("h@127.0.0.1"));
   add(erl.name());
-  wait_until_it_listens(erl);
+  wait_until_it_counts(erl);
   erl.eval(
       "spawn(fun() -> L = lists:seq(1, 30000000), garbage_collect(), garbage_collect(), length(L) "
       "end), ok");
@@ -44,7 +35,7 @@ TEST_F(AlarmsOfEvents, LargeHeapsAndLongGarbageCollections) {
 TEST_F(AlarmsOfEvents, WhatKeepsASchedulerTooLong) {
   ErlNode erl(epmd_, named("l@127.0.0.1"));
   add(erl.name());
-  wait_until_it_listens(erl);
+  wait_until_it_counts(erl);
   // A small term that looks very large to who follows each of its references, in one go.
   erl.eval(
       "spawn(fun() -> erts_debug:flat_size(lists:foldl(fun(_, A) -> [A | A] end, [], lists:seq(1, "
@@ -56,7 +47,7 @@ TEST_F(AlarmsOfEvents, WhatKeepsASchedulerTooLong) {
 TEST_F(AlarmsOfEvents, ReceiversThatDoNotRead) {
   ErlNode erl(epmd_, named("r@127.0.0.1"));
   add(erl.name());
-  wait_until_it_listens(erl);
+  wait_until_it_counts(erl);
   erl.eval("{ok, L} = gen_tcp:listen(0, [{active, false}]), {ok, Port} = inet:port(L), ok");
   erl.eval("{ok, S} = gen_tcp:connect(\"127.0.0.1\", Port, []), {ok, _} = gen_tcp:accept(L), ok");
   erl.eval(
@@ -71,7 +62,7 @@ TEST_F(AlarmsOfEvents, APeerThatDoesNotRead) {
   ErlNode erl(epmd_, named("d@127.0.0.1"));
   ErlNode peer(epmd_, named("peer@127.0.0.1"));
   add(erl.name());
-  wait_until_it_listens(erl);
+  wait_until_it_counts(erl);
   erl.eval("net_adm:ping('peer@127.0.0.1')");
   peer.process().signal_group(SIGSTOP);
   erl.eval(

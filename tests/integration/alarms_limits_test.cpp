@@ -1,6 +1,4 @@
 // Alarms of what a node can have too many of, or too much: provoked, and over again.
-#include <thread>
-
 #include "alarm_test.h"
 #include "host_view.h"
 
@@ -98,8 +96,8 @@ TEST_F(AlarmsOfLimits, VeryManyModules) {
 TEST_F(AlarmsOfLimits, GrowthOfAtomsMemoryAndBinaries) {
   ErlNode erl(epmd_, named("g@127.0.0.1"));
   add(erl.name());
-  wait_until_read(erl.name());
-  std::this_thread::sleep_for(seconds(5));  // growth is over a window, which must have begun
+  for (auto* metric : {"atoms.count", "memory.total", "memory.binary"})
+    wait_for_window(erl.name(), metric, seconds(4));
   erl.eval("B = binary:copy(<<1>>, 400000000), ok");
   erl.eval("[list_to_atom(\"new\" ++ integer_to_list(N)) || N <- lists:seq(1, 12000)], ok");
   raised("atom_growth", "minor");

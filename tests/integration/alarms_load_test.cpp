@@ -1,6 +1,4 @@
 // Alarms of work that waits, of clocks and of the host: provoked, and over again.
-#include <thread>
-
 #include "alarm_test.h"
 #include "host_view.h"
 
@@ -90,8 +88,7 @@ TEST_F(AlarmsOfLoad, ClocksAndProcessorsOfTheHost) {
   host.show("loadavg", "0.10 0.10 0.10 1/100 1000\n");
   ErlNode erl(epmd_, options);
   add(erl.name());
-  wait_until_read(erl.name());
-  std::this_thread::sleep_for(2s);  // the processors' rate needs a window before it
+  wait_for_window(erl.name(), "host.cpu.busy", 2s);  // of the processors' rate
   busy(1'000'000'000);
   host.show("loadavg", "1000.0 1000.0 1000.0 1/100 1000\n");
   host.set_clock(20s);

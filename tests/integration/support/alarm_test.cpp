@@ -34,14 +34,31 @@ void AlarmTest::keep_reading(const std::string& node, const std::string& metric)
   EXPECT_EQ(reply.status, 200) << reply.text;
 }
 
-void AlarmTest::wait_until_read(const std::string& node) {
+void AlarmTest::wait_until_read(const std::string& node, const std::string& metric) {
   EXPECT_TRUE(eventually(
       [&] {
         auto reply = daemon_.rest("GET", "/api/metrics/latest?node=" + node);
-        return reply.status == 200 && reply.text.find("os_process.resident") != std::string::npos;
+        return reply.status == 200 && reply.text.find('"' + metric + '"') != std::string::npos;
       },
       seconds(20)))
-      << node << " is not read";
+      << metric << " of " << node << " is not read";
+}
+
+void AlarmTest::wait_for_window(const std::string& node, const std::string& metric,
+                                seconds window) {
+  auto reaches = [&] {
+    auto reply = daemon_.rest("GET", "/api/metrics/query?node=" + node + "&metrics=" + metric);
+    if (reply.status != 200 || reply.json.at("items").as_array().empty()) return false;
+    // One a second, the first two perhaps at once.
+    auto points = reply.json.at("items").as_array()[0].at("points").as_array().size();
+    return points > static_cast<std::size_t>(window.count()) + 2;
+  };
+  EXPECT_TRUE(eventually(reaches, window + seconds(20))) << metric << " of " << node;
+}
+
+void AlarmTest::wait_until_it_counts(ErlNode& node) {
+  wait_for_agent(node, "notifications");
+  wait_until_read(node.name(), "events.long_gc");
 }
 
 void AlarmTest::wait_for_agent(ErlNode& node, const std::string& agent) {

@@ -25,10 +25,16 @@ class AlarmTest : public testing::Test {
   void stop_looking() { looking_.clear(); }
   /// These metrics are read every second, which some are every ten minutes.
   void keep_reading(const std::string& node, const std::string& metric);
-  /// Until the first values of the node have come.
-  void wait_until_read(const std::string& node);
+  /// Until the first values of the node have come, or of this metric of it.
+  void wait_until_read(const std::string& node, const std::string& metric = "os_process.resident");
+  /// Until values of this metric have come for so long that a rule over such a window decides.
+  void wait_for_window(const std::string& node, const std::string& metric,
+                       std::chrono::seconds window);
   /// Until the node's agent listens to what it is to hand on.
   void wait_for_agent(ErlNode& node, const std::string& agent);
+  /// Until the node's agent listens to its scheduler and collector, and what it has counted of them
+  /// so far is known.
+  void wait_until_it_counts(ErlNode& node);
 
   boost::json::array list(const std::string& query);
   /// The alarm of this condition once it is there (with that severity; of that node), or was;
