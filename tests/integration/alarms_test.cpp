@@ -104,6 +104,24 @@ TEST_F(Alarms, AUsersThresholdIsCheckedAndApplies) {
   over("many-tables");
 }
 
+TEST_F(Alarms, AUsersThresholdOnWhatAnAgentLacks) {
+  ErlNode erl(epmd_, named("l@127.0.0.1"));
+  if (std::stoi(erl.eval("list_to_integer(erlang:system_info(otp_release))")) >= 28)
+    GTEST_SKIP() << "the agent has a session of its own for system_monitor";
+  erl.eval("erlang:system_monitor(spawn(fun() -> receive stop -> ok end end), [{long_gc, 5000}])");
+  json::object rule{{"id", "agent-lacks"},
+                    {"metric", "agent.lacking"},
+                    {"label", "notifications"},
+                    {"raise", 0},
+                    {"severity", "warning"}};
+  auto made = daemon_.rest("POST", "/api/alarms/rules", rule);
+  ASSERT_EQ(made.status, 201) << made.text;
+  add(erl.name());
+  raised("agent-lacks", "warning");
+  erl.eval("erlang:system_monitor(undefined)");
+  over("agent-lacks", seconds(90));
+}
+
 TEST_F(Alarms, AWebhookGetsAllOfThemSignedAlsoThoseFromWhileItWasAway) {
   auto port = std::to_string(free_port());
   json::object hook{{"url", "http://127.0.0.1:" + port + "/in"}, {"secret", "0123456789abcdef"}};
