@@ -41,7 +41,7 @@
 -define(OPTIONAL, [{hold, 1}, {pressure, 1}, {dist_queue, 1}]).
 -compile({nowarn_unused_function, ?OPTIONAL}).
 -ignore_xref(?OPTIONAL).
--dialyzer([{no_match, [{loop, 2}, {pass, 4}, {dist_queue, 1}]}, {no_unused, [{all_due, 4} | ?OPTIONAL]}]).
+-dialyzer([{no_match, [{loop, 2}, {pass, 4}, {dist_queue, 1}]}, {no_unused, [{all_due, 3} | ?OPTIONAL]}]).
 
 -spec vsn() -> binary().
 vsn() -> <<?VSN>>.
@@ -59,22 +59,24 @@ start(#{pid := Pid} = Lease) when is_pid(Pid) ->
             try register(?AGENT, New) catch error:badarg -> exit(New, kill) end,
             start(Lease);
         Agent ->
-            Ref = erlang:monitor(process, Agent),
-            Agent ! {lease, self(), Ref, Lease},
-            receive
-                {Ref, Reply} -> erlang:demonitor(Ref, [flush]), Reply;
-                {'DOWN', Ref, process, _, _} -> start(Lease)
-            after 5000 -> erlang:demonitor(Ref, [flush]), {error, timeout}
+            try gen:call(Agent, lease, Lease, 5000) of
+                {ok, Reply} -> Reply
+            catch
+                exit:timeout -> {error, timeout};
+                exit:_ -> start(Lease)
             end
     end.
 
 %% Ends all leases: for an operator in a shell of the host. A daemon releases only its own.
 -spec stop() -> ok.
 stop() ->
-    _ = [Agent ! stop || Agent <- [whereis(?AGENT)], is_pid(Agent)],
-    ok.
+    case whereis(?AGENT) of
+        undefined -> ok;
+        Agent -> Agent ! stop, ok
+    end.
 
-%%% The agent. Leases: #{Pid => #{monitor, interval, dropped, sent_bytes, wall_us, data}}
+%%% The agent.
+%%% Leases: #{Pid => #{handle => {Pid, Monitor}, timer, interval, dropped, sent_bytes, wall_us, data}}
 
 init() ->
     %% The caller's group leader is the daemon's: a report about us must not be sent there.
@@ -84,39 +86,36 @@ init() ->
     put(held, nothing),
     put(guard, guard(nothing)),
     %% Who lost the race for the name must not touch the host: so wait for the first lease.
-    receive {lease, _, _, _} = First -> self() ! First, loop(#{}, first()) after 10000 -> ok end.
+    receive {lease, _, _} = First -> self() ! First, loop(#{}, first()) after 10000 -> ok end.
 
 loop(Leases, State) ->
     {_, GuardMonitor} = get(guard),
     receive
-        {lease, From, Ref, #{pid := Pid} = Options} ->
+        {lease, From, #{pid := Pid} = Options} ->
             {Reply, Now, New} = lease_to(Pid, Options, forget(Pid, Leases), State),
-            From ! {Ref, Reply},
-            next(Now, New);
-        {due, {Pid, Monitor}, What} ->
-            {Now, New} = due(What, Pid, Monitor, Leases, State),
-            next(Now, New);
+            gen_server:reply(From, Reply),
+            next({Now, New});
+        {due, Handle, What} -> next(due(What, Handle, Leases, State));
         {muster_agent_settings, Pid, Map} when is_map_key(Pid, Leases), is_map(Map) ->
-            {Now, New} = settings_of(Pid, Map, Leases, State),
-            next(Now, New);
-        {muster_agent_release, Pid} -> next(forget(Pid, Leases), State);
-        {'DOWN', GuardMonitor, process, _, _} -> put(guard, guard(get(held))), next(Leases, State);
+            next(settings_of(Pid, Map, Leases, State));
+        {muster_agent_release, Pid} -> next({forget(Pid, Leases), State});
+        {'DOWN', GuardMonitor, process, _, _} ->
+            put(guard, guard(get(held))),
+            next({Leases, State});
         {'DOWN', _, process, Pid, _} when is_map_key(Pid, Leases) ->
-            next(maps:remove(Pid, Leases), State);
+            next({maps:remove(Pid, Leases), State});
         stop -> ok;
         Message ->
             case message(Message, State) of
-                {none, New} -> loop(Leases, New);
-                {{due, What}, New} ->
-                    {Now, Newer} = all_due(What, maps:keys(Leases), Leases, New),
-                    next(Now, Newer)
+                {none, New} -> loop(Leases, New);   % the first lease may be behind it
+                {{due, What}, New} -> next(all_due(What, Leases, New))
             end
     after 10000 ->
-        next(Leases, State)
+        next({Leases, State})
     end.
 
-next(Leases, _) when map_size(Leases) =:= 0 -> ok;
-next(Leases, State) -> loop(Leases, State).
+next({Leases, _}) when map_size(Leases) =:= 0 -> ok;
+next({Leases, State}) -> loop(Leases, State).
 
 lease_to(_, _, Leases, State) when map_size(Leases) >= ?MOST_LEASES ->
     {{error, full}, Leases, State};
@@ -126,9 +125,9 @@ lease_to(Pid, Options, Leases, State) ->
         true ->
             Handle = {Pid, erlang:monitor(process, Pid)},
             {Data, New} = lease(Handle, Options, State),
-            First = later(0, Handle, interval),
-            Lease = #{monitor => element(2, Handle), timer => First, interval => interval(Options, 10000),
-                      dropped => 0, sent_bytes => 0, wall_us => 0, data => Data},
+            Lease = #{handle => Handle, timer => later(0, Handle, interval),
+                      interval => interval(Options, 10000), data => Data,
+                      dropped => 0, sent_bytes => 0, wall_us => 0},
             {{ok, self()}, Leases#{Pid => Lease}, New};
         false ->
             {{error, not_connected}, Leases, State}
@@ -141,40 +140,37 @@ interval(Map, Default) ->
     end.
 
 forget(Pid, Leases) ->
-    _ = [erlang:demonitor(Monitor, [flush]) || #{Pid := #{monitor := Monitor}} <- [Leases]],
-    maps:remove(Pid, Leases).
+    case Leases of
+        #{Pid := #{handle := {_, Monitor}}} ->
+            erlang:demonitor(Monitor, [flush]),
+            maps:remove(Pid, Leases);
+        #{} -> Leases
+    end.
 
 settings_of(Pid, Map, Leases, State) ->
-    #{Pid := #{monitor := Monitor, interval := Interval, data := Data} = Lease} = Leases,
-    {NewData, New} = settings({Pid, Monitor}, Map, Data, State),
-    Now = Lease#{interval := interval(Map, Interval), data := NewData},
-    {Leases#{Pid := sooner({Pid, Monitor}, Interval, Now)}, New}.
-
-%% Another interval counts from now on and not from the next sample.
-sooner(_, Interval, #{interval := Interval} = Lease) -> Lease;
-sooner(Handle, _, #{timer := Timer, interval := Interval} = Lease) ->
-    case erlang:cancel_timer(Timer) of
-        false -> Lease;   % it is due
-        _ -> Lease#{timer := later(Interval, Handle, interval)}
-    end.
+    #{Pid := #{handle := Handle, interval := Old, timer := Timer, data := Data} = Lease} = Leases,
+    {NewData, New} = settings(Handle, Map, Data, State),
+    Interval = interval(Map, Old),
+    %% Another interval counts from now on and not from the next sample, unless that is due.
+    Next = case Interval =/= Old andalso erlang:cancel_timer(Timer) of
+               false -> Timer;
+               _ -> later(Interval, Handle, interval)
+           end,
+    {Leases#{Pid := Lease#{interval := Interval, timer := Next, data := NewData}}, New}.
 
 %% Ticks the lease with What in a while, if there is still such a lease then.
 later(Ms, Handle, What) ->
     erlang:send_after(Ms, self(), {due, Handle, What}).
 
-all_due(What, Pids, Leases, State) ->
-    lists:foldl(fun(Pid, {Now, New}) ->
-                        #{Pid := #{monitor := Monitor}} = Now,
-                        due(What, Pid, Monitor, Now, New)
-                end, {Leases, State}, Pids).
+all_due(What, Leases, State) ->
+    lists:foldl(fun(#{handle := Handle}, {Now, New}) -> due(What, Handle, Now, New) end,
+                {Leases, State}, maps:values(Leases)).
 
-due(What, Pid, Monitor, Leases, State) ->
+due(What, {Pid, _} = Handle, Leases, State) ->
     case Leases of
-        #{Pid := #{monitor := Monitor} = Lease} ->
+        #{Pid := #{handle := Handle, interval := Interval} = Lease} ->
             Timed = case What of
-                        interval ->
-                            Timer = later(maps:get(interval, Lease), {Pid, Monitor}, interval),
-                            Lease#{timer := Timer};
+                        interval -> Lease#{timer := later(Interval, Handle, interval)};
                         _ -> Lease
                     end,
             {Now, New} = pass(What, Pid, Timed, State),
@@ -267,7 +263,7 @@ guard(Held, Monitor) ->
             %% Who holds the name decides: another agent that runs this code, or nobody, then we
             %% remove it.
             IsLast = try register(?AGENT, self()) catch error:badarg -> false end,
-            _ = [try give_back(Held) catch _:_ -> failed end || Held =/= nothing],
+            _ = Held =:= nothing orelse try give_back(Held) catch _:_ -> failed end,
             remove(IsLast)
     end.
 
@@ -291,5 +287,5 @@ remove(true) ->
     erlang:hibernate(lists, zipwith3, [fun erlang:apply/3, Modules, Functions, Arguments]).
 
 refuse() ->
-    receive {lease, From, Ref, _} -> From ! {Ref, {error, leaving}}, refuse() after 0 -> ok end.
+    receive {lease, From, _} -> gen_server:reply(From, {error, leaving}), refuse() after 0 -> ok end.
 -endif.

@@ -29,7 +29,7 @@
 
 -export([vsn/0, start/1, stop/0]).
 %% The handler of alarm_handler.
--export([init/1, handle_event/2, handle_call/2, handle_info/2, terminate/2, code_change/3]).
+-export([init/1, handle_event/2, handle_call/2, handle_info/2]).
 
 -define(NAME, alarms).
 -define(LOST, true).
@@ -137,12 +137,12 @@ message(checks, #{checks_ms := Ms} = State) ->
             _ = erlang:send_after(60000, self(), checks),
             {none, State}
     end;
-message({scanned, {#{skipped := Why}, _, Checks}}, #{checks := Known} = State) ->
-    {{due, scan}, skipped(Why, State#{checks := maps:merge(Known, Checks)})};
-message({scanned, {Scan, Long, Checks}}, #{checks := Known} = State) ->
-    {{due, scan}, State#{scan := Scan, long_queues => Long, checks := maps:merge(Known, Checks)}};
-message({checked, Checks}, #{checks := Known} = State) ->
-    {{due, scan}, State#{checks := maps:merge(Known, Checks)}};
+message({scanned, {#{skipped := Why}, _, Checks}}, State) ->
+    {{due, scan}, skipped(Why, known(Checks, State))};
+message({scanned, {Scan, Long, Checks}}, State) ->
+    {{due, scan}, known(Checks, State#{scan := Scan, long_queues => Long})};
+message({checked, Checks}, State) ->
+    {{due, scan}, known(Checks, State)};
 message({'EXIT', Pid, Reason}, #{helpers := Helpers, mnesia := Mnesia} = State) ->
     case {maps:take(Pid, Helpers), Mnesia} of
         {{scan, Left}, _} when Reason =/= normal ->
@@ -157,9 +157,11 @@ message(_, State) ->
 %% Then nothing is known of queues, which is not the same as that none is long.
 skipped(Why, State) -> maps:remove(long_queues, State#{scan := #{skipped => Why}}).
 
+known(Checks, #{checks := Known} = State) -> State#{checks := maps:merge(Known, Checks)}.
+
 %% Raised or cleared: known, and said within 100 ms.
 note(What, #{present := Present, raised := Raised, cleared := Cleared} = State) ->
-    _ = [erlang:send_after(?BATCH_MS, self(), flush) || Raised =:= [], Cleared =:= []],
+    _ = Raised =:= [] andalso Cleared =:= [] andalso erlang:send_after(?BATCH_MS, self(), flush),
     case What of
         {raise, #{id := Id} = Alarm} when map_size(Present) < ?MOST_PRESENT; is_map_key(Id, Present) ->
             State#{present := Present#{Id => Alarm}, raised := [Alarm | Raised]};
@@ -217,10 +219,7 @@ attach_mnesia(#{mnesia := Held} = State) ->
             end
     end.
 
-mnesia_gone(#{present := Present} = State) ->
-    lists:foldl(fun(Id, New) -> note({clear, Id}, New) end, State#{mnesia := none},
-                [Id || {mnesia, _} = Id <- maps:keys(Present)]
-                ++ [Id || {mnesia, _, _} = Id <- maps:keys(Present)]).
+mnesia_gone(State) -> clear(ids(mnesia, State), State#{mnesia := none}).
 
 from_mnesia({inconsistent_database, Context, Node}, State) ->
     note({raise, alarm({mnesia, inconsistent_database, Node}, Context, mnesia, major)}, State);
@@ -256,29 +255,29 @@ resync_sasl(State) ->
         andalso manager(alarm_handler, {call, alarm_handler, get_alarms}),
     case Theirs of
         {ok, Alarms} when is_list(Alarms) ->
-            compare(sasl, [{Id, D} || {Id, D} <- lists:sublist(Alarms, ?MOST_PRESENT)], State);
+            compare([{Id, D} || {Id, D} <- lists:sublist(Alarms, ?MOST_PRESENT)], State);
         _ -> State   % another handler than the usual one: what we have heard stands
     end.
 
-compare(Source, Theirs, #{present := Present} = State) ->
+compare(Theirs, #{present := Present} = State) ->
     Now = maps:from_list([{bound(Id), D} || {Id, D} <- Theirs]),
-    Gone = [Id || {Id, #{source := S}} <- maps:to_list(Present), S =:= Source,
-                  not is_map_key(Id, Now)],
-    New = [alarm(Id, D, Source, indeterminate)
-           || {Id, D} <- maps:to_list(Now), not is_map_key(Id, Present)],
-    Cleared = lists:foldl(fun(Id, S) -> note({clear, Id}, S) end, State, Gone),
-    lists:foldl(fun(Alarm, S) -> note({raise, Alarm}, S) end, Cleared, New).
+    lists:foldl(fun(Alarm, S) -> note({raise, Alarm}, S) end,
+                clear(ids(sasl, State) -- maps:keys(Now), State),
+                [alarm(Id, D, sasl, indeterminate)
+                 || {Id, D} <- maps:to_list(maps:without(maps:keys(Present), Now))]).
 
 resync_elarm(#{elarm := none} = State) -> State;
-resync_elarm(#{present := Present} = State) ->
+resync_elarm(State) ->
     case catch foreign(elarm, get_alarms, []) of
         {ok, Alarms} ->
-            Ids = [elarm_id(element(2, A), element(4, A)) || A <- Alarms],
-            Gone = [Id || {Id, #{source := elarm}} <- maps:to_list(Present),
-                          not lists:member(Id, Ids)],
-            lists:foldl(fun(Id, S) -> note({clear, Id}, S) end, State, Gone);
+            clear(ids(elarm, State) -- [elarm_id(element(2, A), element(4, A)) || A <- Alarms], State);
         _ -> State
     end.
+
+ids(Source, #{present := Present}) ->
+    [Id || {Id, #{source := S}} <- maps:to_list(Present), S =:= Source].
+
+clear(Ids, State) -> lists:foldl(fun(Id, New) -> note({clear, Id}, New) end, State, Ids).
 
 %% In the guard. elarm and Mnesia drop a subscriber that has ended.
 give_back(Agent) ->
@@ -311,12 +310,6 @@ handle_call(_, State) -> {ok, {error, bad_query}, State}.
 
 -spec handle_info(term(), sasl()) -> {ok, sasl()}.
 handle_info(_, State) -> {ok, State}.
-
--spec terminate(term(), sasl()) -> ok.
-terminate(_, _) -> ok.
-
--spec code_change(term(), sasl(), term()) -> {ok, sasl()}.
-code_change(_, State, _) -> {ok, State}.
 
 %%% Looks, in a process of low priority each
 
@@ -380,11 +373,12 @@ slice(N, {iterator, Iterator}, Limit, Found) ->
 
 measure(Pid, Limit, #{scanned := N, sum := Sum, most := Most, long := Long} = Found) ->
     case process_info(Pid, message_queue_len) of
-        {_, 0} -> Found#{scanned := N + 1};
-        {_, Length} when Length >= Limit ->
+        {_, Length} ->
             Found#{scanned := N + 1, sum := Sum + Length, most := max(Most, Length),
-                   long := [{Length, Pid} | keep(Long)]};
-        {_, Length} -> Found#{scanned := N + 1, sum := Sum + Length, most := max(Most, Length)};
+                   long := case Length >= Limit of
+                               true -> [{Length, Pid} | keep(Long)];
+                               false -> Long
+                           end};
         undefined -> Found
     end.
 
@@ -396,14 +390,18 @@ long_queue(Pid, Length) ->
     Evidence#{pid => pid_text(Pid), len => Length,
               name => maps:get(registered_name, Evidence, undefined)}.
 
-old_code() ->
-    lists:sort([M || {M, _} <- code:all_loaded(), not is_ours(M), erlang:check_old_code(M)]).
+old_code() -> [M || M <- loaded(), erlang:check_old_code(M)].
+
+%% Without agents.
+loaded() ->
+    lists:sort([M || {M, _} <- code:all_loaded(), not lists:prefix("muster_agent_", atom_to_list(M))]).
 
 %% `disabled`: there is only one scheduler.
 multi_scheduling() ->
-    [How || How <- [erlang:system_info(multi_scheduling)], How =/= enabled, How =/= disabled].
-
-is_ours(Module) -> lists:prefix("muster_agent_", atom_to_list(Module)).
+    case erlang:system_info(multi_scheduling) of
+        How when How =:= enabled; How =:= disabled -> [];
+        How -> [How]
+    end.
 
 %% Not by module calendar, which many a host has not loaded: it would take 70 kB there.
 timezone() ->
@@ -430,11 +428,9 @@ hashed(Checks) ->
 
 %% Another code behind the same name shows as another number.
 modules() ->
-    Loaded = lists:sublist([M || {M, _} <- lists:sort(code:all_loaded()), not is_ours(M)],
-                           ?MOST_MODULES),
     maps:from_list(
       lists:append([try [{M, erlang:phash2(M:module_info(md5), 1 bsl 32)}] catch _:_ -> [] end
-                    || M <- Loaded])).
+                    || M <- lists:sublist(loaded(), ?MOST_MODULES)])).
 
 config() ->
     maps:from_list(
@@ -526,8 +522,8 @@ dependencies(App, Said, Loaded) ->
     States = [state_of(A, Wanted, Loaded) || {A, Wanted} <- Needs],
     Missing = lists:usort([A || {A, _, missing} <- States]),
     Old = [{to_text([atom_to_list(A), $-, Wanted]), to_text(Has)} || {A, Wanted, {old, Has}} <- States],
-    maps:from_list([{missing_dependencies, Missing} || Missing =/= []]
-                   ++ [{old_dependencies, Old} || Old =/= []]).
+    maps:filter(fun(_, Found) -> Found =/= [] end,
+                #{missing_dependencies => Missing, old_dependencies => Old}).
 
 %% "kernel-8.0" of an application that is there; a name that nobody has is not made an atom, and
 %% what OTP's own applications would like to have besides is not missed.

@@ -21,7 +21,8 @@ bound(T, _, Left) when is_function(T) ->
     {list_to_binary(erlang:fun_to_list(T)), Left - 5};
 bound(_, 0, Left) -> {'...', Left - 1};
 bound(T, Depth, Left) when is_tuple(T) ->
-    {Elements, Now} = bound_elements(1, T, Depth - 1, Left - 1),
+    Some = [element(N, T) || N <- lists:seq(1, min(tuple_size(T), ?MOST_ELEMENTS + 1))],
+    {Elements, Now} = bound_list(Some, ?MOST_ELEMENTS, Depth - 1, Left - 1),
     {list_to_tuple(Elements), Now};
 bound(T, Depth, Left) when is_map(T) ->
     bound_pairs(maps:next(maps:iterator(T)), ?MOST_ELEMENTS, #{}, Depth - 1, Left - 1);
@@ -41,13 +42,6 @@ bound_list([_ | _], _, _, Left) -> {['...'], Left};
 bound_list(T, _, Depth, Left) ->
     {Last, Now} = bound(T, Depth, Left),
     {[Last], Now}.
-
-bound_elements(N, T, _, Left) when N > tuple_size(T) -> {[], Left};
-bound_elements(N, _, _, Left) when N > ?MOST_ELEMENTS; Left =< 0 -> {['...'], Left};
-bound_elements(N, T, Depth, Left) ->
-    {First, Now} = bound(element(N, T), Depth, Left),
-    {Rest, Later} = bound_elements(N + 1, T, Depth, Now),
-    {[First | Rest], Later}.
 
 bound_pairs({K, V, Next}, N, Map, Depth, Left) when N > 0, Left > 0 ->
     {Key, Now} = bound(K, Depth, Left),
@@ -89,16 +83,15 @@ evidence(Pid) ->
              message_queue_len, status],
     case is_pid(Pid) andalso node(Pid) =:= node() andalso process_info(Pid, Items) of
         [_ | _] = Info ->
-            bound(maps:from_list([{label, Label} || {ok, Label} <- [label(Pid)]]
-                                 ++ [{K, V} || {K, V} <- Info, {K, V} =/= {registered_name, []}]));
+            bound(maps:from_list([{K, V} || {K, V} <- [{label, label(Pid)} | Info],
+                                            V =/= undefined, {K, V} =/= {registered_name, []}]));
         _ -> #{}
     end.
 
 label(Pid) ->
     case erlang:function_exported(proc_lib, get_label, 1) of
-        true ->
-            case foreign(proc_lib, get_label, [Pid]) of undefined -> none; Label -> {ok, Label} end;
-        false -> none
+        true -> foreign(proc_lib, get_label, [Pid]);
+        false -> undefined
     end.
 
 %% Calls what only some hosts have.

@@ -52,10 +52,8 @@ cpu_sup() ->
     end.
 
 cpu_line(Line) ->
-    [Cpu, User, Nice, Kernel, Idle, Wait | More] = words(Line),
-    [Irq, SoftIrq | _] = More ++ [<<"0">>, <<"0">>],
-    Times = [N * 10 || N <- [number(T) || T <- [User, Nice, Kernel, Idle, Wait, Irq, SoftIrq]]],
-    [U, N, K, I, W, H, S] = Times,
+    [Cpu | Ticks] = words(Line),
+    [U, N, K, I, W, H, S | _] = [10 * number(T) || T <- Ticks] ++ [0, 0],
     {case Cpu of <<"cpu">> -> all; _ -> binary_to_integer(binary_part(Cpu, 3, byte_size(Cpu) - 3)) end,
      #{user => U, nice => N, kernel => K, idle => I, wait => W, interrupts => H + S,
        busy => U + N + K + H + S}}.

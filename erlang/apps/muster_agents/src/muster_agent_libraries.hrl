@@ -40,7 +40,7 @@ user(#{cursor := Cursor} = State) ->
     try apart(fun() -> collect(Cursor, Events) end) of
         {[], [], _} -> {#{}, #{}, State1};
         {Values, Left, Next} ->
-            {#{user => Values}, maps:from_list([{user, {not_read, length(Left)}} || Left =/= []]),
+            {#{user => Values}, case Left of [] -> #{}; _ -> #{user => {not_read, length(Left)}} end,
              State1#{cursor := Next}}
     catch
         throw:Why -> {#{}, #{user => Why}, State1}

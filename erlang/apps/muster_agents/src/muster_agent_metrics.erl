@@ -122,7 +122,7 @@ settings(Handle, #{live := Keys} = Map, #{turn := Turn} = Data, State) when is_l
              end,
     Ms = max(?LEAST_INTERVAL_MS, maps:get(live_interval_ms, Map, 1000)),
     Until = erlang:monotonic_time(millisecond) + maps:get(live_ms, Map, 60000),
-    _ = [self() ! {due, Handle, {live, Turn + 1}} || Wanted =/= []],
+    _ = Wanted =/= [] andalso (self() ! {due, Handle, {live, Turn + 1}}),
     {Data#{live := Wanted, live_ms := Ms, until := Until, turn := Turn + 1}, State};
 settings(_, _, Data, State) ->
     {Data, State}.
@@ -315,7 +315,7 @@ link_to(Peer, Control) ->
                 {_, N} -> #{state => N};
                 false -> #{}
             end,
-    Queue = maps:from_list([{queue_size, Bytes} || Bytes <- [dist_queue(Peer)], is_integer(Bytes)]),
+    Queue = case dist_queue(Peer) of unknown -> #{}; Bytes -> #{queue_size => Bytes} end,
     maps:merge(maps:merge(State, Queue), control(Control)).
 
 control(Port) when is_port(Port) ->
@@ -326,7 +326,10 @@ control(Port) when is_port(Port) ->
         _ -> maps:from_list(Own)
     end;
 control(Pid) ->
-    maps:from_list([{process_queue, N} || {_, N} <- [process_info(Pid, message_queue_len)]]).
+    case process_info(Pid, message_queue_len) of
+        {_, N} -> #{process_queue => N};
+        undefined -> #{}
+    end.
 
 port_key(queue_size) -> port_queue_size;
 port_key(memory) -> port_memory;

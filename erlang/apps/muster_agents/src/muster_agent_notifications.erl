@@ -24,7 +24,7 @@
 -export([vsn/0, start/1, stop/0]).
 %% The handler of logger, and of lager_event.
 -export([log/2]).
--export([init/1, handle_event/2, handle_call/2, handle_info/2, terminate/2, code_change/3]).
+-export([init/1, handle_event/2, handle_call/2, handle_info/2]).
 
 -define(NAME, notifications).
 -define(LOST, true).
@@ -83,9 +83,9 @@ wish(Pid, Map, Old, #{wishes := Wishes} = State) ->
                #{} -> maps:get(rate, Old, 100)
            end,
     Limits = maps:filter(fun limit/2, get_map(system_monitor, Map)),
-    Wish = Old#{levels => maps:merge(maps:get(levels, Old, #{}), Levels), rate => Rate,
-                interval => interval(Map, maps:get(interval, Old, 10000)),
-                until => until(interval(Map, maps:get(interval, Old, 10000)))},
+    Interval = interval(Map, maps:get(interval, Old, 10000)),
+    Wish = #{levels => maps:merge(maps:get(levels, Old, #{}), Levels), rate => Rate,
+             interval => Interval, until => until(Interval)},
     combine(State#{wishes := Wishes#{Pid => Wish},
                    limits := maps:merge(maps:get(limits, State), Limits)}).
 
@@ -143,7 +143,7 @@ tick(interval, #{pid := Pid, is_new := IsNew} = Data, #{wishes := Wishes} = Stat
                #{} -> Wishes
            end,
     New = back_off(pressure(node(Pid)), check(State#{wishes := Kept})),
-    Dump = [E || E <- [maps:get(crash_dump, State)], IsNew, E =/= none],
+    Dump = case State of #{crash_dump := #{} = Entry} when IsNew -> [Entry]; #{} -> [] end,
     Sample = #{counts => maps:get(counts, New), lacking => maps:get(lacking, New),
                primary_level => maps:get(level, logger:get_primary_config()),
                agent => #{backed_off => maps:get(backed_off, New)}},
@@ -222,7 +222,7 @@ attach_logger(#{gate := Gate, levels := Levels} = State) ->
     case [Id || Id <- ?HANDLERS, owner(Id) =:= self()] of
         [Id] ->
             {ok, #{config := #{levels := Now}}} = logger:get_handler_config(Id),
-            _ = [logger:update_handler_config(Id, Config) || Now =/= Wanted],
+            _ = Now =:= Wanted orelse logger:update_handler_config(Id, Config),
             ok;
         [] ->
             add_handler(?HANDLERS, Config)
@@ -232,7 +232,7 @@ attach_logger(#{gate := Gate, levels := Levels} = State) ->
 %% Of another version's agent that is there as well the name is left alone.
 add_handler([Id | Ids], Config) ->
     Owner = owner(Id),
-    _ = [logger:remove_handler(Id) || is_pid(Owner), not is_process_alive(Owner)],
+    _ = is_pid(Owner) andalso not is_process_alive(Owner) andalso logger:remove_handler(Id),
     case logger:add_handler(Id, ?AGENT, Config) of
         ok -> ok;
         {error, _} -> add_handler(Ids, Config)
@@ -436,12 +436,6 @@ handle_call(_, State) -> {ok, ok, State}.
 
 -spec handle_info(term(), lager()) -> {ok, lager()}.
 handle_info(_, State) -> {ok, State}.
-
--spec terminate(term(), lager()) -> ok.
-terminate(_, _) -> ok.
-
--spec code_change(term(), lager(), term()) -> {ok, lager()}.
-code_change(_, State, _) -> {ok, State}.
 
 %%% system_monitor
 
