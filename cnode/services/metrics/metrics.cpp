@@ -93,8 +93,7 @@ void Metrics::from_agent(const std::string& node, const etf::Term& message) {
   auto row = topology_.peek(node);
   if (!row) return;
   auto interval = intervals_.of(row->name, row->family.value_or(""), settings_.interval);
-  if (auto silent = ask_at_.find(row->name); silent != ask_at_.end())
-    silent->second = clock_.steady() + 2 * interval + 10s;
+  if (ask_at_.contains(row->name)) ask_at_.set(row->name, clock_.steady() + 2 * interval + 10s);
   auto reading = reader_.read(message);
   bool is_live = live_.contains(row->name) && reading.interval_ms > 0 &&
                  reading.interval_ms <= 1000 && interval > 1s;
@@ -128,11 +127,10 @@ void Metrics::take(const topology::NodeRow& row, Reading reading) {
 
 void Metrics::ask_silent() {
   auto now = clock_.steady();
-  for (auto& [name, at] : ask_at_) {
-    if (now < at) continue;
+  for (auto& name : ask_at_.take_due(now)) {
     auto row = topology_.peek(name);
     if (!row) continue;
-    at = now + intervals_.of(name, row->family.value_or(""), settings_.interval);
+    ask_at_.set(name, now + intervals_.of(name, row->family.value_or(""), settings_.interval));
     running_.spawn("stock metrics", ask(*row));
   }
 }
@@ -196,7 +194,8 @@ void Metrics::heard(const ops::Event& event) {
   if (auto* change = event.as<topology::NodeStateEvent>()) {
     ask_at_.erase(change->name.text);
     if (change->state != topology::NodeState::up) return accounts_.node_down(change->name.text);
-    ask_at_[change->name.text] = clock_.steady() + 10s;  // an agent speaks at once, if there is one
+    ask_at_.set(change->name.text,
+                clock_.steady() + 10s);  // an agent speaks at once, if there is one
     configure(change->name.text, false);
   } else if (event.topic == "topology.node_removed") {
     if (auto* gone = event.as<topology::NodeListEvent>()) {

@@ -5,6 +5,7 @@
 #include <set>
 #include <unordered_map>
 
+#include "base/deadlines.h"
 #include "base/slots.h"
 #include "base/task_group.h"
 #include "mesh/manager.h"
@@ -126,7 +127,7 @@ class Metrics {
   std::size_t pending_samples_ = 0;
   std::unordered_map<std::string, LatestPtr> latest_;  ///< by node
   /// Nodes that are UP, by name: when to ask them unless an agent speaks before.
-  std::unordered_map<std::string, std::chrono::steady_clock::time_point> ask_at_;
+  Deadlines ask_at_;
   Slots asking_{64};
   std::map<std::string, Live> live_;  ///< by node
   std::chrono::steady_clock::time_point last_heard_{};

@@ -56,7 +56,7 @@ HealthSheet Metrics::own_health() const {
   HealthSheet sheet;
   process_.put(sheet);
   std::int64_t lag = 0, late = 0, now = ms(clock_.now());
-  for (auto& [name, at] : ask_at_) {
+  for (auto& [name, deadline] : ask_at_.entries()) {
     auto found = latest_.find(name);
     auto row = topology_.peek(name);
     if (!row) continue;
