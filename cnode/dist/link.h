@@ -138,12 +138,12 @@ class Link : public std::enable_shared_from_this<Link> {
   // link_io.cpp: bytes in and out.
   void start(std::string_view already_read);
   void read_more();
-  bool is_streaming(std::size_t bytes, Liveness::Clock::time_point now);
+  bool is_worth_batching(int messages, std::size_t bytes, Liveness::Clock::time_point now);
   void set_batching(bool is_batching);
   void read_after_pause();
   void on_readable(boost::system::error_code ec, std::size_t count);
   bool read_into_scratch(std::size_t& have);
-  void consume(std::string_view bytes);
+  int consume(std::string_view bytes);
   void queue(FrameWriter& frame);
   void flush();
   void check_life(Liveness::Clock::time_point now);
@@ -195,6 +195,7 @@ class Link : public std::enable_shared_from_this<Link> {
   Liveness life_;
   Liveness::Clock::time_point armed_;     ///< when we last began to wait for bytes
   int streak_ = 0;                        ///< small reads in a row, each soon after the last
+  double calls_ = 0;                      ///< in a read that is answered, on average
   Liveness::Clock::time_point progress_;  ///< when the peer last took bytes from a full queue
   std::array<char, 512> first_;           ///< where an idle TCP link waits for bytes
   std::string in_, out_;

@@ -14,15 +14,18 @@ namespace {
 constexpr std::size_t turn_budget = 1u << 20;  // bytes read of one link before others have a turn
 constexpr std::size_t kept_capacity = 4096;    // of buffers of a link at rest
 
-// A peer that streams small messages and waits for no answer is read in batches, every
-// `batch_pause`: a wake-up for each of its writes costs both sides several times what the message
-// does. The socket wakes nobody meanwhile (SO_RCVLOWAT), unless so much has come that the peer
-// would have to wait.
-constexpr auto batch_pause = std::chrono::microseconds(200);
+// A peer that streams small messages, or has many calls under way at once, is read in batches,
+// every `batch_pause`: a wake-up for each of its writes costs both sides several times what the
+// message does. The socket wakes nobody meanwhile (SO_RCVLOWAT), unless so much has come that the
+// peer would have to wait. A caller that waits for one answer before it asks again is never kept
+// waiting.
+constexpr auto batch_pause = std::chrono::microseconds(100);
 constexpr int batch_wakes_at = 1 << 16;
-constexpr std::size_t least_batch = 1024;
+constexpr int least_batch = 3;  // messages: fewer, and batching ends
 constexpr auto stream_gap = std::chrono::microseconds(100);
 constexpr int stream_reads = 32;  // so many small reads, each so soon, make a stream
+constexpr double many_calls = 5;  // in a read, on average over some
+constexpr double averaged_reads = 16;
 
 void shrink(std::string& buffer) {
   if (buffer.empty() && buffer.capacity() > kept_capacity) std::string().swap(buffer);
@@ -75,18 +78,20 @@ void Link::read_more() {
   }
 }
 
-/// Whether the peer streams, seen from a read of so many bytes that is just worked off.
-bool Link::is_streaming(std::size_t bytes, Liveness::Clock::time_point now) {
-  if (channel_.is_tls() || !out_.empty()) return false;
-  if (is_batching_) return bytes >= least_batch;
-  bool is_small_and_soon = bytes < kept_capacity && now - armed_ < stream_gap;
-  streak_ = is_small_and_soon ? streak_ + 1 : 0;
-  return streak_ == stream_reads;
+/// Whether to read in batches, seen from a read that is just worked off.
+bool Link::is_worth_batching(int messages, std::size_t bytes, Liveness::Clock::time_point now) {
+  if (channel_.is_tls() || bytes >= batch_wakes_at) return false;
+  if (is_batching_) return messages >= least_batch;
+  bool is_answered = !out_.empty(), is_soon = now - armed_ < stream_gap;
+  calls_ = is_answered ? calls_ + (messages - calls_) / averaged_reads : 0;
+  streak_ = !is_answered && is_soon && bytes < kept_capacity ? streak_ + 1 : 0;
+  return calls_ >= many_calls || streak_ == stream_reads;
 }
 
 void Link::set_batching(bool is_batching) {
   if (std::exchange(is_batching_, is_batching) == is_batching) return;
   streak_ = 0;
+  calls_ = 0;
   boost::system::error_code ec;  // refused: a wake-up more
   channel_.socket().set_option(
       boost::asio::socket_base::receive_low_watermark(is_batching ? batch_wakes_at : 1), ec);
@@ -123,16 +128,17 @@ void Link::on_readable(boost::system::error_code ec, std::size_t count) {
   std::memcpy(core_->scratch.data(), first_.data(), count);
   bool has_more = channel_.is_tls() || is_batching_ || count == first_.size();
   std::size_t done = 0, have = count;
+  int messages = 0;
   is_reading_ = true;
   while (is_up_ && (have > 0 || has_more)) {
     if (has_more) has_more = read_into_scratch(have);
-    consume({core_->scratch.data(), have});
+    messages += consume({core_->scratch.data(), have});
     done += std::exchange(have, 0);
     if (done >= turn_budget) break;
   }
   is_reading_ = false;
   if (!is_up_) return;
-  set_batching(is_streaming(done, now));
+  set_batching(is_worth_batching(messages, done, now));
   flush();
   if (has_more && channel_.is_tls()) {  // OpenSSL may hold bytes that the descriptor does not show
     boost::asio::post(core_->context, [self = shared_from_this()] { self->on_readable({}, 0); });
@@ -143,29 +149,35 @@ void Link::on_readable(boost::system::error_code ec, std::size_t count) {
   }
 }
 
-void Link::consume(std::string_view bytes) {
+/// Works off the frames that these bytes complete. Returns how many messages that were.
+int Link::consume(std::string_view bytes) {
+  int messages = 0;
   bool is_joined = !in_.empty();
   if (is_joined) bytes = in_.append(bytes);
   while (is_up_ && bytes.size() >= 4) {
     auto size = ByteReader(bytes).u32();
-    if (size > core_->config.limits.frame)
-      return fail(Error(Errc::too_large, fmt::format("a message of {} bytes", size)));
+    if (size > core_->config.limits.frame) {
+      fail(Error(Errc::too_large, fmt::format("a message of {} bytes", size)));
+      break;
+    }
     if (bytes.size() - 4 < size) break;
     if (size == 0) {
       auto now = Liveness::Clock::now();
       if (life_.answers_tick(now)) out_.append(4, '\0');
     } else {
       handle(bytes.substr(4, size));
+      ++messages;
     }
     bytes.remove_prefix(4 + size);
   }
-  if (!is_up_) return;
+  if (!is_up_) return messages;
   if (is_joined) {
     in_.erase(0, in_.size() - bytes.size());
   } else {
     in_.assign(bytes);
   }
   shrink(in_);
+  return messages;
 }
 
 FrameWriter Link::frame(Op op, unsigned arity) {
