@@ -79,8 +79,9 @@ links_again(Pid, _Nodes) ->
     limit_row("CPU until all are UP, from the start, s", cpu(Pid) / 1.0e9, 3.0).
 
 %% Memory and CPU at rest; Before is the daemon's memory in KiB without nodes.
+%% Each node is asked once, ten seconds after it came UP: rest begins after that.
 links_rest(Pid, {Nodes, Before}) ->
-    timer:sleep(5000),
+    timer:sleep(30000),
     limit_row("memory per node at rest, KiB", (resident(Pid) - Before) / Nodes, 16.0),
     io:format("~-46s~10.2f  (both ends of the connections)~n",
               ["kernel buffers per node, KiB", socket_pages() * 4 / Nodes]),
