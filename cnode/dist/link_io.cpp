@@ -24,7 +24,7 @@ constexpr int batch_wakes_at = 1 << 16;
 constexpr int least_batch = 3;  // messages: fewer, and batching ends
 constexpr auto stream_gap = std::chrono::microseconds(100);
 constexpr int stream_reads = 32;  // so many small reads, each so soon, make a stream
-constexpr double many_calls = 5;  // in a read, on average over some
+constexpr double many_calls = 5;  // in a read, on average over the last
 constexpr double averaged_reads = 16;
 
 void shrink(std::string& buffer) {
@@ -80,10 +80,10 @@ void Link::read_more() {
 
 /// Whether to read in batches, seen from a read that is just worked off.
 bool Link::is_worth_batching(int messages, std::size_t bytes, Liveness::Clock::time_point now) {
-  if (channel_.is_tls() || bytes >= batch_wakes_at) return false;
-  if (is_batching_) return messages >= least_batch;
+  if (channel_.is_tls() || bytes >= batch_wakes_at || messages == 0) return false;
   bool is_answered = !out_.empty(), is_soon = now - armed_ < stream_gap;
   calls_ = is_answered ? calls_ + (messages - calls_) / averaged_reads : 0;
+  if (is_batching_) return (is_answered ? calls_ : messages) >= least_batch;
   streak_ = !is_answered && is_soon && bytes < kept_capacity ? streak_ + 1 : 0;
   return calls_ >= many_calls || streak_ == stream_reads;
 }
@@ -91,7 +91,6 @@ bool Link::is_worth_batching(int messages, std::size_t bytes, Liveness::Clock::t
 void Link::set_batching(bool is_batching) {
   if (std::exchange(is_batching_, is_batching) == is_batching) return;
   streak_ = 0;
-  calls_ = 0;
   boost::system::error_code ec;  // refused: a wake-up more
   channel_.socket().set_option(
       boost::asio::socket_base::receive_low_watermark(is_batching ? batch_wakes_at : 1), ec);
