@@ -194,8 +194,8 @@ void Metrics::heard(const ops::Event& event) {
   if (auto* change = event.as<topology::NodeStateEvent>()) {
     ask_at_.erase(change->name.text);
     if (change->state != topology::NodeState::up) return accounts_.node_down(change->name.text);
-    ask_at_.set(change->name.text,
-                clock_.steady() + 10s);  // an agent speaks at once, if there is one
+    // An agent speaks at once, if there is one.
+    ask_at_.set(change->name.text, clock_.steady() + 10s);
     configure(change->name.text, false);
   } else if (event.topic == "topology.node_removed") {
     if (auto* gone = event.as<topology::NodeListEvent>()) {

@@ -91,14 +91,30 @@ Result<std::vector<std::pair<int, std::int64_t>>> BlockTable::grains() {
   return all;
 }
 
+std::int64_t BlockTable::state(const char* name) {
+  Statement s(db_, "SELECT value FROM state WHERE name = ?");
+  return s.bind(name).step() ? s.integer(0) : 0;
+}
+
+Result<> BlockTable::write_state(const char* name, std::int64_t value) {
+  Statement s(db_, "INSERT OR REPLACE INTO state (name, value) VALUES (?, ?)");
+  return s.bind(name).bind(value).run();
+}
+
 std::uint64_t BlockTable::sequence() {
-  Statement s(db_, "SELECT value FROM state WHERE name = 'sequence'");
-  return s.step() ? static_cast<std::uint64_t>(s.integer(0)) : 0;
+  return static_cast<std::uint64_t>(state("sequence"));
 }
 
 Result<> BlockTable::write_sequence(std::uint64_t sequence) {
-  Statement s(db_, "INSERT OR REPLACE INTO state (name, value) VALUES ('sequence', ?)");
-  return s.bind(static_cast<std::int64_t>(sequence)).run();
+  return write_state("sequence", static_cast<std::int64_t>(sequence));
+}
+
+std::int64_t BlockTable::salvage_at() {
+  return state("salvage_at");
+}
+
+Result<> BlockTable::write_salvage_at(std::int64_t row) {
+  return write_state("salvage_at", row);
 }
 
 /// Without it everything is read all the same, only slower.
@@ -112,6 +128,14 @@ BlockTable::Reading::~Reading() {
 void BlockTable::roll_back() {
   if (sqlite3_get_autocommit(db_.handle())) return;  // SQLite has done it: a full disk
   if (auto undone = db_.execute("ROLLBACK"); !undone) log::warn("{}", undone.error().text());
+}
+
+Result<std::optional<std::int64_t>> BlockTable::next_row(std::int64_t key) {
+  Statement s(db_, "SELECT key FROM blocks WHERE key >= ? ORDER BY key LIMIT 1");
+  std::optional<std::int64_t> found;
+  if (s.bind(key).step()) found = s.integer(0);
+  TRYV(s.result());
+  return found;
 }
 
 std::optional<std::string> BlockTable::row(std::int64_t key) {
@@ -173,7 +197,7 @@ Result<std::optional<std::int64_t>> BlockTable::oldest_hour(int grain) {
   Statement s(db_, "SELECT key FROM blocks WHERE key >= ? AND key < ? ORDER BY key LIMIT 1");
   s.bind(first_of(grain, 0).row(0)).bind(first_of(grain + 1, 0).row(0));
   std::optional<std::int64_t> hour;
-  if (s.step()) hour = s.integer(0) / BlockKey::parts / BlockKey::nodes % BlockKey::hours;
+  if (s.step()) hour = BlockKey::of(s.integer(0)).hour;
   TRYV(s.result());
   return hour;
 }
@@ -183,7 +207,7 @@ std::optional<std::int64_t> BlockTable::newest_hour(int grain, NodeId node,
   Statement s(db_, "SELECT key FROM blocks WHERE key >= ? AND key < ? ORDER BY key DESC LIMIT 1");
   s.bind(first_of(grain, 0).row(0)).bind(first_of(grain + 1, 0).row(0));
   if (!s.step()) return std::nullopt;
-  auto hour = s.integer(0) / BlockKey::parts / BlockKey::nodes % BlockKey::hours;
+  auto hour = BlockKey::of(s.integer(0)).hour;
   for (int i = 0; i < 200 && hour >= 0; ++i, hour -= span_hours)
     if (row(BlockKey{grain, hour, node}.row(0))) return hour;
   return std::nullopt;

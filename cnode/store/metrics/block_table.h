@@ -22,6 +22,11 @@ struct BlockKey {
   std::int64_t row(std::int64_t part) const {
     return ((grain * hours + hour) * nodes + node) * parts + part;
   }
+  static BlockKey of(std::int64_t row) {
+    auto block = row / parts;
+    return {static_cast<int>(block / nodes / hours), block / nodes % hours,
+            static_cast<NodeId>(block % nodes)};
+  }
 };
 
 /// The file `metrics.db`: blocks, dictionary, nodes, grains; all SQL of the metric store.
@@ -51,6 +56,9 @@ class BlockTable {
   /// The journal's newest sequence number as of the last commit that wrote it; 0 before.
   std::uint64_t sequence();
   Result<> write_sequence(std::uint64_t sequence);
+  /// Where bringing the blocks of a damaged file over goes on; 0: there is nothing to bring.
+  std::int64_t salvage_at();
+  Result<> write_salvage_at(std::int64_t row);
 
   /// While it lives the file is locked once, not for each row, and rows are read as they were when
   /// it began. Nothing is written meanwhile.
@@ -70,6 +78,9 @@ class BlockTable {
   Result<> commit() { return db_.execute("COMMIT"); }
   void roll_back();
 
+  /// The first row from `key` on; nothing behind the last. Error: internal, where its page is
+  /// damaged.
+  Result<std::optional<std::int64_t>> next_row(std::int64_t key);
   /// One row; nothing where there is none or it cannot be read.
   std::optional<std::string> row(std::int64_t key);
   Result<> write(const BlockKey& key, const std::vector<std::string>& rows);
@@ -94,6 +105,8 @@ class BlockTable {
  private:
   explicit BlockTable(Connection db) : db_(std::move(db)) {}
   std::int64_t pragma(const char* name);
+  std::int64_t state(const char* name);
+  Result<> write_state(const char* name, std::int64_t value);
 
   Connection db_;
   std::unique_ptr<Statement> read_, write_;

@@ -60,6 +60,7 @@ Result<> MetricStore::begin() {
     grains_.push_back(grain);
   }
   oldest_.resize(grains_.size());
+  if (table_.salvage_at() > 0) open_damaged();
   return replay();
 }
 
@@ -72,6 +73,7 @@ Result<> MetricStore::begin_anew(const Error& why) {
   Batch known;
   TRYV(read_dictionary([&](NodeId id, std::string name) { known.nodes.emplace_back(id, name); },
                        [&](SeriesId id, Series series) { known.series.emplace_back(id, series); }));
+  salvaged_.reset();
   // The file is closed before it is renamed: closing removes what has its log's name.
   TRY(auto meanwhile, BlockTable::open(":memory:"));
   TRYV(fill(meanwhile, known));
@@ -80,6 +82,7 @@ Result<> MetricStore::begin_anew(const Error& why) {
   TRY(auto fresh, BlockTable::open((folder_ / "metrics.db").string()));
   TRYV(fill(fresh, known));
   table_ = std::move(fresh);
+  open_damaged();
   ++damaged_;
   oldest_.assign(oldest_.size(), std::nullopt);
   return {};
@@ -95,6 +98,7 @@ Result<> MetricStore::fill(BlockTable& table, const Batch& definitions) {
     grains.push_back(grain);
   }
   TRYV(table.write_sequence(sequence_));
+  TRYV(table.write_salvage_at(1));
   TRYV(table.commit());
   grains_ = std::move(grains);
   return {};
@@ -112,6 +116,20 @@ Result<> MetricStore::replay() {
   return {};
 }
 
+std::uint64_t MetricStore::closed_upto(const HeadKey& key) {
+  auto sequence_of = [&](BlockTable& table, int grain) -> std::uint64_t {
+    auto row = table.row(BlockKey{grain, key.first, key.second}.row(0));
+    if (!row) return 0;
+    auto directory = decode_directory(*row);
+    return directory ? directory->sequence : 0;
+  };
+  auto upto = sequence_of(table_, grains_[0]);
+  if (salvaged_)
+    for (auto& [theirs, ours] : salvaged_->grains)
+      if (ours == grains_[0]) upto = std::max(upto, sequence_of(salvaged_->table, theirs));
+  return upto;
+}
+
 /// What is in a block already is left out.
 void MetricStore::replay_entry(std::uint64_t sequence, std::string_view bytes,
                                std::map<HeadKey, std::uint64_t>& closed) {
@@ -125,12 +143,7 @@ void MetricStore::replay_entry(std::uint64_t sequence, std::string_view bytes,
     journal_.note_hour(hour);
     HeadKey key{hour, node};
     auto known = closed.find(key);
-    if (known == closed.end()) {
-      std::uint64_t upto = 0;
-      if (auto row = table_.row(BlockKey{grains_[0], hour, node}.row(0)))
-        if (auto directory = decode_directory(*row)) upto = directory->sequence;
-      known = closed.emplace(key, upto).first;
-    }
+    if (known == closed.end()) known = closed.emplace(key, closed_upto(key)).first;
     if (sequence <= known->second) continue;
     auto& head = heads_[key];
     head.replay(sequence, index, round);

@@ -164,6 +164,7 @@ void MetricStore::forget(HeadKey key) {
 Result<bool> MetricStore::close_hours(std::int64_t now, std::size_t most) {
   bool has_more = false;
   auto closed = close_some(now, most, has_more);
+  if (closed && !has_more) closed = salvage_some(4 * most, has_more);
   if (closed) return has_more;
   auto mended = look_at(closed);
   if (mended) return true;

@@ -52,10 +52,11 @@ struct MetricUsage {
 /// samples are also in memory (Head). append() writes the journal before it returns: `kill -9`
 /// takes at most the append that was under way. close_hours() turns hours that have ended into
 /// blocks, a bounded number at a time. A block that is damaged on disk costs itself only; where
-/// SQLite finds a page damaged that it has to read or to change, the file is put aside, and a new
-/// one is begun with the same dictionary. While the disk is full, open hours stay in memory, within
-/// `most_memory`; beyond that the oldest are dropped and counted. Blocking, on one thread at a
-/// time; made and called by the metrics service. Errors: unavailable (disk), internal.
+/// SQLite finds a page damaged that it has to change, the file is put aside, a new one is begun
+/// with the same dictionary, and close_hours() brings over what can be read. While the disk is
+/// full, open hours stay in memory, within `most_memory`; beyond that the oldest are dropped and
+/// counted. Blocking, on one thread at a time; made and called by the metrics service. Errors:
+/// unavailable (disk), internal.
 class MetricStore {
  public:
   struct Settings {
@@ -79,8 +80,8 @@ class MetricStore {
   /// What a node has in its newest block or open hour.
   std::vector<SeriesId> series_of(NodeId node);
 
-  /// Writes at most `most` blocks of hours that ended a minute before `now` (ms since the epoch).
-  /// True: there are more.
+  /// Writes at most `most` blocks of hours that ended a minute before `now` (ms since the epoch),
+  /// or where there are none, brings some over from a damaged file. True: there are more.
   Result<bool> close_hours(std::int64_t now, std::size_t most = 64);
   /// All, whether they have ended or not.
   Result<> close_all();
@@ -92,6 +93,10 @@ class MetricStore {
  private:
   using HeadKey = std::pair<std::int64_t, NodeId>;  ///< hour, node
   class Answer;
+  struct Damaged {
+    BlockTable table;
+    std::map<int, int> grains;  ///< its numbers, and those of the new file
+  };
   MetricStore(std::filesystem::path folder, Settings settings, BlockTable table);
   static Result<std::unique_ptr<MetricStore>> try_open(const std::filesystem::path& folder,
                                                        const Settings& settings);
@@ -100,6 +105,11 @@ class MetricStore {
   void leave_out_undefined(Batch& batch);
   /// Puts a damaged file aside and goes on with a new one.
   Result<> begin_anew(const Error& why);
+  void open_damaged();
+  /// Some blocks of the damaged file. `has_more`: it is not through.
+  Result<> salvage_some(std::size_t most, bool& has_more);
+  /// The first block from a row on. Returns the row to go on at; nothing at the end.
+  Result<std::optional<std::int64_t>> salvage_block(std::int64_t at);
   Result<> fill(BlockTable& table, const Batch& definitions);
   /// What a job came to; a new file where the old one turned out to be damaged.
   Result<> look_at(Result<> outcome);
@@ -107,6 +117,8 @@ class MetricStore {
   Result<> trim_some(std::int64_t now);
   void shed_memory();
   void forget(HeadKey key);
+  /// The journal's sequence number up to which a closed hour has what came; 0 where it is not.
+  std::uint64_t closed_upto(const HeadKey& key);
   Result<> replay();
   void replay_entry(std::uint64_t sequence, std::string_view bytes,
                     std::map<HeadKey, std::uint64_t>& closed);
@@ -123,6 +135,7 @@ class MetricStore {
   std::filesystem::path folder_;
   Settings settings_;
   BlockTable table_;
+  std::optional<Damaged> salvaged_;  ///< while not all of it has been brought over
   Journal journal_;
   std::vector<int> grains_;  ///< of the tiers
   std::map<HeadKey, Head> heads_;

@@ -2,8 +2,10 @@
 #include <gtest/gtest.h>
 #include <sys/resource.h>
 
+#include <algorithm>
 #include <csignal>
 #include <fstream>
+#include <random>
 
 #include "store/metrics/metric_store.h"
 #include "temporary_folder.h"
@@ -74,6 +76,12 @@ class Troubled : public testing::Test {
     EXPECT_TRUE(read);
     return first;
   }
+  void damage_page(std::int64_t page) {
+    store.reset();
+    std::fstream out(folder.path / "metrics.db", std::ios::in | std::ios::out | std::ios::binary);
+    out.seekp((page - 1) * 32768);
+    out << std::string(32768, '\xff');
+  }
   /// Overwrites the first page of a table.
   void damage_page_of(const std::string& table) {
     store.reset();
@@ -86,9 +94,30 @@ class Troubled : public testing::Test {
       ASSERT_TRUE(s.bind(table).step());
       page = s.integer(0);
     }
-    std::fstream out(file, std::ios::in | std::ios::out | std::ios::binary);
-    out.seekp((page - 1) * 32768);
-    out << std::string(32768, '\xff');
+    damage_page(page);
+  }
+  void close_hours(std::int64_t now) {
+    for (bool more = true; more;) {
+      auto closed = store->close_hours(now);
+      ASSERT_TRUE(closed) << closed.error().text();
+      more = *closed;
+    }
+  }
+  /// Sixty hours, each some pages of the file: what they have does not compress.
+  void fill_sixty_hours() {
+    std::mt19937_64 random(7);
+    for (std::int64_t i = 0; i < 3600; ++i) {
+      auto made = batch(i, 40);
+      if (i == 0) {
+        made.nodes = {{1, "a@b"}};
+        for (SeriesId id = 1; id <= 40; ++id)
+          made.series.push_back({id, {"memory." + std::to_string(id), "", "gauge", ""}});
+      }
+      for (auto& sample : made.rounds[0].samples)
+        if (sample.series > 1) sample.bits = random() >> 2;
+      ASSERT_TRUE(store->append(std::move(made)));
+    }
+    close_hours(start + 70 * hour);
   }
   bool is_put_aside() const { return std::filesystem::exists(folder.path / "metrics.db.damaged"); }
 
@@ -170,17 +199,55 @@ TEST_F(Troubled, ADamagedPageOfBlocksIsFoundWhenItIsWrittenAndTheDictionaryStays
   EXPECT_FALSE(is_put_aside());
   EXPECT_TRUE(values(1).empty());
   for (std::int64_t i = 200; i < 210; ++i) ASSERT_TRUE(store->append(batch(i)));
-  for (bool more = true; more;) {
-    auto closed = store->close_hours(start + 10 * hour);
-    ASSERT_TRUE(closed) << closed.error().text();
-    more = *closed;
-  }
+  close_hours(start + 10 * hour);
   EXPECT_TRUE(is_put_aside());
   EXPECT_EQ(store->usage().open_hours, 0u);
   EXPECT_EQ(values(1).size(), 10u);
   open();
   EXPECT_EQ(first_series(), "memory.total");
   EXPECT_EQ(values(1).size(), 10u);
+}
+
+TEST_F(Troubled, ADamagedPageCostsWhatIsInItAlsoWhenItHasToBeChanged) {
+  open();
+  fill_sixty_hours();
+  ASSERT_EQ(values(1).size(), 3600u);
+  store.reset();
+  auto pages = std::filesystem::file_size(folder.path / "metrics.db") / 32768;
+  ASSERT_GT(pages, 40u);
+  damage_page(static_cast<std::int64_t>(pages / 2));
+  open();
+  auto before = values(1);
+  EXPECT_GE(before.size(), 3600u - 180);
+  // What comes late for each hour has to be written beside it, in the damaged page too.
+  for (std::int64_t i = 0; i < 3600; i += 60) ASSERT_TRUE(store->append(batch(i, 2)));
+  close_hours(start + 70 * hour);
+  EXPECT_TRUE(is_put_aside());
+  before = values(1);
+  EXPECT_GE(before.size(), 3600u - 180 + 60);
+  EXPECT_GE(values(40).size(), 3600u - 180);  // its columns may be in another page
+  EXPECT_TRUE(std::is_sorted(before.begin(), before.end()));
+  open();
+  EXPECT_EQ(values(1), before);
+}
+
+TEST_F(Troubled, WhatIsLeftOfADamagedFileIsBroughtOverAlsoAfterARestart) {
+  open();
+  fill_sixty_hours();
+  store.reset();
+  auto pages = std::filesystem::file_size(folder.path / "metrics.db") / 32768;
+  damage_page(static_cast<std::int64_t>(pages / 2));
+  open();
+  for (std::int64_t i = 0; i < 3600; i += 60) ASSERT_TRUE(store->append(batch(i, 2)));
+  while (!is_put_aside()) ASSERT_TRUE(store->close_hours(start + 70 * hour, 1));
+  for (int i = 0; i < 70; ++i) {
+    open();
+    ASSERT_TRUE(store->close_hours(start + 70 * hour, 1));
+  }
+  close_hours(start + 70 * hour);
+  auto after = values(1);
+  EXPECT_GE(after.size(), 3600u - 180 + 60);
+  EXPECT_LE(after.size(), 3660u);  // and nothing twice
 }
 
 }  // namespace
