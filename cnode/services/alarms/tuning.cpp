@@ -63,7 +63,8 @@ Result<> tune(Rule& rule, const Tuning& tuning) {
 Result<std::vector<Rule>> tuned_rules(const Tunings& tunings) {
   auto rules = builtin_rules();
   for (auto& [id, tuning] : tunings) {
-    auto rule = std::find_if(rules.begin(), rules.end(), [&](auto& one) { return one.id == id; });
+    auto rule =
+        std::find_if(rules.begin(), rules.end(), [&id = id](auto& one) { return one.id == id; });
     if (rule == rules.end()) return wrong(id, "", "no built-in rule has this name");
     TRYV(tune(*rule, tuning));
   }
