@@ -21,7 +21,8 @@ Error http_error(const boost::system::error_code& ec) {
 
 struct RequestParser::State {
   http::request_parser<http::buffer_body> parser;
-  std::string head;  // bytes of a head that is not complete yet
+  std::string head;        // bytes of a head that is not complete yet
+  std::size_t wanted = 1;  // bytes of a body, before it is looked at again
 
   State() {
     parser.header_limit(header_limit);
@@ -92,8 +93,11 @@ void RequestParser::limit_body(std::uint64_t limit) {
 Result<> RequestParser::feed_body(std::string_view& bytes, std::string& out) {
   auto& parser = state_->parser;
   constexpr std::size_t room = 64 * 1024;
+  // Beast ends the program when it gets the end of the last chunk ("0", two line ends) for a second
+  // time and still not whole. Whatever it wants more of is at least as long as that.
+  constexpr std::size_t last_chunk = 5;
   boost::system::error_code ec;
-  while (!parser.is_done() && !bytes.empty()) {
+  while (!parser.is_done() && bytes.size() >= state_->wanted) {
     auto had = out.size();
     out.resize(had + std::min(room, bytes.size()));
     auto& body = parser.get().body();
@@ -103,12 +107,9 @@ Result<> RequestParser::feed_body(std::string_view& bytes, std::string& out) {
     auto taken = parser.put(asio::buffer(bytes.data(), bytes.size()), ec);
     out.resize(out.size() - body.size);
     bytes.remove_prefix(taken);
-    if (ec == http::error::need_buffer) continue;
-    if (ec == http::error::need_more) {
-      if (taken == 0) break;
-      continue;
-    }
-    if (ec) return http_error(ec);
+    bool is_short = ec == http::error::need_more && taken == 0;
+    state_->wanted = is_short ? std::max(last_chunk, bytes.size() + 1) : 1;
+    if (ec && ec != http::error::need_buffer && ec != http::error::need_more) return http_error(ec);
   }
   return {};
 }

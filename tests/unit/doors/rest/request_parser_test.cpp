@@ -56,6 +56,30 @@ TEST(RequestParser, ReadsChunksWhateverThePieces) {
   }
 }
 
+/// Beast ended the program when these came three and then one.
+TEST(RequestParser, AnEmptyChunkedBodyMayComeInPieces) {
+  constexpr std::string_view head = "POST / HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n";
+  for (std::size_t first = 0; first <= 5; ++first)
+    for (auto end : {std::string_view("0\r\n\r\n"), std::string_view("0\r\nA: b\r\n\r\n")}) {
+      RequestParser parser;
+      std::string_view bytes = head;
+      ASSERT_TRUE(parser.feed_head(bytes));
+      std::string body;
+      auto buffer = std::string(end.substr(0, first));
+      for (auto rest = end.substr(first); !parser.is_done(); rest.remove_prefix(1)) {
+        bytes = buffer;
+        ASSERT_TRUE(parser.feed_body(bytes, body));
+        buffer.erase(0, buffer.size() - bytes.size());
+        if (rest.empty()) break;
+        buffer += rest.front();
+      }
+      bytes = buffer;
+      ASSERT_TRUE(parser.feed_body(bytes, body));
+      EXPECT_TRUE(parser.is_done()) << first << " " << end;
+      EXPECT_EQ(body, "");
+    }
+}
+
 TEST(RequestParser, LeavesTheNextRequestAlone) {
   RequestParser parser;
   std::string two = std::string(with_length) + "GET / HTTP/1.1\r\n\r\n";
