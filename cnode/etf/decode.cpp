@@ -8,6 +8,7 @@
 #include <cstdint>
 
 #include "etf/tags.h"
+#include "etf/utf8.h"
 
 namespace muster::etf {
 namespace {
@@ -97,15 +98,7 @@ class Decoder {
                          : bytes_.substr(static_cast<std::size_t>(at_) + 3,
                                          boost::endian::load_big_u16(length));
     at_ += static_cast<int>(name.size()) + (is_short ? 2 : 3);
-    if (!is_latin1) {
-      out.name = name;
-      return true;
-    }
-    out.name.clear();
-    for (unsigned char c : name) {
-      if (c >= 0x80) out.name += static_cast<char>(0xc0 | c >> 6);
-      out.name += static_cast<char>(c < 0x80 ? c : 0x80 | (c & 0x3f));
-    }
+    out.name = is_latin1 ? from_latin1(name) : std::string(name);
     return true;
   }
   bool bits(Term& out) {

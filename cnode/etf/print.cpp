@@ -6,6 +6,8 @@
 #include <array>
 #include <boost/multiprecision/cpp_int.hpp>
 
+#include "etf/utf8.h"
+
 namespace muster::etf {
 namespace {
 
@@ -29,6 +31,13 @@ bool is_printable(std::string_view bytes) {
   return std::all_of(bytes.begin(), bytes.end(), [](unsigned char c) {
     return (c >= 0x20 && c != 0x7f) || c == '\n' || c == '\t' || c == '\r';
   });
+}
+
+/// Of UTF-8, without half a character at the end.
+std::string_view front(std::string_view text, std::size_t most) {
+  if (text.size() <= most) return text;
+  while (most > 0 && (static_cast<unsigned char>(text[most]) & 0xc0) == 0x80) --most;
+  return text.substr(0, most);
 }
 
 std::string escaped(std::string_view text, char quote) {
@@ -64,8 +73,8 @@ class Printer {
   }
   void operator()(const Atom& v) { out += quoted(v); }
   void operator()(const Binary& v) {
-    if (is_printable(v.bytes)) {
-      out += "<<" + escaped(v.bytes.substr(0, limit_), '"');
+    if (is_printable(v.bytes) && is_utf8(v.bytes)) {
+      out += "<<" + escaped(front(v.bytes, limit_), '"');
       if (v.bytes.size() > limit_) out += "...";
       out += ">>";
     } else {
@@ -104,8 +113,9 @@ class Printer {
     }
   }
   void operator()(const CharList& v) {
-    if (is_printable(v.bytes)) {
-      out += escaped(v.bytes.substr(0, limit_), '"');
+    auto is_control = [](unsigned char c) { return c >= 0x80 && c < 0xa0; };
+    if (is_printable(v.bytes) && std::none_of(v.bytes.begin(), v.bytes.end(), is_control)) {
+      out += escaped(from_latin1(v.bytes.substr(0, limit_)), '"');
       return;
     }
     out += '[';

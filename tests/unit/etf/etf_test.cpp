@@ -183,6 +183,15 @@ TEST(Etf, KeepsTextApartFromLists) {
   EXPECT_EQ(elements.size(), 2u);
 }
 
+/// Evidence of an alarm that had such bytes could not be read back from its row.
+TEST(Etf, PrintsUtf8WhateverTheBytes) {
+  EXPECT_EQ(to_string(binary("<0.\x83>")), "<<60,48,46,131,62>>");
+  EXPECT_EQ(to_string(binary("caf\xc3\xa9")), "<<\"caf\xc3\xa9\">>");
+  EXPECT_EQ(to_string(CharList{"caf\xe9"}), "\"caf\xc3\xa9\"");
+  EXPECT_EQ(to_string(CharList{"\x83"}), "[131]");
+  EXPECT_EQ(to_string(binary("caf\xc3\xa9"), 4), "<<\"caf\"...>>");
+}
+
 TEST(Etf, CutsLongPrints) {
   auto text = to_string(binary(std::string(10'000, 'x')), 100);
   EXPECT_LT(text.size(), 200u);
