@@ -17,7 +17,7 @@ struct Options {
   std::filesystem::path (*default_data_dir)();
   int* exit_code;
   bool as_json = false;
-  bool is_events = false;
+  bool is_events = false, is_operations = false;
   std::string operation;
   std::vector<std::string> words;
   std::string wanted_state;
@@ -120,6 +120,12 @@ Result<> show_events(Client& client, const Options& options) {
 }
 
 Result<> show_openapi(Client& client, const Options& options) {
+  if (options.is_operations) {
+    TRY(auto table, client.get("/api/help"));
+    TRY(auto help, parse_help(std::move(table)));
+    std::cout << render_operations_page(help);
+    return {};
+  }
   TRY(auto document, client.get("/api/openapi.json"));
   if (options.is_events)
     std::cout << render_events(document.as_object());
@@ -185,7 +191,12 @@ void add_commands(CLI::App& app, int& exit_code, std::filesystem::path (*default
   events->add_option("--since", options->since, "Begin after this sequence number");
 
   auto* openapi = add(app, options, "openapi", "Prints the OpenAPI document", &show_openapi);
-  openapi->add_flag("--events", options->is_events, "The list of events instead (Markdown)");
+  auto* events_page =
+      openapi->add_flag("--events", options->is_events, "The list of events instead (Markdown)");
+  openapi
+      ->add_flag("--operations", options->is_operations,
+                 "The list of operations instead (Markdown)")
+      ->excludes(events_page);
 }
 
 }  // namespace muster::cli

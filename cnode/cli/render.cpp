@@ -168,6 +168,21 @@ std::string render_events(const json::object& openapi) {
   return out;
 }
 
+std::string render_operations_page(const std::vector<ops::Help>& help) {
+  std::string out =
+      "# Operations\n\n"
+      "Made by `muster openapi --operations`; do not edit. From Erlang `SERVICE.OPERATION` is "
+      "`rpc:call(M, SERVICE, OPERATION, [Arguments])`\nor `gen_server:call({SERVICE, M}, "
+      "{OPERATION, Arguments})`. `muster ops SERVICE.OPERATION` shows its arguments, "
+      "[openapi.json](openapi.json)\nalso its replies. A role is the least that may call it.\n\n"
+      "| operation | role | REST | what it does |\n|---|---|---|---|\n";
+  for (auto& each : help)
+    out += fmt::format("| `{}` | {} | {} | {} |\n", each.operation,
+                       ops::to_json(each.role).as_string().c_str(),
+                       each.path.empty() ? "" : '`' + each.verb + ' ' + each.path + '`', each.doc);
+  return out;
+}
+
 std::string render_operations(const std::vector<ops::Help>& help) {
   std::vector<std::vector<std::string>> rows{{"OPERATION", "ROLE", "REST", "WHAT IT DOES"}};
   for (auto& each : help)

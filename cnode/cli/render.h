@@ -19,6 +19,9 @@ std::string pretty(const json::value& value);
 /// schemas/events.md out of an OpenAPI document of the daemon.
 std::string render_events(const json::object& openapi);
 
+/// schemas/operations.md out of the daemon's table.
+std::string render_operations_page(const std::vector<ops::Help>& help);
+
 /// Rows of cells in columns, the first row being the head.
 std::string columns(const std::vector<std::vector<std::string>>& rows);
 

@@ -43,6 +43,9 @@ TEST_F(RestTest, TheCommittedDocumentsAreCurrent) {
   const auto [events, events_code] = muster({"openapi", "--events"});
   EXPECT_TRUE(read_file(MUSTER_SOURCE_DIR "/schemas/events.md") == events)
       << "run: muster openapi --events > schemas/events.md";
+  const auto [operations, operations_code] = muster({"openapi", "--operations"});
+  EXPECT_TRUE(read_file(MUSTER_SOURCE_DIR "/schemas/operations.md") == operations)
+      << "run: muster openapi --operations > schemas/operations.md";
 }
 
 TEST_F(RestTest, WantsAToken) {

@@ -121,6 +121,12 @@ TEST(Render, ShowsAnOperationWithItsArguments) {
   EXPECT_THAT(text, testing::HasSubstr("  id    text          required  which\n"));
 }
 
+TEST(Render, TheListOfOperationsHasARowForEach) {
+  EXPECT_THAT(render_operations_page({operation("POST", "/api/x"), operation("", "")}),
+              testing::EndsWith("|---|---|---|---|\n| `s.op` | admin | `POST /api/x` | Does it |\n"
+                                "| `s.op` | admin |  | Does it |\n"));
+}
+
 TEST(Render, PrettyIsSortedAndStable) {
   EXPECT_EQ(pretty(json::parse(R"({"b":[1,{}],"a":[]})")),
             "{\n  \"a\": [],\n  \"b\": [\n    1,\n    {}\n  ]\n}");
