@@ -47,8 +47,12 @@ Task<std::shared_ptr<Link>> Dialer::connect(std::string peer) {
     dials_->emplace(peer, dial);
     group_.spawn("dial " + peer, run(peer, dial));
   }
-  auto [ec] = co_await dial->done.async_wait(waits);
-  if (!dial->result) throw boost::system::system_error(ec);
+  while (!dial->result) {  // it may be there already: a dial can fail without waiting for anything
+    auto [ec] = co_await dial->done.async_wait(waits);
+    auto state = co_await boost::asio::this_coro::cancellation_state;
+    if (!dial->result && state.cancelled() != boost::asio::cancellation_type::none)
+      throw boost::system::system_error(ec);
+  }
   co_return *dial->result;
 }
 

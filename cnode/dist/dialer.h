@@ -35,7 +35,7 @@ class Dialer {
   struct Dial {
     explicit Dial(boost::asio::io_context& context)
         : done(context, boost::asio::steady_timer::time_point::max()) {}
-    boost::asio::steady_timer done;  ///< cancelled when `result` is there
+    boost::asio::steady_timer done;  ///< cancelled when there is something to look at
     std::optional<Result<std::shared_ptr<Link>>> result;
     bool is_yielding = false;
     Channel::Socket* socket = nullptr;  ///< while one is open
