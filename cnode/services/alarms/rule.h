@@ -61,14 +61,12 @@ struct Rule {
 
   std::vector<std::string> nodes, families;  ///< ids or names; none: all
   std::vector<std::string> also;             ///< other names of this alarm (WombatOAM's)
-  std::optional<std::string> test;           ///< that provokes it
-  std::optional<std::string> not_provoked;   ///< why no test can do so on a real node
 };
 BOOST_DESCRIBE_STRUCT(Rule, (),
                       (id, kind, source, description, probable_cause, proposed_repair_action, tags,
                        levels, enabled, hold, metric, percent_of, scale, at_least, label, direction,
                        measure, window, pattern, log_source, log_kind, log_severity, count, quiet,
-                       check, instance, value, nodes, families, also, test, not_provoked))
+                       check, instance, value, nodes, families, also))
 
 /// A rule made ready: its pattern compiled.
 struct ReadyRule {
