@@ -171,10 +171,10 @@ std::string render_events(const json::object& openapi) {
 std::string render_operations_page(const std::vector<ops::Help>& help) {
   std::string out =
       "# Operations\n\n"
-      "Made by `muster openapi --operations`; do not edit. From Erlang `SERVICE.OPERATION` is "
-      "`rpc:call(M, SERVICE, OPERATION, [Arguments])`\nor `gen_server:call({SERVICE, M}, "
-      "{OPERATION, Arguments})`. `muster ops SERVICE.OPERATION` shows its arguments, "
-      "[openapi.json](openapi.json)\nalso its replies. A role is the least that may call it.\n\n"
+      "Made by `muster openapi --operations`; do not edit. From Erlang `SERVICE.OPERATION` is\n"
+      "`rpc:call(M, SERVICE, OPERATION, [Arguments])` or `gen_server:call({SERVICE, M}, "
+      "{OPERATION, Arguments})`.\n`muster ops SERVICE.OPERATION` shows its arguments, "
+      "[openapi.json](openapi.json) also its replies. A role is the least that may call it.\n\n"
       "| operation | role | REST | what it does |\n|---|---|---|---|\n";
   for (auto& each : help)
     out += fmt::format("| `{}` | {} | {} | {} |\n", each.operation,

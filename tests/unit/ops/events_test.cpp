@@ -152,7 +152,11 @@ TEST_F(EventsTest, ACallbackIsToldOncePerEmptyQueue) {
 }
 
 TEST_F(EventsTest, AnUnsubscribedQueueIsForgotten) {
-  { auto subscription = *bus_.subscribe({}); }
+  {
+    auto subscription = *bus_.subscribe({});
+    EXPECT_TRUE(bus_.is_heard("topology.node_state"));
+  }
+  EXPECT_FALSE(bus_.is_heard("topology.node_state"));
   publish(1);
 }
 
