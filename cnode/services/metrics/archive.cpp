@@ -1,19 +1,20 @@
 #include "services/metrics/archive.h"
 
 #include "base/log.h"
+#include "services/metrics/conversions.h"
 
 namespace muster::metrics {
 
 Result<std::unique_ptr<Archive>> Archive::open(std::filesystem::path folder,
                                                store::MetricStore::Settings settings,
-                                               Dictionary& dictionary) {
+                                               Dictionary& dictionary, const Clock& clock) {
   TRY(auto store, store::MetricStore::open(std::move(folder), std::move(settings)));
   TRYV(store->read_dictionary(
       [&](NodeId id, std::string name) { dictionary.restore_node(id, std::move(name)); },
       [&](SeriesId id, store::Series series) {
         dictionary.restore_series(id, std::move(series));
       }));
-  return std::unique_ptr<Archive>(new Archive(std::move(store)));
+  return std::unique_ptr<Archive>(new Archive(std::move(store), clock));
 }
 
 Archive::~Archive() {
@@ -39,8 +40,10 @@ Task<std::vector<SeriesId>> Archive::series_of(NodeId node) {
   co_return co_await offload(thread_, job);
 }
 
-Result<> Archive::do_what_is_due(std::int64_t now, bool trims) {
-  auto trimmed = trims ? store_->trim(now) : Result<>();  // first: it makes room
+Result<> Archive::do_what_is_due(bool trims) {
+  auto now = ms(clock_.now());
+  // First: it makes room.
+  auto trimmed = trims ? store_->trim(now, jumps_.is_steady(clock_)) : Result<>();
   auto moment = std::chrono::steady_clock::now();
   if (!trims && !closing_.is_due(moment)) return {};
   auto closed = store_->close_hours(now);  // when there are more, the next call goes on
@@ -52,9 +55,9 @@ Result<> Archive::do_what_is_due(std::int64_t now, bool trims) {
   return trimmed;
 }
 
-Task<store::MetricUsage> Archive::look_after(std::int64_t now, bool trims) {
+Task<store::MetricUsage> Archive::look_after(bool trims) {
   auto job = [&]() -> Result<store::MetricUsage> {
-    auto done = do_what_is_due(now, trims);
+    auto done = do_what_is_due(trims);
     if (!done && !is_failing_)
       log::error("metrics stay in memory, within a limit: {}", done.error().text());
     bool is_over = done && trims;  // all of it was tried

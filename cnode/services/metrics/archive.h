@@ -3,6 +3,7 @@
 #include <boost/asio/thread_pool.hpp>
 #include <memory>
 
+#include "base/jump_watch.h"
 #include "base/offload.h"
 #include "base/result.h"
 #include "services/metrics/dictionary.h"
@@ -17,25 +18,29 @@ class Archive {
  public:
   static Result<std::unique_ptr<Archive>> open(std::filesystem::path folder,
                                                store::MetricStore::Settings settings,
-                                               Dictionary& dictionary);
+                                               Dictionary& dictionary, const Clock& clock);
   ~Archive();
 
   /// Gives the batch back: it says which definitions are stored now.
   Task<store::Batch> append(store::Batch batch);
   Task<std::vector<store::MetricLine>> query(store::MetricQuery query);
   Task<std::vector<SeriesId>> series_of(NodeId node);
-  /// Some of what is due: closing hours, and with `trims` retention; also when one of both fails,
-  /// which is said in the log when it begins and when it is over. Hours that could not be closed
-  /// are tried again after growing pauses, and after each retention, which makes room.
-  Task<store::MetricUsage> look_after(std::int64_t now, bool trims);
+  /// Some of what is due: closing hours, and with `trims` retention (of size alone while the clock
+  /// has just jumped); also when one of both fails, which is said in the log when it begins and
+  /// when it is over. Hours that could not be closed are tried again after growing pauses, and
+  /// after each retention, which makes room.
+  Task<store::MetricUsage> look_after(bool trims);
   const store::Schedule& schedule() const { return store_->schedule(); }
 
  private:
-  explicit Archive(std::unique_ptr<store::MetricStore> store) : store_(std::move(store)) {}
-  Result<> do_what_is_due(std::int64_t now, bool trims);
+  Archive(std::unique_ptr<store::MetricStore> store, const Clock& clock)
+      : store_(std::move(store)), clock_(clock) {}
+  Result<> do_what_is_due(bool trims);
   std::unique_ptr<store::MetricStore> store_;
+  const Clock& clock_;
   asio::thread_pool thread_{1};
   store::Retry closing_;     ///< on the thread
+  JumpWatch jumps_;          ///< on the thread
   bool is_failing_ = false;  ///< on the thread; as last said
 };
 

@@ -69,7 +69,7 @@ std::vector<ops::Operation> Metrics::operations() {
 }
 
 Task<> Metrics::start() {
-  CO_TRY(archive_, Archive::open(settings_.folder, settings_.store, dictionary_));
+  CO_TRY(archive_, Archive::open(settings_.folder, settings_.store, dictionary_, clock_));
   plan_.extend(dictionary_);
   CO_TRY(intervals_, co_await rows_.all());
   CO_TRY(heard_, events_.subscribe({"topology"}, std::nullopt, 65'536));
@@ -156,7 +156,7 @@ asio::awaitable<void> Metrics::run_storing() {
     co_await store_pending();
     bool trims = clock_.steady() - trimmed >= 60s;
     if (trims) trimmed = clock_.steady();
-    if (auto usage = co_await archive_->look_after(ms(clock_.now()), trims))
+    if (auto usage = co_await archive_->look_after(trims))
       usage_ = *usage;
     else
       log::error("metrics: {}", usage.error().text());

@@ -161,17 +161,6 @@ Task<std::size_t> Archive::trim() {
   co_return co_await offload(writer_, job);
 }
 
-/// A clock that jumps ahead must not make everything old: after a jump, age counts only when the
-/// clock has stood by it for an hour.
-bool Archive::clock_is_steady() {
-  auto steady = clock_.steady();
-  std::chrono::nanoseconds difference = clock_.now().time_since_epoch() - steady.time_since_epoch();
-  bool jumped = wall_minus_steady_ && std::chrono::abs(difference - *wall_minus_steady_) > 1min;
-  wall_minus_steady_ = difference;
-  if (jumped) jumped_at_ = steady;
-  return jumped_at_ == std::chrono::steady_clock::time_point{} || steady - jumped_at_ > 1h;
-}
-
 /// Damaged files are kept for whoever wants to look, while there is room.
 std::uint64_t Archive::bytes_put_aside() const {
   std::uint64_t sum = 0;
@@ -189,7 +178,7 @@ void Archive::remove_put_aside() {
 
 Result<std::size_t> Archive::trim_now() {
   auto all = newest_first();
-  bool age_counts = clock_is_steady();
+  bool age_counts = jumps_.is_steady(clock_);
   std::uint64_t sum = bytes_put_aside();
   for (auto& partition : all) sum += partition->bytes();
   if (sum > retention_.bytes) remove_put_aside();

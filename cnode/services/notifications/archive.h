@@ -7,6 +7,7 @@
 #include <memory>
 #include <mutex>
 
+#include "base/jump_watch.h"
 #include "services/notifications/partition.h"
 
 namespace muster::notifications {
@@ -50,7 +51,6 @@ class Archive {
   Result<std::size_t> trim_now();
   bool is_full(const Partition& partition) const;
   std::vector<PartitionPtr> newest_first() const;
-  bool clock_is_steady();
   std::uint64_t bytes_put_aside() const;
   void remove_put_aside();
 
@@ -60,8 +60,7 @@ class Archive {
   mutable std::mutex mutex_;                         ///< for the map: the writer changes it
   std::map<std::int64_t, PartitionPtr> partitions_;  ///< by first id
   std::atomic<std::uint64_t> bytes_ = 0;
-  std::optional<std::chrono::nanoseconds> wall_minus_steady_;
-  std::chrono::steady_clock::time_point jumped_at_{};
+  JumpWatch jumps_;  ///< on the writer's thread
   asio::thread_pool writer_{1}, reader_{1};
 };
 

@@ -85,8 +85,9 @@ class MetricStore {
   Result<bool> close_hours(std::int64_t now, std::size_t most = 64);
   /// All, whether they have ended or not.
   Result<> close_all();
-  /// Deletes what is past its time, and the oldest above the limit; at most some hours per call.
-  Result<> trim(std::int64_t now);
+  /// Deletes what is past its time, if `age_counts`, and the oldest above the limit; at most some
+  /// hours per call.
+  Result<> trim(std::int64_t now, bool age_counts = true);
   MetricUsage usage();
   const Schedule& schedule() const { return settings_.schedule; }
 
@@ -114,7 +115,7 @@ class MetricStore {
   /// What a job came to; a new file where the old one turned out to be damaged.
   Result<> look_at(Result<> outcome);
   Result<> close_some(std::int64_t now, std::size_t most, bool& has_more);
-  Result<> trim_some(std::int64_t now);
+  Result<> trim_some(std::int64_t now, bool age_counts);
   void shed_memory();
   void forget(HeadKey key);
   /// The journal's sequence number up to which a closed hour has what came; 0 where it is not.

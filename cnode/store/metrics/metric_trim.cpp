@@ -16,11 +16,11 @@ std::int64_t ms(std::chrono::seconds value) {
 
 }  // namespace
 
-Result<> MetricStore::trim(std::int64_t now) {
-  return look_at(trim_some(now));
+Result<> MetricStore::trim(std::int64_t now, bool age_counts) {
+  return look_at(trim_some(now, age_counts));
 }
 
-Result<> MetricStore::trim_some(std::int64_t now) {
+Result<> MetricStore::trim_some(std::int64_t now, bool age_counts) {
   constexpr std::int64_t most_hours = 6;
   auto remove = [&](int grain, std::int64_t hour, std::int64_t end) -> Result<> {
     oldest_.assign(oldest_.size(), std::nullopt);
@@ -40,7 +40,8 @@ Result<> MetricStore::trim_some(std::int64_t now) {
     auto gone = (now - ms(tier.keep) - ms(tier.span())) / hour_ms;
     // What the journal still has would be stored anew after a restart.
     if (own == grains_.begin()) gone = std::min(gone, journal_.oldest_hour() - 1);
-    if (*oldest <= gone) TRYV(remove(grain, *oldest, std::min(gone + 1, *oldest + most_hours)));
+    if (age_counts && *oldest <= gone)
+      TRYV(remove(grain, *oldest, std::min(gone + 1, *oldest + most_hours)));
   }
   for (std::size_t i = 0; i < grains_.size() && table_.bytes() > settings_.most_bytes; ++i) {
     auto oldest = table_.oldest_hour(grains_[i]);
