@@ -12,6 +12,7 @@
 -export([sends_samples/1, sends_live_values_for_as_long_as_asked/1,
          microstate_accounting_stays_where_it_was_on/1,
          microstate_accounting_is_turned_on_again/1, backs_off_when_the_run_queue_is_long/1,
+         a_live_sample_says_so_also_when_it_backs_off/1,
          backs_off_when_the_link_is_full/1,
          leaves_when_released/1, leaves_when_the_daemon_is_killed/1,
          leaves_when_the_link_is_cut/1, leaves_when_it_is_killed/1, survives_its_guard/1,
@@ -34,6 +35,7 @@ all() -> [{group, beams}, {group, otp25}, {group, otp22}, {group, other_releases
 
 groups() ->
     Cases = [{group, sending}, {group, leasing}, {group, leaving}, backs_off_when_the_run_queue_is_long,
+             a_live_sample_says_so_also_when_it_backs_off,
              coming_and_going_leaves_nothing],
     [{beams, [], [beams_are_reproducible, beams_are_stripped_and_named_by_version,
                   beams_use_kernel_and_stdlib_only]},
@@ -196,6 +198,8 @@ sends_samples(Config) ->
                   scheduler_wall_time := #{1 := #{active := _, total := _}}} = Values,
       agent := #{reductions := _, memory := Own, dropped := 0, backed_off := none,
                  sent_bytes := 0, wall_us := _}} = Next(),
+    Daemon = muster_test_nodes:name(?config(daemon, Config)),
+    ?assertNot(maps:is_key(Daemon, maps:get(dist, Values))),  % it is hidden
     ?assert(Uptime > 0 andalso Total > 0 andalso Processes > 10),
     ?assert(Own < 256 * 1024),
     ?assertNot(maps:is_key(scheduler_utilization, Values)),
@@ -254,6 +258,20 @@ backs_off_when_the_run_queue_is_long(Config) ->
     [peer:call(Managed, erlang, exit, [Pid, kill]) || Pid <- Busy],
     muster_test_nodes:until(none, fun() -> #{agent := #{backed_off := Why}} = Next(), Why end,
                             30000).
+
+a_live_sample_says_so_also_when_it_backs_off(Config) ->
+    #{managed := Managed, daemon := Daemon} = maps:from_list(Config),
+    {Agent, Next} = lease_from(Config, 60000),
+    #{interval_ms := 60000} = Next(),
+    Busy = peer:call(Managed, ?MODULE, be_busy, [40]),
+    Settings = #{live => [memory], live_ms => 30000},
+    ok = peer:call(Daemon, ?MODULE, agent_of, [{settings, Agent, Settings}]),
+    muster_test_nodes:until({run_queue, 1000},
+                            fun() ->
+                                    #{interval_ms := Ms, agent := #{backed_off := Why}} = Next(),
+                                    {Why, Ms}
+                            end, 30000),
+    [peer:call(Managed, erlang, exit, [Pid, kill]) || Pid <- Busy].
 
 backs_off_when_the_link_is_full(Config) ->
     #{managed := Managed, daemon := Daemon} = maps:from_list(Config),
