@@ -34,6 +34,8 @@ void RuleEngine::sample(Place& place, const RulePtr& rule, const Sample& sample,
                         std::span<const Sample> all, Timestamp at) {
   auto& r = rule->rule;
   std::optional<double> now = sample.value;
+  auto* live = find_live(place, *rule, sample.label);
+  if (live) live->seen = at;  // also where nothing can be told of it yet
   if (r.measure != Measure::value) now = measured(place, rule, sample, at);
   if (!now) return;
   ops::json::object evidence{{*r.metric, sample.value}};
@@ -50,7 +52,6 @@ void RuleEngine::sample(Place& place, const RulePtr& rule, const Sample& sample,
     now = whole > 0 ? 100.0 * *now / whole : 0;
     evidence[*r.percent_of] = size;
   }
-  auto* live = find_live(place, *rule, sample.label);
   auto level = rule->level(*now, live ? live->level : 0);
   if (r.percent_of && size <= 0) level = 0;  // of nothing there is no share
   if (r.at_least && size < *r.at_least) level = 0;

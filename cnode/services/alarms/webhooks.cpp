@@ -19,7 +19,6 @@ using ops::Caller;
 namespace {
 
 constexpr std::size_t most_hooks = 20, shortest_secret = 16, longest_url = 2048;
-constexpr int most_refusals = 8;
 
 Result<> check_url(const std::string& text) {
   auto url = boost::urls::parse_uri(text);
@@ -29,11 +28,6 @@ Result<> check_url(const std::string& text) {
   if (url->has_userinfo())
     return Error(Errc::bad_request, "no user or password in it: it is shown", "/url");
   return {};
-}
-
-/// The receiver has understood, and does not want it.
-bool is_refusal(int status) {
-  return status >= 300 && status < 500 && status != 408 && status != 429;
 }
 
 }  // namespace
@@ -99,7 +93,6 @@ std::vector<Saved::Letter> Webhooks::letters_for(const Change& change) const {
 asio::awaitable<void> Webhooks::run(std::shared_ptr<Hook> hook) {
   Backoff backoff(1s, 300s);
   auto id = hook->row.view.id;
-  int attempt = 1;
   for (;;) {
     hook->has_news = false;
     auto letters = co_await rows_.waiting(id);
@@ -110,21 +103,19 @@ asio::awaitable<void> Webhooks::run(std::shared_ptr<Hook> hook) {
     bool all_done = letters.has_value();
     if (letters) {
       for (auto& letter : *letters) {
-        auto done = co_await deliver(*hook, letter, attempt);
+        auto done = co_await deliver(*hook, letter);
         all_done = done && *done;
         if (!all_done) break;
-        attempt = 1;
         backoff.reset();
       }
     }
     if (all_done) continue;
-    ++attempt;
     co_await pause(backoff.next(random_u32()));
   }
 }
 
 /// False: to be tried again.
-Task<bool> Webhooks::deliver(Hook& hook, const Letter& letter, int attempt) {
+Task<bool> Webhooks::deliver(Hook& hook, const Letter& letter) {
   auto& row = hook.row;
   std::vector<std::string> headers{"Content-Type: application/json", "User-Agent: muster",
                                    "Muster-Delivery: " + std::to_string(letter.number),
@@ -133,6 +124,7 @@ Task<bool> Webhooks::deliver(Hook& hook, const Letter& letter, int attempt) {
     return http_post(row.view.url, headers, letter.body, is_ending_);
   };
   auto status = co_await offload(threads_, job);
+  bool is_unwanted = hook.refusals.note(status ? std::optional(*status) : std::nullopt);
   if (status && *status >= 200 && *status < 300) {
     hook.last_error.clear();
     CO_TRYV(co_await rows_.done(row.view.id, letter.number, true));
@@ -141,7 +133,7 @@ Task<bool> Webhooks::deliver(Hook& hook, const Letter& letter, int attempt) {
   auto said = status ? fmt::format("HTTP {}", *status) : status.error().text();
   if (hook.last_error != said) log::warn("webhook {}: {}", row.view.url, said);
   hook.last_error = said;
-  if (!status || !is_refusal(*status) || attempt < most_refusals) co_return false;
+  if (!is_unwanted) co_return false;
   log::error("webhook {}: delivery {} is dropped: {}", row.view.url, letter.number, said);
   CO_TRYV(co_await rows_.done(row.view.id, letter.number, false));
   co_return true;

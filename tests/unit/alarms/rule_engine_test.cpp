@@ -175,6 +175,35 @@ TEST_F(RuleEngineTest, IsOverWhenItIsNotReportedAnyMore) {
   EXPECT_EQ(all, "t[/mnt]=0 ");
 }
 
+TEST_F(RuleEngineTest, WhatIsReportedIsNotOverWhileItsWindowIsLongerThanItsPatience) {
+  auto rule = threshold("g", {{Severity::minor, 20, 10}});
+  rule.measure = Measure::growth_percent;
+  rule.window = 3600;
+  add(rule);
+  engine.restore(node, "g", "", Severity::minor, now);
+  auto minutes = [&](int count, double value) {
+    std::string decided;
+    for (int i = 0; i < count; ++i) {
+      pass(60);
+      decided += sample(value);
+    }
+    return decided;
+  };
+  EXPECT_EQ(minutes(55, 100), "") << "after a restart nobody knows how it has grown";
+  EXPECT_EQ(minutes(10, 100), "g=0 ") << "it has not";
+}
+
+TEST_F(RuleEngineTest, AShareIsNotOverBecauseTheWholeIsMissing) {
+  auto rule = threshold("s", {{Severity::minor, 70, 60}});
+  rule.percent_of = "limit";
+  add(rule);
+  engine.restore(node, "s", "", Severity::minor, now);
+  for (int i = 0; i < 30; ++i) {
+    pass(60);
+    EXPECT_EQ(sample(80), "");
+  }
+}
+
 TEST_F(RuleEngineTest, HoldsOnlyForItsNodesAndFamilies) {
   auto rule = threshold("t", {{Severity::minor, 70, 60}});
   rule.families = {"shop"};

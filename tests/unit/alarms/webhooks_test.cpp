@@ -41,6 +41,25 @@ TEST(Signature, IsTheHmacOfTheBody) {
             "sha256=5bdcc146bf60754e6a042426089575c75a003f089d2739839dec58b964ec3843");
 }
 
+TEST(Refusals, OnlyTheEighthInARowCounts) {
+  Refusals refusals;
+  for (int i = 1; i < 8; ++i) EXPECT_FALSE(refusals.note(400)) << i;
+  EXPECT_TRUE(refusals.note(400));
+  EXPECT_FALSE(refusals.note(400)) << "the next letter's first";
+}
+
+TEST(Refusals, AnOutageIsNoneHoweverLongAndHoweverItLooks) {
+  Refusals refusals;
+  for (auto outage : {std::optional<int>(), std::optional(503), std::optional(404),
+                      std::optional(302), std::optional(429), std::optional(408)}) {
+    for (int i = 0; i < 20; ++i) EXPECT_FALSE(refusals.note(outage));
+    EXPECT_FALSE(refusals.note(403)) << "the first after it";
+  }
+  for (int i = 0; i < 6; ++i) EXPECT_FALSE(refusals.note(403));
+  EXPECT_FALSE(refusals.note(std::nullopt)) << "it began anew";
+  EXPECT_FALSE(refusals.note(403));
+}
+
 TEST_F(WebhooksTest, RefusesWhatCannotWork) {
   auto field = [&](object request) {
     auto reply = call("add_webhook", std::move(request));

@@ -58,7 +58,7 @@ class ArchiveTest : public testing::Test {
     ASSERT_TRUE(run(archive->append(std::move(batch))));
   }
   void look_after() {
-    for (int i = 0; i < 100; ++i) ASSERT_TRUE(run(archive->look_after(true)));
+    for (int i = 0; i < 15; ++i) ASSERT_TRUE(run(archive->look_after(true)));
   }
   std::size_t points() {
     store::MetricQuery query;
