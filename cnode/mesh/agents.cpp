@@ -104,10 +104,15 @@ void Agents::node_up(std::shared_ptr<dist::Link> link, const NodeSpec& spec,
   release(spec.name);
   if (lack_sink_) lack_sink_(spec.name, {});
   if (!spec.agents) return;
-  auto& guest = guests_[spec.name];
-  guest.link = link;
-  guest.cancels.push_back(
-      running_.spawn("agents on " + spec.name, begin(std::move(link), facts.otp_release)));
+  guests_[spec.name].link = link;
+  auto task = begin(link, facts.otp_release);
+  run_for(*link, "agents on " + spec.name, std::move(task));
+}
+
+/// For as long as the guest is there. A coroutine begins at once, and may end it at once.
+void Agents::run_for(const dist::Link& link, std::string name, asio::awaitable<void> task) {
+  auto cancel = running_.spawn(std::move(name), std::move(task));
+  if (auto* guest = guest_of(link)) guest->cancels.push_back(std::move(cancel));
 }
 
 void Agents::release(const std::string& node) {
@@ -179,10 +184,9 @@ asio::awaitable<void> Agents::begin(std::shared_ptr<dist::Link> link, std::strin
       lacks(*link, wanted.agent, "there is no code for OTP " + otp_release);
       continue;
     }
-    auto* guest = guest_of(*link);
-    if (!guest) co_return;
+    if (!guest_of(*link)) co_return;
     auto name = "agent " + wanted.agent + " on " + link->peer();
-    guest->cancels.push_back(running_.spawn(std::move(name), keep_agent(link, std::move(wanted))));
+    run_for(*link, std::move(name), keep_agent(link, std::move(wanted)));
   }
 }
 

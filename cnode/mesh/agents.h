@@ -60,6 +60,7 @@ class Agents {
     Lacking lacking;
   };
   asio::awaitable<void> begin(std::shared_ptr<dist::Link> link, std::string otp_release);
+  void run_for(const dist::Link& link, std::string name, asio::awaitable<void> task);
   asio::awaitable<void> keep_agent(std::shared_ptr<dist::Link> link, Wanted wanted);
   Task<std::optional<std::string>> included_version(dist::Link& link);
   Task<> load(dist::Link& link, const Wanted& wanted);

@@ -34,10 +34,14 @@ asio::awaitable<void> Keeper::run() {
       continue;
     }
     is_up_ = true;
+    if (!(*link)->is_up()) {  // lost while it was recorded as UP, which somebody may have heard
+      down(DownReason::closed, "the link ended while the node described itself");
+      co_await wait(SteadyClock::now() + policy_.after_failure(SteadyClock::now(), random_u32()));
+      continue;
+    }
     policy_.reset();
     tools_.agents.node_up(*link, spec_, facts_);
-    while ((*link)->is_up()) co_await wait(SteadyClock::time_point::max());
-    is_up_ = false;
+    while (is_up_) co_await wait(SteadyClock::time_point::max());
   }
 }
 
@@ -78,6 +82,7 @@ void Keeper::link_up() {
 }
 
 void Keeper::link_down(dist::LinkError why) {
+  if (!is_up_) return;  // run() says why, and waits before it dials again
   down(reason_of(why), fmt::format("the link ended ({})", dist::name_of(why)));
   wake_.cancel();
 }
