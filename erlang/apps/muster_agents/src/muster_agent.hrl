@@ -41,7 +41,8 @@
 -define(OPTIONAL, [{hold, 1}, {pressure, 1}, {dist_queue, 1}]).
 -compile({nowarn_unused_function, ?OPTIONAL}).
 -ignore_xref(?OPTIONAL).
--dialyzer([{no_match, [{loop, 2}, {pass, 4}, {dist_queue, 1}]}, {no_unused, [{all_due, 3} | ?OPTIONAL]}]).
+-dialyzer([{no_match, [{loop, 2}, {pass, 4}, {dist_queue, 1}]}, {no_return, [{init, 0}]},
+            {no_unused, [{all_due, 3} | ?OPTIONAL]}]).
 
 -spec vsn() -> binary().
 vsn() -> <<?VSN>>.
@@ -86,7 +87,8 @@ init() ->
     put(held, nothing),
     put(guard, guard(nothing)),
     %% Who lost the race for the name must not touch the host: so wait for the first lease.
-    receive {lease, _, _} = First -> self() ! First, loop(#{}, first()) after 10000 -> ok end.
+    receive {lease, _, _} = First -> self() ! First, loop(#{}, first()) after 10000 -> ok end,
+    exit(shutdown).   % ends its helpers, too: `normal` would not
 
 loop(Leases, State) ->
     {_, GuardMonitor} = get(guard),

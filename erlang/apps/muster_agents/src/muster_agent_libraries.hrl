@@ -48,10 +48,12 @@ user(#{cursor := Cursor} = State) ->
 
 -dialyzer({nowarn_function, [{apart, 1}]}).
 
-%% In a process of its own: what others keep may be large, and what they run may not answer.
+%% In a process of its own: what others keep may be large, and what they run may not answer. It ends
+%% with the agent, which traps exits.
 apart(Work) ->
-    Limits = [monitor, {max_heap_size, #{size => 1 bsl 22, kill => true, error_logger => false}}],
-    {Pid, Monitor} = spawn_opt(fun() -> exit({done, Work()}) end, Limits),
+    Agent = self(),
+    Limits = [link, monitor, {max_heap_size, #{size => 1 bsl 22, kill => true, error_logger => false}}],
+    {Pid, Monitor} = spawn_opt(fun() -> Done = {done, Work()}, unlink(Agent), exit(Done) end, Limits),
     receive
         {'DOWN', Monitor, process, Pid, {done, Result}} -> Result;
         {'DOWN', Monitor, process, Pid, _} -> throw(failed)

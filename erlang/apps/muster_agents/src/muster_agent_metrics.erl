@@ -70,6 +70,7 @@ sample(Options) ->
 %%% Data: #{handle, peer, live, live_ms, until, turn, busy => #{What => {Active, Total}}}.
 
 first() ->
+    _ = process_flag(trap_exit, true),
     _ = erlang:system_flag(scheduler_wall_time, true),
     #{slow => none, msacc => take_msacc(), cursor => 0, events => none}.
 

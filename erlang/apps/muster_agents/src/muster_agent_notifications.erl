@@ -4,8 +4,8 @@
 %% Cost for the host: two processes, one logger handler, one backend of lager if that runs, and
 %% system_monitor if it is free (a trace session of our own from OTP 28 on). A log event that passes
 %% costs the process that logs about 50 microseconds; one that does not pass (level, 100 entries a
-%% second or a tenth of that while run queues or the link are long, 100 on their way) costs it one
-%% microsecond and is counted before anything is formatted.
+%% second or a tenth of that while run queues or the link are long, 256 KiB on their way) costs it
+%% one microsecond and is counted before anything is formatted.
 %% Texts are cut at 8 KiB, structure at 400 parts. It never changes a level of the host, takes no
 %% event of a remote group leader, and what it took is given back when it ends or is killed.
 %%
@@ -28,14 +28,15 @@
 
 -define(NAME, notifications).
 -define(LOST, true).
+-define(MOST_HEAP_WORDS, 1 bsl 18).   % eight times what may be on its way
 -include("muster_agent.hrl").
 -include("muster_agent_bound.hrl").
 
 %% Fixed names: logger keeps an empty persistent term for each that ever was.
 -define(HANDLERS, [muster_notifications, muster_notifications_2, muster_notifications_3]).
 -define(BATCH_MS, 100).
--define(MOST_IN_BATCH, 100).
--define(MOST_IN_FLIGHT, 100).
+-define(MANY_WORDS, 1 bsl 13).  % are sent at once
+-define(MOST_WORDS, 1 bsl 15).  % of entries made and not yet sent, and of their texts
 -define(MOST_RATE, 1000).
 -define(MOST_EVENTS, 500).      % of one kind of system_monitor in a second; then a pause
 -define(PAUSE_MS, 10000).
@@ -46,7 +47,7 @@
 %% Places in the gate, an atomics array. A source's place counts what was dropped.
 -define(SECOND, 1).
 -define(USED, 2).
--define(IN_FLIGHT, 3).
+-define(WORDS, 3).
 -define(RATE, 4).
 -define(SOURCES, #{logger => 5, sasl => 6, error_logger => 7, lager => 8, system_monitor => 9}).
 
@@ -62,7 +63,7 @@ first() ->
     Gate = atomics:new(9, [{signed, true}]),
     atomics:put(Gate, ?RATE, 100),
     hold(self()),
-    #{gate => Gate, wishes => #{}, levels => #{}, queue => [], batch => [], lacking => #{},
+    #{gate => Gate, wishes => #{}, levels => #{}, queue => [], words => 0, batch => [], lacking => #{},
       monitor => none, limits => ?SYSTEM_MONITOR, paused => [], counts => #{}, recent => {0, #{}},
       helpers => #{}, rate => 100, backed_off => none,
       crash_dump => crash_dump(), checked => erlang:monotonic_time(millisecond) - ?CHECK_MS}.
@@ -172,15 +173,19 @@ lost(#{entries := Entries, dropped := Dropped}, #{lost := Lost} = Data) ->
 
 dropped(Gate) -> maps:map(fun(_, Place) -> atomics:get(Gate, Place) end, ?SOURCES).
 
-message({entry, Entry}, #{gate := Gate} = State) ->
-    atomics:sub(Gate, ?IN_FLIGHT, 1),
-    queue(Entry, State);
-message({evidence, Entry}, State) ->
-    queue(Entry, State);
-message(flush, #{queue := Queue} = State) ->
-    self() ! flushed,
-    {{due, flush}, State#{queue := [], batch := lists:reverse(Queue)}};
-message(flushed, State) ->
+message({entry, Words, Entry}, #{queue := Queue, words := Before} = State) ->
+    Now = Before + Words,
+    _ = if
+            Before < ?MANY_WORDS, Now >= ?MANY_WORDS -> self() ! flush;
+            Before =:= 0 -> erlang:send_after(?BATCH_MS, self(), flush);
+            true -> ok
+        end,
+    {none, State#{queue := [Entry | Queue], words := Now}};
+message(flush, #{queue := Queue, words := Words} = State) ->
+    self() ! {flushed, Words},
+    {{due, flush}, State#{queue := [], words := 0, batch := lists:reverse(Queue)}};
+message({flushed, Words}, #{gate := Gate} = State) ->
+    atomics:sub(Gate, ?WORDS, Words),
     {none, State#{batch := []}};
 message({monitor, Who, Kind, Info}, State) ->
     {none, monitored(Who, Kind, Info, State)};
@@ -190,14 +195,6 @@ message({'EXIT', Pid, _}, #{helpers := Helpers} = State) ->
     {none, State#{helpers := maps:remove(Pid, Helpers)}};
 message(_, State) ->
     {none, State}.
-
-queue(Entry, #{queue := Queue} = State) ->
-    case length(Queue) of
-        0 -> _ = erlang:send_after(?BATCH_MS, self(), flush), ok;
-        ?MOST_IN_BATCH -> self() ! flush, ok;
-        _ -> ok
-    end,
-    {none, State#{queue := [Entry | Queue]}}.
 
 %%% Sources
 
@@ -337,18 +334,24 @@ passes(Gate, Source) ->
             end
     end,
     Rate = atomics:get(Gate, ?RATE),
-    case atomics:get(Gate, ?USED) < Rate andalso atomics:get(Gate, ?IN_FLIGHT) < ?MOST_IN_FLIGHT
+    case atomics:get(Gate, ?USED) < Rate andalso atomics:get(Gate, ?WORDS) < ?MOST_WORDS
         andalso atomics:add_get(Gate, ?USED, 1) =< Rate of
         true -> true;
-        false -> atomics:add(Gate, maps:get(Source, ?SOURCES), 1), false
+        false -> drop(Gate, Source)
     end.
 
+drop(Gate, Source) -> atomics:add(Gate, maps:get(Source, ?SOURCES), 1), false.
+
+%% How large it is shows only when it is made.
 hand_on(Agent, Gate, Source, Make) ->
-    atomics:add(Gate, ?IN_FLIGHT, 1),
-    try Agent ! {entry, Make()}
-    catch _:_ ->
-            atomics:sub(Gate, ?IN_FLIGHT, 1),
-            atomics:add(Gate, maps:get(Source, ?SOURCES), 1)
+    try
+        #{text := Text} = Entry = Make(),
+        Words = erts_debug:flat_size(Entry) + byte_size(Text) div 8,
+        case atomics:add_get(Gate, ?WORDS, Words) =< ?MOST_WORDS of
+            true -> Agent ! {entry, Words, Entry};
+            false -> atomics:sub(Gate, ?WORDS, Words), drop(Gate, Source)
+        end
+    catch _:_ -> drop(Gate, Source)
     end.
 
 origin({report, #{label := {supervisor, progress}}}, _) -> {sasl, progress};
@@ -440,7 +443,7 @@ handle_info(_, State) -> {ok, State}.
 %%% system_monitor
 
 monitored(Who, Kind, Info, #{counts := Counts, recent := {Second, Seen}, levels := Levels,
-                             helpers := Helpers} = State) ->
+                             helpers := Helpers, gate := Gate} = State) ->
     Now = erlang:monotonic_time(second),
     Of = case Second of Now -> Seen; _ -> #{} end,
     N = maps:get(Kind, Of, 0) + 1,
@@ -451,15 +454,15 @@ monitored(Who, Kind, Info, #{counts := Counts, recent := {Second, Seen}, levels 
         N > ?MOST_EVENTS -> pause_kind(Kind, New);
         not IsWanted -> New;
         N > ?MOST_ENTRIES_OF_KIND; map_size(Helpers) >= ?MOST_HELPERS ->
-            atomics:add(maps:get(gate, State), maps:get(system_monitor, ?SOURCES), 1), New;
+            _ = drop(Gate, system_monitor),
+            New;
         true ->
             Agent = self(),
             At = microseconds(),
             %% Somebody else asks, since a process in a native call answers after it only.
             Helper = spawn_link(fun() ->
-                                        try Agent ! {evidence, monitor_entry(At, Who, Kind, Info)}
-                                        catch _:_ -> failed
-                                        end
+                                        hand_on(Agent, Gate, system_monitor,
+                                                fun() -> monitor_entry(At, Who, Kind, Info) end)
                                 end),
             New#{helpers := Helpers#{Helper => true}}
     end.

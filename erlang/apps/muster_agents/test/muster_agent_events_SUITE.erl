@@ -7,18 +7,19 @@
 -export([all/0, groups/0, init_per_suite/1, end_per_suite/1, init_per_group/2, end_per_group/2,
          init_per_testcase/2, end_per_testcase/2]).
 -export([reports_are_handed_on/1, levels_change_at_run_time/1, remote_events_are_not_ours/1,
-         a_storm_is_dropped_before_it_costs/1, big_terms_are_bounded/1, scheduler_events_arrive/1,
+         a_storm_is_dropped_before_it_costs/1, crashes_of_large_states_are_survived/1,
+         big_terms_are_bounded/1, scheduler_events_arrive/1,
          an_owned_system_monitor_is_left_alone/1, a_lost_system_monitor_is_not_taken_back/1,
          a_crash_dump_is_found/1, lager_is_listened_to/1, a_lost_handler_comes_back/1]).
 -export([sasl_alarms_are_handed_on/1, alarms_that_were_there_before/1, alarms_beside_another_handler/1,
          long_queues_are_found/1, old_code_is_found/1, checks_are_sent_when_they_change/1,
          broken_applications_are_found/1, mnesia_is_listened_to/1, elarm_is_listened_to/1]).
--export([leaves_when_released/1, leaves_when_it_is_killed/1, leaves_when_the_daemon_is_killed/1,
+-export([leaves_during_a_scan/1, leaves_when_released/1, leaves_when_it_is_killed/1, leaves_when_the_daemon_is_killed/1,
          leaves_when_guard_and_agent_are_killed/1]).
 -export([works_on_otp_23/1, works_on_otp_27/1, works_on_otp_29/1]).
 %% Called on the peers.
 -export([crash/0, fail_child/0, init/1, storm/2, garbage/0, stall_port/0, silent/1, hold_monitor/0,
-         queue_of/2, listen/0]).
+         queue_of/2, listen/0, crash_large/1, handle_cast/2, crowd/1, code_of/1]).
 
 all() -> [{group, notifications}, {group, alarms}, {group, notifications_leave}, {group, alarms_leave},
           {group, other_releases}].
@@ -28,7 +29,8 @@ groups() ->
              leaves_when_guard_and_agent_are_killed],
     %% Cases that mostly wait do so together, a few at a time; what is measured is measured alone.
     [{notifications, [], [{group, notifications_log}, {group, notifications_others},
-                          a_storm_is_dropped_before_it_costs, scheduler_events_arrive]},
+                          a_storm_is_dropped_before_it_costs, crashes_of_large_states_are_survived,
+                          scheduler_events_arrive]},
      {notifications_log, [parallel], [reports_are_handed_on, levels_change_at_run_time,
                                       remote_events_are_not_ours, big_terms_are_bounded,
                                       a_lost_handler_comes_back]},
@@ -43,7 +45,7 @@ groups() ->
                                       checks_are_sent_when_they_change,
                                       broken_applications_are_found]},
      {notifications_leave, [parallel], Leave},
-     {alarms_leave, [parallel], Leave},
+     {alarms_leave, [parallel], [leaves_during_a_scan | Leave]},
      {other_releases, [parallel], [works_on_otp_23, works_on_otp_27, works_on_otp_29]}].
 
 init_per_suite(Config) ->
@@ -159,6 +161,17 @@ a_storm_is_dropped_before_it_costs(Config) ->
                             [Events div 5, Micros / Events, Memory, Ticks, maps:get(agent, Other),
                              Kept]),
     {comment, lists:flatten(Figures)}.
+
+%% What is on its way is bounded in words, not in reports.
+crashes_of_large_states_are_survived(Config) ->
+    #{agent := Pid} = Guest = guest(Config),
+    ok = muster_test_agents:tell(Guest, #{interval_ms => 1000}),
+    ok = call(Config, ?MODULE, crash_large, [100]),
+    %% A report of the server's and one of its process's.
+    muster_test_nodes:until(200, fun() -> length(entries(Guest)) + drops(Guest) end),
+    ?assert(length(entries(Guest)) >= 10),
+    true = call(Config, erlang, is_process_alive, [Pid]),
+    back_to_normal(Guest, Config).
 
 big_terms_are_bounded(Config) ->
     Guest = guest(Config),
@@ -400,6 +413,20 @@ leaves_when_released(Config) ->
     _ = until_said(Guest),
     back_to_normal(Guest, Config).
 
+%% A scan of many takes longer than code is waited for.
+leaves_during_a_scan(Config) ->
+    Crowd = call(Config, ?MODULE, crowd, [40000]),
+    #{agent := Pid, module := Module} = Guest = guest(Config),
+    _ = until_said(Guest),
+    Links = fun() -> {links, Ls} = call(Config, erlang, process_info, [Pid, links]), length(Ls) end,
+    Others = Links(),
+    scan = call(Config, erlang, send, [Pid, scan]),
+    muster_test_nodes:until(true, fun() -> Links() > Others end),
+    ok = muster_test_agents:release(Guest),
+    muster_test_nodes:until({false, false}, fun() -> call(Config, ?MODULE, code_of, [Module]) end),
+    true = call(Config, erlang, exit, [Crowd, kill]),
+    muster_test_agents:same(?config(managed, Config), ?config(before, Config), []).
+
 leaves_when_it_is_killed(Config) ->
     #{agent := Pid} = Guest = guest(Config),
     _ = until_said(Guest),
@@ -545,11 +572,32 @@ crash() ->
 
 silent(Reason) -> error(Reason).
 
+%% As many servers crash, whose states are all parts.
+crash_large(N) ->
+    Servers = [begin {ok, Pid} = gen_server:start(?MODULE, server, []), Pid end || _ <- lists:seq(1, N)],
+    lists:foreach(fun(Pid) -> gen_server:cast(Pid, crash) end, Servers).
+
+handle_cast(crash, _) -> error(on_purpose).
+
+%% That many processes, which end with the one that is returned.
+crowd(N) ->
+    Self = self(),
+    Pid = spawn(fun() ->
+                        _ = [spawn_link(fun listen/0) || _ <- lists:seq(1, N)],
+                        Self ! {self(), there},
+                        listen()
+                end),
+    receive {Pid, there} -> Pid end.
+
+%% Is it there, or still there as old code?
+code_of(Module) -> {erlang:module_loaded(Module), erlang:check_old_code(Module)}.
+
 fail_child() ->
     process_flag(trap_exit, true),
     {error, _} = supervisor:start_link(?MODULE, []),
     ok.
 
+init(server) -> {ok, lists:duplicate(30, [maps:new() || _ <- lists:seq(1, 30)])};
 init(_) -> {ok, {#{}, [#{id => child, start => {?MODULE, silent, [no_start]}}]}}.
 
 %% How many were logged in that time, and the microseconds that the processes spent.

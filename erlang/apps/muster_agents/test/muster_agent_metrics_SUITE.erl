@@ -8,14 +8,17 @@
 -export([every_name_of_wombatoam_is_there_or_left_out/1, names_and_series_are_unique/1,
          rows_are_well_formed/1, every_row_is_answered/1, stock_calls_say_the_same/1,
          a_pass_is_cheap/1, folsom_is_found/1, telemetry_is_found/1,
+         a_library_that_hangs_is_left/1,
          many_metrics_of_users_take_turns/1]).
 %% Called on the peer.
--export([lease/2, pass/0, make_folsom/1, fake_telemetry/0, telemetry_handlers/0]).
+-export([lease/2, pass/0, make_folsom/1, fake_telemetry/0, telemetry_handlers/0,
+         hanging_telemetry/0, hang/0]).
 
 all() ->
     [every_name_of_wombatoam_is_there_or_left_out, names_and_series_are_unique,
      rows_are_well_formed, every_row_is_answered, stock_calls_say_the_same, a_pass_is_cheap,
-     folsom_is_found, telemetry_is_found, many_metrics_of_users_take_turns].
+     folsom_is_found, telemetry_is_found, a_library_that_hangs_is_left,
+     many_metrics_of_users_take_turns].
 
 init_per_suite(Config) ->
     Epmd = muster_test_nodes:start_epmd(),
@@ -173,6 +176,17 @@ telemetry_is_found(Config) ->
     muster_test_nodes:until(1, fun() -> peer:call(Node, ?MODULE, telemetry_handlers, []) end),
     ok = peer:call(Node, telemetry, execute, [[web, stop], #{duration => 1}, #{}]).
 
+%% The process that asks it ends with the agent, even when that is killed.
+a_library_that_hangs_is_left(Config) ->
+    Node = ?config(node, Config),
+    ok = peer:call(Node, ?MODULE, hanging_telemetry, []),
+    ok = peer:call(Node, ?MODULE, lease, [muster_agent_metrics, 1000]),
+    Asking = fun() -> length(peer:call(Node, ?MODULE, hang, [])) end,
+    muster_test_nodes:until(1, Asking),
+    true = peer:call(Node, erlang, exit, [peer:call(Node, erlang, whereis, [muster_agent_metrics]),
+                                          kill]),
+    muster_test_nodes:until(0, Asking).
+
 many_metrics_of_users_take_turns(Config) ->
     case code:which(folsom_metrics) of
         non_existing -> {skip, "no folsom: Debian's erlang-folsom"};
@@ -258,19 +272,32 @@ make_metrics(Counters) ->
 
 %% Module `telemetry` with one handler attached to [web, stop].
 fake_telemetry() ->
+    fake_telemetry(["-module(telemetry).",
+                    "-export([list_handlers/1, attach/4, detach/1, execute/3]).",
+                    "list_handlers([]) -> [#{id => I, event_name => E} || "
+                    "{E, I, _, _} <- ets:tab2list(telemetry_handler_table)].",
+                    "attach(I, E, F, C) -> ets:insert(telemetry_handler_table, {E, I, F, C}), ok.",
+                    "detach(I) -> ets:match_delete(telemetry_handler_table, {'_', I, '_', '_'}), ok.",
+                    "execute(E, V, M) -> [F(E, V, M, C) || "
+                    "{_, _, F, C} <- ets:lookup(telemetry_handler_table, E)], ok."]),
+    apply(telemetry, attach, [theirs, [web, stop], fun(_, _, _, _) -> ok end, none]).
+
+%% Module `telemetry` that does not answer.
+hanging_telemetry() ->
+    fake_telemetry(["-module(telemetry).", "-export([list_handlers/1]).",
+                    "list_handlers([]) -> receive never -> [] end."]).
+
+%% Who waits for it.
+hang() ->
+    [P || P <- processes(),
+          process_info(P, current_function) =:= {current_function, {telemetry, list_handlers, 1}}].
+
+fake_telemetry(Lines) ->
     Forms = [begin
                  {ok, Tokens, _} = erl_scan:string(Text),
                  {ok, Form} = erl_parse:parse_form(Tokens),
                  Form
-             end
-             || Text <- ["-module(telemetry).",
-                         "-export([list_handlers/1, attach/4, detach/1, execute/3]).",
-                         "list_handlers([]) -> [#{id => I, event_name => E} || "
-                         "{E, I, _, _} <- ets:tab2list(telemetry_handler_table)].",
-                         "attach(I, E, F, C) -> ets:insert(telemetry_handler_table, {E, I, F, C}), ok.",
-                         "detach(I) -> ets:match_delete(telemetry_handler_table, {'_', I, '_', '_'}), ok.",
-                         "execute(E, V, M) -> [F(E, V, M, C) || "
-                         "{_, _, F, C} <- ets:lookup(telemetry_handler_table, E)], ok."]],
+             end || Text <- Lines],
     {ok, Module, Beam} = compile:forms(Forms),
     {module, Module} = code:load_binary(Module, "telemetry.beam", Beam),
     Self = self(),
@@ -281,8 +308,7 @@ fake_telemetry() ->
                   Self ! made,
                   receive after infinity -> ok end
           end),
-    receive made -> ok end,
-    apply(telemetry, attach, [theirs, [web, stop], fun(_, _, _, _) -> ok end, none]).
+    receive made -> ok end.
 
 telemetry_handlers() -> ets:info(telemetry_handler_table, size).
 
