@@ -85,6 +85,25 @@ TEST_P(Mesh, AnswersErpc) {
   EXPECT_EQ(eval("timer:sleep(100), Flush()"), "[]");
 }
 
+TEST_P(Mesh, HelpIsAnsweredWhereverTheGroupLeaderOfItsCallerIs) {
+  ErlOptions options;
+  options.otp = otp(GetParam());
+  options.name = "terminal@127.0.0.1";
+  ErlNode terminal(epmd_, options);
+  eval(
+      "Help = fun(Leader) -> Me = self(), spawn(fun() -> group_leader(Leader, self()), "
+      "Me ! {help, rpc:call(M, muster, h, [])} end), "
+      "receive {help, H} when is_binary(H) -> text; {help, H} -> H after 20000 -> nothing end end,"
+      "Far = rpc:call('terminal@127.0.0.1', erlang, whereis, [user]), ok");
+  EXPECT_EQ(eval("Help(Far)"), "text") << "as in a remote shell: the daemon has no link there";
+  EXPECT_EQ(eval("Help(spawn(fun() -> ok end))"), "text") << "nobody answers";
+  EXPECT_EQ(eval("Help(whereis(user))"), "ok");
+  EXPECT_EQ(terminal.eval("net_adm:ping('" + daemon_->name() + "')"), "pong");
+  EXPECT_EQ(eval("Help(Far)"), "ok");
+  EXPECT_TRUE(
+      eventually([&] { return terminal.printed().find("rpc:call(Node, ") != std::string::npos; }));
+}
+
 TEST_P(Mesh, SpawnsAndReportsTheEnd) {
   EXPECT_EQ(eval("node(spawn(M, muster, echo, [1])) =:= M"), "true");
   EXPECT_EQ(eval("{P, R} = spawn_monitor(M, muster, echo, [1]), {'DOWN', R, process, "

@@ -1,5 +1,9 @@
 #include "doors/dist/applier.h"
 
+#include <boost/asio/as_tuple.hpp>
+#include <boost/asio/steady_timer.hpp>
+#include <boost/asio/use_awaitable.hpp>
+
 #include "dist/erpc.h"
 #include "etf/decode.h"
 #include "ops/replies.h"
@@ -12,6 +16,8 @@ using muster::dist::ErpcCall;
 using muster::dist::Job;
 
 namespace {
+
+constexpr auto print_limit = std::chrono::seconds(3);
 
 /// [{M,F,Args,[]}], as a stack trace shows an undefined function.
 Term undefined_stack(Call call) {
@@ -50,13 +56,24 @@ asio::awaitable<void> run(const ops::Operation* operation, Term arguments, Outco
   outcome.returned(ops::reply_term(std::move(result)));
 }
 
-void print(const std::string& text, Outcome outcome) {
+/// Through the caller's group leader. In a remote shell that lives on a third node; where we have
+/// no link with it, or it does not answer, the text is the value.
+asio::awaitable<void> print(const muster::dist::Node& node, std::string text, Outcome outcome) {
   auto& job = outcome.job();
   auto group_leader = job.group_leader();
   auto* leader = group_leader.get_if<etf::Pid>();
-  if (!leader) return outcome.returned(atom("ok"));
-  job.on_message([outcome](const muster::dist::Message&) { outcome.returned(atom("ok")); });
-  job.link().send(*leader, put_chars(job.link().pid(job.pid()), text), job.pid());
+  auto link = leader ? node.find(leader->node.name) : nullptr;
+  if (!link) co_return outcome.returned(etf::binary(text));
+  asio::steady_timer answered(co_await asio::this_coro::executor, print_limit);
+  bool is_printed = false;
+  job.on_message([&](const muster::dist::Message&) {
+    is_printed = true;
+    answered.cancel();
+  });
+  link->send(*leader, put_chars(link->pid(job.pid()), text), job.pid());
+  co_await answered.async_wait(asio::as_tuple(asio::use_awaitable));
+  job.on_message(nullptr);
+  outcome.returned(is_printed ? atom("ok") : etf::binary(text));
 }
 
 }  // namespace
@@ -76,7 +93,10 @@ void Applier::spawn(std::shared_ptr<Job> job, const muster::dist::SpawnRequest& 
   Outcome outcome(job, std::move(erpc));
   if (std::holds_alternative<Undefined>(function)) return outcome.undefined(std::move(call));
   if (auto* value = std::get_if<Value>(&function)) return outcome.returned(value->term);
-  if (auto* text = std::get_if<Print>(&function)) return print(text->text, std::move(outcome));
+  if (auto* help = std::get_if<Print>(&function)) {
+    running_.spawn("muster:h", print(node_, std::move(help->text), std::move(outcome)));
+    return;
+  }
   auto& [operation, arguments] = std::get<OperationCall>(function);
   if (operation->is_immediate())
     return outcome.returned(ops::reply_term(

@@ -12,14 +12,16 @@ namespace muster::doors::dist {
 /// (Row::ends_with_caller).
 class Applier final : public muster::dist::SpawnHandler {
  public:
-  Applier(asio::any_io_executor executor, const Functions& functions)
-      : functions_(functions), running_(std::move(executor)) {}
+  Applier(asio::any_io_executor executor, const muster::dist::Node& node,
+          const Functions& functions)
+      : node_(node), functions_(functions), running_(std::move(executor)) {}
 
   void spawn(std::shared_ptr<muster::dist::Job> job,
              const muster::dist::SpawnRequest& request) override;
   TaskGroup& running() { return running_; }
 
  private:
+  const muster::dist::Node& node_;
   const Functions& functions_;
   TaskGroup running_;
 };

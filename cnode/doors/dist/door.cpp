@@ -9,7 +9,7 @@ Door::Door(asio::any_io_executor executor, muster::dist::Node& node, const ops::
     : node_(node),
       table_(table),
       functions_(table, node),
-      applier_(std::move(executor), functions_) {}
+      applier_(std::move(executor), node, functions_) {}
 
 Door::~Door() {
   node_.set_spawn_handler(nullptr);

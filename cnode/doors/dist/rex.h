@@ -5,12 +5,14 @@
 
 namespace muster::doors::dist {
 
+// clang-format off
 /// The process that rpc used before OTP 23 and rpc:block_call, rpc:server_call and C nodes still
 /// use:
-///     gen_server:call(rex, {block_call | call, M, F, A, GroupLeader})   the plain value, or
-///     {badrpc, {'EXIT', Why}} gen_server:cast(rex, {cast, M, F, A, GroupLeader}) rex ! {Pid,
-///     {call, M, F, A, user}}                                {rex, Value} back rex ! {Pid,
-///     features_request}                                     {features_reply, Node, [erpc]} back
+///     gen_server:call(rex, {call | block_call, M, F, A, GroupLeader})   the value, or {badrpc, {'EXIT', Why}}
+///     gen_server:cast(rex, {cast, M, F, A, GroupLeader})                nothing
+///     rex ! {Pid, {call, M, F, A, GroupLeader}}                         {rex, Value}
+///     rex ! {Pid, features_request}                                     {features_reply, Node, [erpc]}
+// clang-format on
 class Rex final : public muster::dist::Process {
  public:
   Rex(const Functions& functions, TaskGroup& running) : functions_(functions), running_(running) {}
