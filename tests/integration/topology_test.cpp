@@ -122,6 +122,15 @@ TEST_F(Topology, DiscoverFindsConnectedNodesButNoShellsAndConnectsNobody) {
   EXPECT_EQ(a.eval("lists:sort(nodes())"), before);
 }
 
+TEST_F(Topology, ANodeIsAddedEvenIfItsNeighboursCannotBeAsked) {
+  auto added = daemon_.rest("POST", "/api/actions/add-node",
+                            {{"name", "nobody@127.0.0.1"}, {"discover", true}});
+  EXPECT_EQ(added.status, 201);
+  auto why = std::string(added.json.at("discovery_error").as_string());
+  EXPECT_EQ(why.find("discover from nobody@127.0.0.1: "), 0U) << why;
+  EXPECT_EQ(nodes_.get("nobody@127.0.0.1").at("id"), added.json.at("id"));
+}
+
 TEST_F(Topology, CommandsAnswerPerNode) {
   auto a = node("m1@127.0.0.1"), b = node("m2@127.0.0.1");
   for (auto* name : {"m1@127.0.0.1", "m2@127.0.0.1", "gone@127.0.0.1"}) nodes_.add(name);

@@ -61,7 +61,7 @@ Task<> MeshNodes::hand_over(RunningNode node) {
 
 Task<> MeshNodes::set_stopped(std::string id) {
   if (!topology_.find(id)) co_return Result<>();
-  co_return co_await topology_.set_wanted(id, false);
+  co_return co_await topology_.mark_stopped(id);
 }
 
 Task<> MeshNodes::forget(std::string id) {

@@ -80,7 +80,13 @@ Task<DiscoveryView> Explorer::explore(NodeRow seed, bool add) {
       if (!discovery.answered(name, *answers[i]) || name == seed.name) continue;
       auto finding = topology_.has(name) ? Finding::known : add ? Finding::added : Finding::found;
       if (finding == Finding::added) {
-        CO_TRYV(co_await topology_.adopt(rows[i]));
+        auto adopted = co_await topology_.adopt(rows[i]);
+        if (auto known = topology_.peek(name); known && !adopted) {  // somebody was faster
+          finding = Finding::known;
+          rows[i] = *known;
+        } else if (!adopted) {
+          co_return std::move(adopted).error();
+        }
       }
       std::optional<std::string> id;
       if (finding != Finding::found) id = rows[i].id;

@@ -61,7 +61,10 @@ void Topology::remember(NodeRow row) {
 }
 
 void Topology::keep(const NodeRow& row) {
-  if (row.is_wanted) manager_.keep(spec_of(row));
+  if (row.is_wanted)
+    manager_.keep(spec_of(row));
+  else
+    manager_.forget(row.id);
 }
 
 Result<NodeRow> Topology::find(const std::string& id_or_name) const {
@@ -122,47 +125,64 @@ void Topology::publish_state(const NodeRow& row) {
                   NodeStateEvent{now.id, now.name, now.state, now.reason, now.detail});
 }
 
+Task<Topology::Turn> Topology::take_turn(std::string id_or_name) {
+  CO_TRY(auto before, find(id_or_name));
+  auto held = co_await turns_.try_emplace(before.id, 1).first->second.take();
+  CO_TRY(auto row, find(before.id));
+  co_return Turn{std::move(held), std::move(row)};
+}
+
+Task<NodeRow> Topology::change(std::string id_or_name, std::function<void(NodeRow&)> edit) {
+  CO_TRY(auto turn, co_await take_turn(std::move(id_or_name)));
+  edit(turn.row);
+  CO_TRYV(co_await rows_.update(turn.row));
+  remember(turn.row);
+  keep(turn.row);
+  publish_state(turn.row);
+  co_return std::move(turn.row);
+}
+
 Task<> Topology::adopt(NodeRow row) {
   if (by_id_.contains(row.id)) {
-    CO_TRYV(co_await rows_.update(row));
-  } else {
-    CO_TRYV(co_await rows_.insert(row));
-    events_.publish("topology.node_added", NodeListEvent{row.id, {row.name}});
+    std::function<void(NodeRow&)> edit = [&row](NodeRow& known) {
+      known.family_id = row.family_id;
+      known.family = row.family;
+      known.origin = row.origin;
+      known.cookie = row.cookie;
+      known.is_wanted = true;
+    };
+    CO_TRYV(co_await change(row.id, std::move(edit)));
+    co_return Result<>();
   }
+  CO_TRYV(co_await rows_.insert(row));
+  events_.publish("topology.node_added", NodeListEvent{row.id, {row.name}});
   remember(row);
   keep(row);
   publish_state(row);
   co_return Result<>();
 }
 
-Task<> Topology::set_wanted(std::string id, bool is_wanted) {
-  CO_TRY(auto row, find(id));
-  row.is_wanted = is_wanted;
-  CO_TRYV(co_await rows_.update(row));
-  remember(row);
-  if (is_wanted) {
-    keep(row);
-    manager_.expect_start(row.id);
-  } else {
-    manager_.forget(row.id);
-  }
-  publish_state(row);
+Task<> Topology::mark_stopped(std::string id) {
+  std::function<void(NodeRow&)> edit = [](NodeRow& row) { row.is_wanted = false; };
+  CO_TRYV(co_await change(std::move(id), std::move(edit)));
   co_return Result<>();
 }
 
 Task<> Topology::drop(std::string id) {
-  CO_TRY(auto row, find(id));
+  CO_TRY(auto turn, co_await take_turn(std::move(id)));
+  auto& row = turn.row;
   CO_TRYV(co_await rows_.remove(row.id));
   manager_.forget(row.id);
   vitals_.erase(row.id);
   lacking_.erase(row.id);
+  turns_.erase(row.id);
   by_id_.erase(row.id);
   by_name_.erase(row.name);
   events_.publish("topology.node_removed", NodeListEvent{row.id, {row.name}});
   co_return Result<>();
 }
 
-Task<NodeView> Topology::add_node(AddNode request, Caller) {
+Task<AddedNode> Topology::add_node(AddNode request, Caller) {
   NodeRow row;
   CO_TRYV(check_node_name(request.name.text));
   if (has(request.name.text))
@@ -175,20 +195,25 @@ Task<NodeView> Topology::add_node(AddNode request, Caller) {
   row.agents = request.agents.value_or(Agents::all);
   row.added_at = clock_.now();
   CO_TRYV(co_await adopt(row));
+  AddedNode added;
   if (request.discover) {
     Explorer explorer(*this, manager_, node_, clock_);
-    CO_TRYV(co_await explorer.explore(row, true));
+    if (auto explored = co_await explorer.explore(row, true); !explored)
+      added.discovery_error = explored.error().text();
   }
-  co_return view(row);
+  auto now = find(row.id);
+  static_cast<NodeView&>(added) = view(now ? *now : row);
+  co_return added;
 }
 
 Task<NodeView> Topology::update_node(UpdateNode request, Caller) {
-  CO_TRY(auto row, find(request.id));
-  if (request.cookie) row.cookie = *request.cookie;
-  if (request.dist_port) row.dist_port = request.dist_port;
-  if (request.tls) row.tls = *request.tls;
-  if (request.agents) row.agents = *request.agents;
-  CO_TRYV(co_await adopt(row));
+  std::function<void(NodeRow&)> edit = [&request](NodeRow& row) {
+    if (request.cookie) row.cookie = *request.cookie;
+    if (request.dist_port) row.dist_port = request.dist_port;
+    if (request.tls) row.tls = *request.tls;
+    if (request.agents) row.agents = *request.agents;
+  };
+  CO_TRY(auto row, co_await change(request.id, std::move(edit)));
   co_return view(row);
 }
 
@@ -233,10 +258,8 @@ Task<DiscoveryView> Topology::discover_nodes(DiscoverNodes request, Caller) {
 
 Task<> Topology::node_up(const mesh::NodeSpec& spec, const mesh::NodeFacts& facts,
                          bool was_restarted) {
-  CO_TRY(auto row, find(spec.id));
-  CO_TRY(row, co_await rows_.record_facts(std::move(row), facts, clock_.now()));
-  if (!by_id_.contains(row.id))
-    co_return Error(Errc::not_found, row.name + " was removed meanwhile");
+  CO_TRY(auto turn, co_await take_turn(spec.id));
+  CO_TRY(auto row, co_await rows_.record_facts(std::move(turn.row), facts, clock_.now()));
   remember(row);
   log::info("{} is UP: OTP {}, {}", row.name, facts.otp_release, facts.script_name);
   if (was_restarted)

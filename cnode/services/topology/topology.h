@@ -1,11 +1,13 @@
 #pragma once
 
+#include <functional>
 #include <map>
 #include <memory>
 #include <string>
 #include <unordered_map>
 
 #include "base/clock.h"
+#include "base/slots.h"
 #include "mesh/manager.h"
 #include "ops/events.h"
 #include "ops/operation.h"
@@ -29,10 +31,11 @@ class Topology final : public mesh::Watcher {
   /// Reads the rows and begins to keep the nodes.
   Task<> start();
 
-  /// Watches a node from now on: a row for it is made, or the one it has is changed.
+  /// Watches a node from now on: a row for it is made, or the one it has takes this one's family,
+  /// origin and cookie, and is wanted.
   Task<> adopt(NodeRow row);
-  /// False: it was stopped on purpose, is not dialled and shown as STOPPED.
-  Task<> set_wanted(std::string id, bool is_wanted);
+  /// It was stopped on purpose: is not dialled, and shown as STOPPED until it is adopted again.
+  Task<> mark_stopped(std::string id);
   /// Its row goes, and so does its link.
   Task<> drop(std::string id);
 
@@ -57,13 +60,23 @@ class Topology final : public mesh::Watcher {
   void node_lacks(const std::string& node, const std::map<std::string, std::string>& agents);
 
  private:
-  Task<NodeView> add_node(AddNode request, ops::Caller caller);
+  /// A row for the one who changes it now.
+  struct Turn {
+    Slots::Held held;
+    NodeRow row;
+  };
+
+  Task<AddedNode> add_node(AddNode request, ops::Caller caller);
   Task<NodeView> update_node(UpdateNode request, ops::Caller caller);
   Task<NodeView> remove_node(ById request, ops::Caller caller);
   Task<NodeView> get_node(ById request, ops::Caller caller);
   Task<ops::Page<NodeView>> list_nodes(ListNodes request, ops::Caller caller);
   Task<DiscoveryView> discover_nodes(DiscoverNodes request, ops::Caller caller);
 
+  /// Changes of one node come one after the other, each of what the one before has left: nobody
+  /// writes back what another changed while he waited for the disk. Error: not_found.
+  Task<Turn> take_turn(std::string id_or_name);
+  Task<NodeRow> change(std::string id_or_name, std::function<void(NodeRow&)> edit);
   void remember(NodeRow row);
   void keep(const NodeRow& row);
   void publish_state(const NodeRow& row);
@@ -75,6 +88,7 @@ class Topology final : public mesh::Watcher {
   const Clock& clock_;
   std::unordered_map<std::string, std::shared_ptr<const NodeRow>> by_id_;
   std::map<std::string, std::shared_ptr<const NodeRow>, std::less<>> by_name_;
+  std::unordered_map<std::string, Slots> turns_;    ///< by id, of nodes that were changed
   std::unordered_map<std::string, Vitals> vitals_;  ///< by id, of nodes that are UP
   std::unordered_map<std::string, std::map<std::string, std::string>> lacking_;  ///< by id, as well
 };

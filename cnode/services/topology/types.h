@@ -112,6 +112,15 @@ BOOST_DESCRIBE_STRUCT(NodeView, (),
                        tls, dist_port, added_at, otp_release, erts_version, architecture, script_id,
                        started_at, creation, vitals, agents_lacking))
 
+/// What add_node answers.
+struct AddedNode : NodeView {
+  std::optional<std::string> discovery_error;
+
+  static constexpr ops::Doc docs[] = {
+      {"discovery_error", "the node is managed, but with discover its neighbours were not found"}};
+};
+BOOST_DESCRIBE_STRUCT(AddedNode, (NodeView), (discovery_error))
+
 enum class Finding { known, found, added };
 BOOST_DESCRIBE_ENUM(Finding, known, found, added)
 
