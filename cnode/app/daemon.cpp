@@ -130,6 +130,7 @@ Daemon::Daemon(asio::io_context& io, Config config, dist::NodeConfig node,
   table_.add(releases_.operations());
   table_.add(families_.operations());
   table_.add(deployed_nodes_.operations());
+  tokens_.on_removed([this](const std::string& caller) { rest_door_.dismiss(caller); });
   manager_.attach(node_, agents_, topology_);
   agents_.on_sample("metrics", [this](const std::string& node, const etf::Term& sample) {
     topology_.node_vitals(node, sample);

@@ -189,6 +189,7 @@ asio::awaitable<void> Connection::serve_events() {
     co_return;
   }
   is_idle_ = is_trusted_ = true;
+  listener_ = std::move(plan->caller.name);
   allow_any_time();
   auto socket = run_websocket(*stream_, parser_.head(), *std::move(subscribed));
   co_await std::move(socket);

@@ -44,6 +44,8 @@ class Connection : public std::enable_shared_from_this<Connection> {
   bool is_idle() const { return is_idle_; }
   /// It has shown a token: nobody else's connection is more worth keeping.
   bool is_trusted() const { return is_trusted_; }
+  /// Whose events a WebSocket streams ("token:ci"); empty for any other connection.
+  const std::string& listener() const { return listener_; }
   void close() { stream_->close(); }
 
  private:
@@ -77,6 +79,7 @@ class Connection : public std::enable_shared_from_this<Connection> {
   std::string block_;
   bool is_idle_ = true;
   bool is_trusted_ = false;
+  std::string listener_;
   std::uint64_t body_bytes_ = 0;
   std::chrono::steady_clock::duration body_time_{};
   asio::steady_timer watchdog_;

@@ -12,6 +12,15 @@ namespace muster::doors::rest {
 using tcp = asio::ip::tcp;
 using boost::system::error_code;
 
+std::string url_of(tcp::endpoint endpoint, bool is_tls, bool is_local) {
+  auto address = endpoint.address();
+  if (is_local && address.is_unspecified())
+    address = address.is_v6() ? asio::ip::address(asio::ip::address_v6::loopback())
+                              : asio::ip::address(asio::ip::address_v4::loopback());
+  auto host = address.is_v6() ? '[' + address.to_string() + ']' : address.to_string();
+  return fmt::format("{}://{}:{}", is_tls ? "https" : "http", host, endpoint.port());
+}
+
 Server::Server(asio::any_io_executor executor, const ops::Table& table, ops::EventBus& events,
                const TokenStore& tokens, const Clock& clock, ServerOptions options)
     : options_(std::move(options)),
@@ -58,18 +67,12 @@ Result<> Server::listen() {
   }
   if (!options_.announce.empty()) {
     std::ofstream file(options_.announce);
-    if (!(file << url() << '\n' << std::flush))
+    auto url = url_of(acceptor_.local_endpoint(), tls_.has_value(), true);
+    if (!(file << url << '\n' << std::flush))
       return Error(Errc::unavailable, "write " + options_.announce.string());
   }
   accepting_.spawn("rest: accepting", run_accepting());
   return {};
-}
-
-std::string Server::url() const {
-  auto endpoint = acceptor_.local_endpoint();
-  auto address = endpoint.address().to_string();
-  if (endpoint.address().is_v6()) address = '[' + address + ']';
-  return fmt::format("{}://{}:{}", tls_ ? "https" : "http", address, endpoint.port());
 }
 
 asio::awaitable<void> Server::run_accepting() {
@@ -105,6 +108,12 @@ bool Server::make_room() {
   (*oldest)->close();
   connections_.erase(oldest);
   return true;
+}
+
+void Server::dismiss(const std::string& caller) {
+  tickets_.drop(caller);
+  for (auto& connection : connections_)
+    if (connection->listener() == caller) connection->close();
 }
 
 asio::awaitable<void> Server::serve(std::shared_ptr<Connection> connection) {

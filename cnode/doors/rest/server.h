@@ -11,11 +11,15 @@
 
 namespace muster::doors::rest {
 
+/// "http://127.0.0.1:8080". With `is_local`, where a client on this machine finds what listens
+/// there: at the loopback address if on any.
+std::string url_of(boost::asio::ip::tcp::endpoint endpoint, bool is_tls, bool is_local);
+
 struct ServerOptions {
   std::string address = "127.0.0.1";
   std::uint16_t port = 8080;               ///< 0: any free one
   std::filesystem::path certificate, key;  ///< PEM; both given: HTTPS
-  std::filesystem::path announce;          ///< the file url() is written to, for the command line
+  std::filesystem::path announce;  ///< the file its local URL is written to, for the command line
   std::size_t max_connections = 1000;
   Limits limits = {};
 };
@@ -34,8 +38,9 @@ class Server {
   void add_page(Page page) { dispatcher_.add_page(std::move(page)); }
   /// Error: the address cannot be had, or the certificate cannot be read.
   Result<> listen();
-  /// "http://127.0.0.1:8080"
-  std::string url() const;
+  /// Ends the WebSockets of a caller whose token is no more, and its tickets.
+  void dismiss(const std::string& caller);
+  std::string url() const { return url_of(acceptor_.local_endpoint(), tls_.has_value(), false); }
   std::uint16_t port() const { return acceptor_.local_endpoint().port(); }
   /// No new connections; idle ones end now, the others within `patience`.
   asio::awaitable<void> stop(std::chrono::seconds patience = std::chrono::seconds(5));

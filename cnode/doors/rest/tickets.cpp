@@ -24,6 +24,10 @@ std::optional<ops::Caller> Tickets::redeem(const std::string& ticket) {
   return std::move(entry.caller);
 }
 
+void Tickets::drop(const std::string& caller) {
+  std::erase_if(waiting_, [&](auto& each) { return each.second.caller.name == caller; });
+}
+
 ops::Operation Tickets::operation() {
   ops::Row row{"muster",
                "ticket",

@@ -30,6 +30,8 @@ class Tickets {
   Result<Ticket> make(const ops::Caller& caller);
   /// Its maker, once.
   std::optional<ops::Caller> redeem(const std::string& ticket);
+  /// Those of this caller open nothing any more.
+  void drop(const std::string& caller);
   /// The row muster.ticket.
   ops::Operation operation();
 

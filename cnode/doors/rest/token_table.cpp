@@ -66,17 +66,24 @@ Task<std::vector<TokenView>> TokenTable::list(ops::Empty, ops::Caller) {
   co_return all;
 }
 
+bool TokenTable::forget(const std::string& name) {
+  auto count = std::erase_if(by_hash_, [&](auto& each) { return each.second.name == name; });
+  told_("token:" + name);
+  return count > 0;
+}
+
 Task<ops::Empty> TokenTable::remove(TokenByName request, ops::Caller) {
-  auto at = std::find_if(by_hash_.begin(), by_hash_.end(),
-                         [&](auto& each) { return each.second.name == request.name; });
-  if (at == by_hash_.end())
-    co_return Error(Errc::not_found, fmt::format("no token '{}'", request.name));
-  by_hash_.erase(at);  // it opens nothing any more, whatever becomes of the row now
-  auto job = [name = request.name](store::Connection& db) -> Result<> {
+  // It opens nothing any more, whatever becomes of the row now.
+  bool was_there = forget(request.name);
+  auto job = [name = request.name](store::Connection& db) -> Result<bool> {
     store::Statement s(db, "DELETE FROM tokens WHERE name = ?");
-    return s.bind(name).run();
+    TRYV(s.bind(name).run());
+    return db.changes() > 0;
   };
-  CO_TRYV(co_await database_.write(job));
+  CO_TRY(auto had_row, co_await database_.write(job));
+  bool was_made_meanwhile = forget(request.name);
+  if (!was_there && !had_row && !was_made_meanwhile)
+    co_return Error(Errc::not_found, fmt::format("no token '{}'", request.name));
   co_return ops::Empty{};
 }
 
@@ -89,7 +96,8 @@ std::vector<ops::Operation> TokenTable::operations() {
   add_row("add_token", {"POST", "/api/tokens", {}, 201},
           "Makes a token for the REST interface; it is shown this once", &TokenTable::add);
   add_row("list_tokens", {"GET", "/api/tokens"}, "The tokens that were added", &TokenTable::list);
-  add_row("remove_token", {"DELETE", "/api/tokens/:name"}, "Ends a token", &TokenTable::remove);
+  add_row("remove_token", {"DELETE", "/api/tokens/:name"},
+          "Ends a token, and the WebSockets that it opened", &TokenTable::remove);
   return rows;
 }
 

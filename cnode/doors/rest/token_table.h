@@ -1,5 +1,6 @@
 #pragma once
 
+#include <functional>
 #include <map>
 #include <vector>
 
@@ -49,6 +50,8 @@ class TokenTable final : public TokenStore {
   /// Reads the rows; before the door opens.
   Task<> start();
   std::optional<ops::Caller> find(std::string_view token) const override;
+  /// Told the callers' name of a token that ends ("token:ci").
+  void on_removed(std::function<void(const std::string& caller)> told) { told_ = std::move(told); }
   /// muster.add_token, muster.list_tokens, muster.remove_token.
   std::vector<ops::Operation> operations();
 
@@ -56,11 +59,13 @@ class TokenTable final : public TokenStore {
   Task<NewToken> add(AddToken request, ops::Caller caller);
   Task<std::vector<TokenView>> list(ops::Empty request, ops::Caller caller);
   Task<ops::Empty> remove(TokenByName request, ops::Caller caller);
+  bool forget(const std::string& name);
 
   AdminToken admin_;
   store::Database& database_;
   const Clock& clock_;
   std::map<std::string, TokenView> by_hash_;
+  std::function<void(const std::string&)> told_ = [](auto&) {};
 };
 
 }  // namespace muster::doors::rest

@@ -7,6 +7,8 @@
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/use_future.hpp>
 
+#include "doors/rest/tickets.h"
+
 namespace muster::doors::rest {
 namespace {
 
@@ -64,6 +66,40 @@ TEST_F(TokenTableTest, ARemovedTokenOpensNothing) {
   restart();
   EXPECT_FALSE(tokens_->find(token));
   EXPECT_EQ(call(2, {{"name", "ci"}}).error().errc(), Errc::not_found);
+}
+
+TEST_F(TokenTableTest, ATokenWhoseRemovalFailsIsRemovedByAnotherTry) {
+  auto token = make("ci", "viewer");
+  auto execute = [this](std::string sql) {
+    auto job = [sql](store::Connection& db) { return db.execute(sql); };
+    return finish(database_->write(job));
+  };
+  ASSERT_TRUE(
+      execute("CREATE TRIGGER t BEFORE DELETE ON tokens BEGIN SELECT RAISE(ABORT, 'no'); END"));
+  EXPECT_FALSE(call(2, {{"name", "ci"}}));
+  EXPECT_FALSE(tokens_->find(token)) << "refused at once";
+  ASSERT_TRUE(execute("DROP TRIGGER t"));
+  EXPECT_TRUE(call(2, {{"name", "ci"}})) << "there is still a row to remove";
+  restart();
+  EXPECT_FALSE(tokens_->find(token));
+}
+
+TEST_F(TokenTableTest, ARemovalIsToldWithTheCallersName) {
+  std::string told;
+  tokens_->on_removed([&](const std::string& caller) { told = caller; });
+  make("ci", "viewer");
+  EXPECT_TRUE(call(2, {{"name", "ci"}}));
+  EXPECT_EQ(told, "token:ci");
+}
+
+TEST(Tickets, OfARemovedTokenOpenNothing) {
+  SystemClock clock;
+  Tickets tickets(clock);
+  auto gone = tickets.make({"token:ci", ops::Role::viewer, {}, {}});
+  auto kept = tickets.make({"token:admin", ops::Role::admin, {}, {}});
+  tickets.drop("token:ci");
+  EXPECT_FALSE(tickets.redeem(gone->ticket));
+  EXPECT_TRUE(tickets.redeem(kept->ticket));
 }
 
 TEST_F(TokenTableTest, TheListDoesNotShowTokens) {
