@@ -235,6 +235,12 @@ Result<> read_config(const fs::path& file, Config& config) {
   }
   auto read = read_section(parsed, sections(config), "");
   if (!read) return std::move(read).error().context(file.string());
+  auto& d = config.distribution;
+  if (d.down_after <= d.probe_after)
+    return Error(Errc::bad_request,
+                 fmt::format("{}: distribution.down_after ({} s) must be longer than "
+                             "distribution.probe_after ({} s)",
+                             file.string(), d.down_after.count(), d.probe_after.count()));
   return {};
 }
 

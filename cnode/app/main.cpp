@@ -16,6 +16,11 @@ int main(int argc, char** argv) {
   int exit_code = 0;
   muster::app::add_serve(app, exit_code);
   muster::cli::add_commands(app, exit_code, &muster::app::default_data_dir);
-  CLI11_PARSE(app, argc, argv);
+  try {
+    app.parse(argc, argv);
+  } catch (const CLI::ParseError& e) {  // --help and --version are some, too
+    constexpr int usage = 2;
+    return app.exit(e) == 0 ? 0 : usage;
+  }
   return exit_code;
 }

@@ -112,6 +112,7 @@ Result<Answer> Client::send(const Request& request) {
   curl_easy_setopt(curl, CURLOPT_ERRORBUFFER, why);
   curl_easy_setopt(curl, CURLOPT_NOSIGNAL, 1L);
   curl_easy_setopt(curl, CURLOPT_CONNECTTIMEOUT, 10L);
+  curl_easy_setopt(curl, CURLOPT_TCP_KEEPALIVE, 1L);  // an answer may take an hour
   curl_easy_setopt(curl, CURLOPT_NOPROXY, is_local(target_.url) ? "*" : nullptr);
   if (!target_.ca.empty()) curl_easy_setopt(curl, CURLOPT_CAINFO, target_.ca.c_str());
   auto code = curl_easy_perform(curl);

@@ -72,19 +72,46 @@ void print_event(const json::object& event, bool as_json) {
               << ' ' << json::serialize(event.at("data")) << std::endl;
 }
 
+/// Asks for the rows that are waited for: some events are lost.
+Result<> look_again(Client& client, const Options& options, StateWait& wait) {
+  auto service = options.operation.substr(0, options.operation.find('.'));
+  TRY(auto get_node, find_operation(client, service + ".get_node"));
+  for (auto& id : std::set<std::string>(wait.waiting())) {
+    TRY(auto request, build_request(get_node, {"id=" + id}));
+    TRY(auto answer, client.send(request));
+    auto found = succeeded(answer);
+    if (found && answer.json.is_object())
+      wait.look(answer.json.get_object());
+    else if (!found && found.error().errc() == Errc::not_found)
+      wait.gone(id);
+    else if (!found)
+      return found;
+  }
+  return {};
+}
+
 /// Follows the rows of `answer` until each has the wanted state. Exit code 7 when that fails.
 Result<> wait_for_state(Client& client, const Options& options, const json::value& answer,
                         std::uint64_t since) {
   constexpr int wait_failed = 7;
+  if (rows_with_state(answer).empty())
+    return Error(Errc::bad_request,
+                 "--wait: the call was made, but its answer has no node that could come into a "
+                 "state: there is nothing to wait for");
   StateWait wait(answer, options.wanted_state);
   auto end = std::chrono::steady_clock::now() + std::chrono::seconds(options.wait_limit);
   bool is_late = false;
   while (!wait.is_over() && !is_late) {
     // Asked in turns, so that the time limit is looked at when nothing happens.
-    TRY(auto reply, client.get(fmt::format("/api/events?since={}&wait=5", since)));
-    since = reply.at("seq").to_number<std::uint64_t>();
+    TRY(auto reply, client.get(fmt::format("/api/events?since={}&wait=5&topics="
+                                           "topology.node_state,orchestration.step",
+                                           since)));
+    auto seq = reply.at("seq").to_number<std::uint64_t>();
+    bool is_complete = reply.at("lost").to_number<std::uint64_t>() == 0 && seq >= since;
+    since = seq;
     for (auto& event : reply.at("items").as_array())
       if (wait.take(event.as_object()) && !options.as_json) print_event(event.as_object(), false);
+    if (!is_complete) TRYV(look_again(client, options, wait));
     is_late = std::chrono::steady_clock::now() >= end;
   }
   if (!wait.is_over()) std::cerr << "muster: not all are " << options.wanted_state << " in time\n";
@@ -187,7 +214,7 @@ void add_commands(CLI::App& app, int& exit_code, std::filesystem::path (*default
       "6 timeout or no daemon, 7 --wait failed. `muster ops SERVICE.OPERATION` shows arguments.");
 
   auto* events = add(app, options, "events", "Prints events as they come", &show_events);
-  events->add_option("topics", options->topics, "All when absent: topology, alarms.raised, …");
+  events->add_option("topics", options->topics, "All when absent: topology, alarms.alarm, …");
   events->add_option("--since", options->since, "Begin after this sequence number");
 
   auto* openapi = add(app, options, "openapi", "Prints the OpenAPI document", &show_openapi);

@@ -10,11 +10,17 @@ std::string text_of(const json::object& object, std::string_view name) {
   return value && value->is_string() ? std::string(value->get_string()) : std::string();
 }
 
+/// Releases and alarms have states of their own, for which nobody waits.
+bool is_node_state(const std::string& state) {
+  return state == "UNINIT" || state == "STOPPED" || state == "DOWN" || state == "UP" ||
+         state == "ERROR";
+}
+
 void for_each_row(const json::value& answer, const std::function<void(const json::object&)>& row) {
   if (auto* array = answer.if_array()) {
     for (auto& each : *array) for_each_row(each, row);
   } else if (auto* object = answer.if_object()) {
-    if (!text_of(*object, "state").empty())
+    if (is_node_state(text_of(*object, "state")))
       row(*object);
     else if (auto* items = object->if_contains("items"))
       for_each_row(*items, row);
@@ -57,10 +63,16 @@ std::set<std::string> rows_with_state(const json::value& answer) {
 
 StateWait::StateWait(const json::value& answer, std::string wanted) : wanted_(std::move(wanted)) {
   waiting_ = rows_with_state(answer);
-  for_each_row(answer, [&](const json::object& row) {
-    if (text_of(row, "goal") == "restarted") return;  // that it is UP still says nothing
-    note(text_of(row, "id"), text_of(row, "state"));
-  });
+  for_each_row(answer, [&](const json::object& row) { look(row); });
+}
+
+void StateWait::look(const json::object& row) {
+  if (text_of(row, "goal") == "restarted") return;  // that it is UP still says nothing
+  note(text_of(row, "id"), text_of(row, "state"));
+}
+
+void StateWait::gone(const std::string& id) {
+  if (waiting_.erase(id) > 0) has_failed_ = true;
 }
 
 bool StateWait::take(const json::object& event) {

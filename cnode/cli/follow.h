@@ -18,15 +18,21 @@ Result<std::uint64_t> last_event(Client& client);
 Result<> follow_events(Client& client, const std::vector<std::string>& topics, std::uint64_t since,
                        const std::function<bool(const json::object& event)>& heard);
 
-/// The ids of the rows in an answer that have a state: one object, a list, or a page.
+/// The ids of the rows in an answer that have a node's state: one object, a list, or a page.
 std::set<std::string> rows_with_state(const json::value& answer);
 
-/// Decides when a wait is over, by events that say {id, state}.
+/// Decides when a wait is over, by events that say {id, state}, and by rows where some are lost.
 class StateWait {
  public:
   StateWait(const json::value& answer, std::string wanted);
   /// True when this event was about one of the rows.
   bool take(const json::object& event);
+  /// A row as it is now.
+  void look(const json::object& row);
+  /// A row that is no more gets no state.
+  void gone(const std::string& id);
+  /// The ids of rows that do not have the state yet.
+  const std::set<std::string>& waiting() const { return waiting_; }
   /// Every row has the state, or has failed.
   bool is_over() const { return waiting_.empty(); }
   bool has_failed() const { return has_failed_; }

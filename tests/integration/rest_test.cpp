@@ -147,6 +147,25 @@ TEST_F(RestTest, RefusesWebSocketsWithoutCredentialsOrSense) {
   EXPECT_EQ(WebSocket(daemon_.http_port(), "/api/events?since=x", bearer()).status(), 400);
 }
 
+TEST_F(RestTest, ARemovedTokenEndsItsWebSocketsAndTickets) {
+  auto made = daemon_.rest("POST", "/api/tokens", {{"name", "look"}, {"role", "viewer"}});
+  const auto theirs = "Authorization: Bearer " + std::string(made.json.at("token").as_string());
+  WebSocket gone(daemon_.http_port(), "/api/events", theirs);
+  WebSocket kept(daemon_.http_port(), "/api/events", bearer());
+  ASSERT_EQ(gone.status(), 101);
+  ASSERT_EQ(kept.status(), 101);
+  HttpRequest request;
+  request.method = "POST";
+  request.url = daemon_.url("/api/events/ticket");
+  request.headers = {theirs};
+  const auto ticket = std::string(http(request).json.at("ticket").as_string());
+  EXPECT_EQ(daemon_.rest("DELETE", "/api/tokens/look").status, 200);
+  EXPECT_FALSE(gone.next());
+  EXPECT_EQ(WebSocket(daemon_.http_port(), "/api/events?ticket=" + ticket).status(), 401);
+  daemon_.rest("POST", "/api/actions/add-node", {{"name", "gone@127.0.0.1"}, {"cookie", "x"}});
+  EXPECT_TRUE(kept.next());
+}
+
 TEST_F(RestTest, EndsWithOpenConnections) {
   WebSocket socket(daemon_.http_port(), "/api/events", bearer());
   ASSERT_EQ(socket.status(), 101);
@@ -175,6 +194,10 @@ TEST_F(RestTest, TheCommandLineCallsOperations) {
   EXPECT_EQ(bad, 2);
   EXPECT_THAT(message, testing::HasSubstr("/cooky"));
   EXPECT_EQ(muster({"call", "no.such"}).second, 4);
+  for (auto& wrong : std::vector<std::vector<std::string>>{
+           {"nonsense"}, {"call"}, {"ops", "--no-such"}, {"call", "x.y", "--wait", "sideways"}})
+    EXPECT_EQ(muster(wrong).second, 2) << wrong.back();
+  EXPECT_EQ(muster({"call", "--help"}).second, 0);
   daemon_.kill9();
   EXPECT_EQ(muster({"ops"}).second, 6);
 }
@@ -187,6 +210,9 @@ TEST_F(RestTest, TheCommandLineWaitsForAState) {
   auto [late, late_code] = muster({"call", "topology.add_node", "name=gone@127.0.0.1", "cookie=c",
                                    "--wait", "UP", "--wait-limit", "1"});
   EXPECT_EQ(late_code, 7) << late;
+  auto [nothing, nothing_code] = muster({"call", "muster.health", "--wait", "UP"});
+  EXPECT_EQ(nothing_code, 2) << nothing;
+  EXPECT_THAT(nothing, testing::HasSubstr("nothing to wait for"));
 }
 
 TEST(Https, ServesWithACertificate) {

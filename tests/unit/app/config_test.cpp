@@ -82,6 +82,20 @@ TEST_F(ConfigFile, NamesTheKeyThatIsWrong) {
   EXPECT_EQ(problem("[ssh]\nhost_keys = 'no'"), "ssh.host_keys wants one of accept-new, strict");
 }
 
+// Such a daemon called nodes silent before it had asked them.
+TEST_F(ConfigFile, RefusesToCountNodesDownBeforeTheyAreAsked) {
+  EXPECT_EQ(problem("[distribution]\nprobe_after = 40\ndown_after = 40"),
+            "distribution.down_after (40 s) must be longer than distribution.probe_after (40 s)");
+  config = {};
+  EXPECT_EQ(problem("[distribution]\ndown_after = 20"),
+            "distribution.down_after (20 s) must be longer than distribution.probe_after (30 s)");
+  config = {};
+  EXPECT_EQ(problem("[distribution]\nprobe_after = 60"),
+            "distribution.down_after (60 s) must be longer than distribution.probe_after (60 s)");
+  config = {};
+  EXPECT_EQ(problem("[distribution]\nprobe_after = 10\ndown_after = 20"), "none");
+}
+
 TEST_F(ConfigFile, SaysTheLineOfASyntaxError) {
   auto result = read("name = 'x'\nlog_level = \n");
   ASSERT_FALSE(result);

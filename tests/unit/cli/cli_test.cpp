@@ -174,5 +174,25 @@ TEST(StateWait, AnErrorFailsIt) {
   EXPECT_TRUE(wait.has_failed());
 }
 
+TEST(StateWait, RowsTellWhereEventsAreLost) {
+  StateWait wait(json::parse(R"([{"id":"1","state":"DOWN"},{"id":"2","state":"DOWN"},
+                                 {"id":"3","state":"UP","goal":"restarted"}])"),
+                 "UP");
+  wait.look({{"id", "1"}, {"state", "UP"}});
+  wait.look({{"id", "3"}, {"state", "UP"}, {"goal", "restarted"}});
+  EXPECT_THAT(wait.waiting(), testing::ElementsAre("2", "3"));
+  wait.look({{"id", "3"}, {"state", "UP"}, {"goal", "running"}});
+  EXPECT_FALSE(wait.has_failed());
+  wait.gone("2");
+  EXPECT_TRUE(wait.is_over());
+  EXPECT_TRUE(wait.has_failed());
+}
+
+TEST(StateWait, OnlyNodesAreWaitedFor) {
+  EXPECT_TRUE(rows_with_state(json::parse(R"({"id":"1","state":"stored"})")).empty());
+  EXPECT_TRUE(rows_with_state(json::parse(R"({"items":[]})")).empty());
+  EXPECT_EQ(rows_with_state(json::parse(R"({"id":"1","state":"ERROR"})")).size(), 1U);
+}
+
 }  // namespace
 }  // namespace muster::cli
