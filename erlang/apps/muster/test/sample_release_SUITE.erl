@@ -70,7 +70,8 @@ deploys_nodes_from_its_own_shell(Config) ->
         muster_test_nodes:until(pong, fun() -> peer:call(Caller, net_adm, ping, [Sample]) end,
                                 30000),
         ?assertEqual(ok, Call(muster, await, [30000], 40000)),
-        deploy(Call, Tarball)
+        deploy(Call, Tarball),
+        deploy_another(Call, Tarball)
     after
         %% Also after a failure: nothing is to be left running.
         _ = Call(sample, remove, [], 30000),
@@ -95,6 +96,18 @@ deploy(Call, Tarball) ->
                                             others_seen(Run)
                                     end).
 
+%% Another archive is another release, also when the family is there already.
+deploy_another(Call, Tarball) ->
+    {ok, Bytes} = file:read_file(Tarball),
+    Other = Tarball ++ ".other",
+    ok = file:write_file(Other, zlib:gzip([zlib:gunzip(Bytes), binary:copy(<<0>>, 512)])),
+    {ok, #{release := First}} = Call(muster, get_node_family, [#{id => ants}], 30000),
+    {ok, [_]} = Call(sample, deploy, [Other, 1], 130000),
+    {ok, #{release := Second}} = Call(muster, get_node_family, [#{id => ants}], 30000),
+    ?assertNotEqual(First, Second),
+    {ok, #{items := Nodes}} = Call(muster, orch_list_nodes, [#{family => ants}], 30000),
+    ?assertEqual(3, length(Nodes)).
+
 %% How many other colonies each node said to see.
 others_seen(#{results := Results}) -> [Others || #{value := #{others := Others}} <- Results].
 
@@ -109,7 +122,7 @@ built(Config) -> filename:join(?config(release, Config), "_build/prod/rel/sample
 %% No proxy, no registry: whoever asks one anyway gets nothing, at once.
 env(Config) ->
     [{"HOME", ?config(home, Config)}, {"XDG_STATE_HOME", ?config(home, Config)},
-     {"RELEASE_NODE", node_name()}, {"MUSTER_HTTP", "127.0.0.1:" ++ free_port()},
+     {"RELEASE_NODE", node_name()}, {"MUSTER_HTTP", "127.0.0.1:" ++ muster_test_nodes:free_port()},
      {"HEX_CDN", "http://127.0.0.1:9"}, {"http_proxy", "http://127.0.0.1:9"},
      {"https_proxy", "http://127.0.0.1:9"}, {"REBAR_BASE_DIR", false}, {"ERL_LIBS", false},
      {"ROOTDIR", false}, {"BINDIR", false}, {"EMU", false}, {"PROGNAME", false}].
@@ -143,11 +156,3 @@ stop_os_process(Port) ->
 
 %% rebar3 links or copies test sources; the compiled module knows where it came from.
 real_source() -> proplists:get_value(source, ?MODULE:module_info(compile)).
-
-%% Below those that the system gives to outgoing connections: one of them could take it meanwhile.
-free_port() ->
-    Port = 30000 + rand:uniform(2000),
-    case gen_tcp:listen(Port, [{ip, {127, 0, 0, 1}}]) of
-        {ok, Socket} -> ok = gen_tcp:close(Socket), integer_to_list(Port);
-        {error, eaddrinuse} -> free_port()
-    end.

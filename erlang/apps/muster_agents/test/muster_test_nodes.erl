@@ -2,7 +2,8 @@
 %% input, so the test itself is in no mesh, and a killed one is noticed.
 -module(muster_test_nodes).
 
--export([start_epmd/0, stop_epmd/1, start/2, stop/1, kill/1, name/1, until/2, until/3, daemon/0]).
+-export([start_epmd/0, stop_epmd/1, start/2, stop/1, kill/1, name/1, until/2, until/3, daemon/0,
+         free_port/0]).
 -export_type([epmd/0]).
 
 -opaque epmd() :: {Port :: string(), OldPort :: string() | false}.
@@ -58,6 +59,16 @@ daemon() ->
     case os:getenv("MUSTER_EXECUTABLE", os:find_executable("muster")) of
         Executable when is_list(Executable), Executable =/= "" -> {ok, filename:absname(Executable)};
         _ -> {skip, "no daemon: neither MUSTER_EXECUTABLE nor `muster` in PATH"}
+    end.
+
+%% For a program that is told its port: below those that the system gives to outgoing connections,
+%% one of which could take it meanwhile.
+-spec free_port() -> string().
+free_port() ->
+    Port = 30000 + rand:uniform(2000),
+    case gen_tcp:listen(Port, [{ip, {127, 0, 0, 1}}]) of
+        {ok, Socket} -> ok = gen_tcp:close(Socket), integer_to_list(Port);
+        {error, eaddrinuse} -> free_port()
     end.
 
 %% Asks again until the answer is as expected; fails with the last answer after 10 seconds.
