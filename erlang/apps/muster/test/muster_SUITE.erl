@@ -63,7 +63,7 @@ init_per_testcase(Case, Config) ->
             _ = peer:call(Node, application, load, [muster]),
             [set(Node, Key, Value) || {Key, Value} <- [{executable, Executable},
                                                        {data_dir, filename:join(Dir, "data")},
-                                                       {http, "127.0.0.1:" ++ free_port()}]],
+                                                       {http, http_address()}]],
             [{node, Node}, {dir, Dir} | Config]
     end.
 
@@ -352,10 +352,4 @@ lines(Dir, File) ->
 
 is_alive(Pid) -> os:cmd("kill -0 " ++ Pid ++ " 2>&1") =:= "".
 
-%% Below those that the system gives to outgoing connections: one of them could take it meanwhile.
-free_port() ->
-    Port = 30000 + rand:uniform(2000),
-    case gen_tcp:listen(Port, [{ip, {127, 0, 0, 1}}]) of
-        {ok, Socket} -> ok = gen_tcp:close(Socket), integer_to_list(Port);
-        {error, eaddrinuse} -> free_port()
-    end.
+http_address() -> "127.0.0.1:" ++ muster_test_nodes:free_port().

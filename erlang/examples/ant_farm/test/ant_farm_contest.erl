@@ -2,7 +2,7 @@
 %% nodes. bench/contest prints it, ant_farm_SUITE asserts it.
 -module(ant_farm_contest).
 
--export([main/0, play/1, median/1, with_epmd/1]).
+-export([main/0, play/1, median/1, with_epmd/1, free_port/0]).
 -export_type([round/0]).
 
 -type round() :: #{seed := integer(), connected := cost(), isolated := cost(),
@@ -112,11 +112,8 @@ start_node(Name) ->
 %% An epmd of our own, so that nobody else's is used, started or stopped.
 -spec with_epmd(fun(() -> Result)) -> Result.
 with_epmd(Fun) ->
-    {ok, Socket} = gen_tcp:listen(0, [{ip, {127, 0, 0, 1}}]),
-    {ok, Port} = inet:port(Socket),
-    ok = gen_tcp:close(Socket),
     Old = os:getenv("ERL_EPMD_PORT"),
-    os:putenv("ERL_EPMD_PORT", integer_to_list(Port)),
+    os:putenv("ERL_EPMD_PORT", free_port()),
     [] = os:cmd("ERL_EPMD_ADDRESS=127.0.0.1 epmd -daemon"),
     try
         Fun()
@@ -127,3 +124,10 @@ with_epmd(Fun) ->
             _ -> os:putenv("ERL_EPMD_PORT", Old)
         end
     end.
+
+-spec free_port() -> string().
+free_port() ->
+    {ok, Socket} = gen_tcp:listen(0, [{ip, {127, 0, 0, 1}}]),
+    {ok, Port} = inet:port(Socket),
+    ok = gen_tcp:close(Socket),
+    integer_to_list(Port).
