@@ -2,25 +2,13 @@
 
 #include <gtest/gtest.h>
 
-#include <boost/asio/co_spawn.hpp>
-#include <boost/asio/io_context.hpp>
-
 #include "ops/table.h"
 #include "services/alarms/desk.h"
 #include "store/cipher.h"
+#include "tests/unit/support/clock.h"
+#include "tests/unit/support/loop.h"
 
 namespace muster::alarms {
-
-/// A clock whose hands the test turns.
-class HandClock final : public Clock {
- public:
-  Timestamp now() const override { return now_; }
-  std::chrono::steady_clock::time_point steady() const override { return {}; }
-  void turn(std::chrono::milliseconds by) { now_ += by; }
-
- private:
-  Timestamp now_{std::chrono::hours(480'000)};
-};
 
 /// The desk over a database in memory, asked as doors do.
 class DeskTest : public testing::Test {
@@ -47,14 +35,7 @@ class DeskTest : public testing::Test {
 
   template <class R>
   R wait(asio::awaitable<R> task) {
-    std::optional<R> result;
-    auto body = [&]() -> asio::awaitable<void> { result.emplace(co_await std::move(task)); };
-    asio::co_spawn(io, body(), [](std::exception_ptr e) {
-      if (e) std::rethrow_exception(e);
-    });
-    io.restart();
-    while (!result && io.run_one()) continue;
-    return std::move(*result);
+    return test::finish(io, std::move(task));
   }
   Result<ops::json::value> call(std::string name, ops::json::object args,
                                 ops::Role role = ops::Role::admin) {
@@ -76,7 +57,7 @@ class DeskTest : public testing::Test {
   }
 
   asio::io_context io{1};
-  HandClock clock;
+  test::HandClock clock;
   std::unique_ptr<store::Database> database = *store::Database::open_in_memory();
   std::unique_ptr<ops::EventBus> events = [this] {
     auto bus = std::make_unique<ops::EventBus>(io.get_executor(), clock);

@@ -1,5 +1,4 @@
 #include <gtest/gtest.h>
-#include <unistd.h>
 
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/thread_pool.hpp>
@@ -7,6 +6,7 @@
 
 #include "drivers/drivers.h"
 #include "drivers/physical/servers.h"
+#include "tests/unit/support/temporary_folder.h"
 
 namespace muster::drivers {
 namespace {
@@ -16,11 +16,9 @@ namespace json = boost::json;
 struct Providers : testing::Test {
   asio::io_context io;
   asio::thread_pool pool{1};
-  std::filesystem::path directory =
-      std::filesystem::temp_directory_path() / ("muster-providers-" + std::to_string(::getpid()));
+  test::TemporaryFolder temporary;
+  const std::filesystem::path directory = temporary.path;
   Hosts hosts{io.get_executor(), pool, Hosts::Settings{directory, {}, false}};
-
-  ~Providers() override { std::filesystem::remove_all(directory); }
 
   Result<> check(std::string_view type, std::string_view options) {
     return check_options(**find_provider_type(type), json::parse(options).get_object());

@@ -3,13 +3,14 @@
 #include <gtest/gtest.h>
 #include <sys/resource.h>
 
-#include <boost/asio/co_spawn.hpp>
-#include <boost/asio/io_context.hpp>
 #include <csignal>
 #include <filesystem>
 #include <fstream>
 
 #include "services/notifications/words.h"
+#include "tests/unit/support/clock.h"
+#include "tests/unit/support/loop.h"
+#include "tests/unit/support/temporary_folder.h"
 
 namespace muster::notifications {
 namespace {
@@ -17,40 +18,16 @@ namespace {
 namespace fs = std::filesystem;
 using namespace std::chrono_literals;
 
-class HandClock final : public Clock {
- public:
-  Timestamp now() const override { return time; }
-  std::chrono::steady_clock::time_point steady() const override { return steady_time; }
-  Timestamp time{1'795'248'930'123ms};
-  std::chrono::steady_clock::time_point steady_time{1h};
-};
-
 class ArchiveTest : public testing::Test {
  protected:
-  ArchiveTest() {
-    auto pattern = (fs::temp_directory_path() / "muster-archive-XXXXXX").string();
-    folder = ::mkdtemp(pattern.data());
-    open();
-  }
-  ~ArchiveTest() override {
-    archive.reset();
-    fs::remove_all(folder);
-  }
+  ArchiveTest() { open(); }
   void open(Retention retention = {}) {
     archive.reset();
     archive = std::move(*Archive::open(folder, retention, clock));
   }
   template <class T>
   Result<T> run(Task<T> task) {
-    std::optional<Result<T>> result;
-    auto done = [&](std::exception_ptr e, Result<T> r) {
-      if (e) std::rethrow_exception(e);
-      result.emplace(std::move(r));
-    };
-    asio::co_spawn(io, std::move(task), done);
-    io.restart();
-    io.run();
-    return std::move(*result);
+    return test::finish(io, std::move(task));
   }
   /// Rows "row 1", "row 2", …: node 0 to 6, a severity, words that every second, third … has.
   Entry row(std::int64_t number) {
@@ -93,8 +70,9 @@ class ArchiveTest : public testing::Test {
   }
 
   asio::io_context io;
-  HandClock clock;
-  fs::path folder;
+  test::HandClock clock;
+  test::TemporaryFolder temporary;
+  const fs::path folder = temporary.path;
   std::unique_ptr<Archive> archive;
 };
 
@@ -257,10 +235,7 @@ TEST_F(ArchiveTest, DeletesTheOldestFilesWhereThereIsTooMuch) {
 TEST_F(ArchiveTest, DeletesWhatIsTooOldButNotWhenTheClockHasJustJumped) {
   open({std::uint64_t{1} << 30, 24h * 7});
   append(1, 11);
-  auto pass = [&](std::chrono::hours time) {
-    clock.time += time;
-    clock.steady_time += time;
-  };
+  auto pass = [&](std::chrono::hours time) { clock.turn(time); };
   pass(25h);
   append(11, 21);
   clock.time += 24h * 365;
@@ -276,8 +251,7 @@ TEST_F(ArchiveTest, DeletesWhatIsTooOldButNotWhenTheClockHasJustJumped) {
 
 TEST_F(ArchiveTest, PutsADamagedFileAsideAndGoesOn) {
   append(1, 11);
-  clock.time += 25h;
-  clock.steady_time += 25h;
+  clock.turn(25h);
   append(11, 21);
   archive.reset();
   std::vector<fs::path> files;

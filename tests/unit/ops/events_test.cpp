@@ -6,15 +6,10 @@
 
 #include "base/task_group.h"
 #include "sample.h"
+#include "tests/unit/support/clock.h"
 
 namespace muster::sample {
 namespace {
-
-class FixedClock final : public Clock {
- public:
-  Timestamp now() const override { return Timestamp(std::chrono::milliseconds(1795248930123)); }
-  std::chrono::steady_clock::time_point steady() const override { return {}; }
-};
 
 class EventsTest : public testing::Test {
  protected:
@@ -40,7 +35,7 @@ class EventsTest : public testing::Test {
 
   static constexpr std::size_t kept = 5;
   asio::io_context io_;
-  FixedClock clock_;
+  test::HandClock clock_;
   ops::EventBus bus_;
 };
 

@@ -1,10 +1,7 @@
 #pragma once
 
-#include <boost/asio/co_spawn.hpp>
-#include <boost/asio/io_context.hpp>
-#include <boost/asio/use_future.hpp>
-
 #include "ops/operation.h"
+#include "tests/unit/support/loop.h"
 
 /// Structs that use every type a request or reply may be made of.
 namespace muster::sample {
@@ -93,9 +90,7 @@ BOOST_DESCRIBE_STRUCT(Tree, (), (name, children))
 template <class T>
 Result<T> finish(Task<T> task) {
   asio::io_context io;
-  auto future = asio::co_spawn(io, std::move(task), asio::use_future);
-  io.run();
-  return future.get();
+  return test::finish(io, std::move(task));
 }
 
 }  // namespace muster::sample

@@ -11,13 +11,14 @@
 #include <fstream>
 #include <sstream>
 
-#include "base/random.h"
 #include "drivers/hosts.h"
 #include "ops/base64.h"
 #include "ops/table.h"
 #include "services/orchestration/families.h"
 #include "services/orchestration/providers.h"
 #include "services/orchestration/releases.h"
+#include "tests/unit/support/loop.h"
+#include "tests/unit/support/temporary_folder.h"
 
 namespace muster::orchestration {
 
@@ -48,14 +49,7 @@ inline std::string packed(const std::vector<std::pair<std::string, std::string>>
 /// The catalogue with its operations over a database in memory, called as the REST door does.
 class CatalogueTest : public testing::Test {
  protected:
-  CatalogueTest() {
-    std::filesystem::create_directories(directory);
-    start();
-  }
-  ~CatalogueTest() override {
-    std::error_code ec;
-    std::filesystem::remove_all(directory, ec);
-  }
+  CatalogueTest() { start(); }
 
   /// As after a restart: only the database and the folder are kept.
   void start() {
@@ -74,14 +68,7 @@ class CatalogueTest : public testing::Test {
 
   template <class R>
   R wait(asio::awaitable<R> task) {
-    std::optional<R> result;
-    std::exception_ptr thrown;
-    auto body = [&]() -> asio::awaitable<void> { result.emplace(co_await std::move(task)); };
-    asio::co_spawn(io, body(), [&](std::exception_ptr e) { thrown = e; });
-    io.restart();
-    io.run();
-    if (thrown) std::rethrow_exception(thrown);
-    return std::move(*result);
+    return test::finish(io, std::move(task));
   }
 
   Result<json::value> rest(const std::string& verb, const std::string& path,
@@ -133,8 +120,8 @@ class CatalogueTest : public testing::Test {
   asio::io_context io;
   asio::thread_pool pool{1};
   SystemClock clock;
-  std::filesystem::path directory =
-      std::filesystem::temp_directory_path() / ("muster-catalogue-" + random_hex(8));
+  test::TemporaryFolder temporary;
+  const std::filesystem::path directory = temporary.path;
   std::unique_ptr<store::Database> database = std::move(*store::Database::open_in_memory());
   store::Cipher cipher{Secret(std::string(32, 'k'))};
   drivers::Hosts hosts{io.get_executor(), pool, {directory / "ssh", {}, false}};

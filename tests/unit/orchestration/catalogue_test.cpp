@@ -1,5 +1,6 @@
 #include <set>
 
+#include "base/random.h"
 #include "catalogue_fixture.h"
 #include "ops/openapi.h"
 #include "services/orchestration/names.h"

@@ -8,6 +8,7 @@
 
 #include "store/cipher.h"
 #include "store/migrations.h"
+#include "tests/unit/support/loop.h"
 
 namespace muster::store {
 namespace {
@@ -28,13 +29,7 @@ Result<std::int64_t> count(Connection& db) {
 class InMemory : public testing::Test {
  protected:
   InMemory() : database(std::move(*Database::open_in_memory())) {}
-  void run(asio::awaitable<void> body) {
-    std::exception_ptr thrown;
-    asio::co_spawn(io, std::move(body), [&](std::exception_ptr e) { thrown = e; });
-    io.restart();
-    io.run();
-    if (thrown) std::rethrow_exception(thrown);
-  }
+  void run(asio::awaitable<void> body) { test::finish(io, std::move(body)); }
   asio::io_context io;
   std::unique_ptr<Database> database;
 };

@@ -7,7 +7,7 @@
 #include <fstream>
 #include <random>
 
-#include "temporary_folder.h"
+#include "tests/unit/support/temporary_folder.h"
 
 namespace muster::store {
 namespace {
@@ -65,7 +65,7 @@ class Stored : public testing::Test {
     ASSERT_TRUE(db->execute("UPDATE blocks SET data = zeroblob(length(data)) WHERE " + where));
   }
 
-  TemporaryFolder folder;
+  test::TemporaryFolder folder;
   std::unique_ptr<MetricStore> store;
 };
 

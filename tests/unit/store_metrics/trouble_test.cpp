@@ -8,7 +8,7 @@
 #include <random>
 
 #include "store/metrics/metric_store.h"
-#include "temporary_folder.h"
+#include "tests/unit/support/temporary_folder.h"
 
 namespace muster::store {
 namespace {
@@ -121,7 +121,7 @@ class Troubled : public testing::Test {
   }
   bool is_put_aside() const { return std::filesystem::exists(folder.path / "metrics.db.damaged"); }
 
-  TemporaryFolder folder;
+  test::TemporaryFolder folder;
   std::unique_ptr<MetricStore> store;
 };
 

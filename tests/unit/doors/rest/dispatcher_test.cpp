@@ -3,10 +3,11 @@
 #include <gmock/gmock.h>
 #include <sys/stat.h>
 
-#include <boost/asio/co_spawn.hpp>
 #include <boost/asio/io_context.hpp>
-#include <boost/asio/use_future.hpp>
 #include <fstream>
+
+#include "tests/unit/support/clock.h"
+#include "tests/unit/support/temporary_folder.h"
 
 namespace muster::doors::rest {
 namespace {
@@ -24,13 +25,6 @@ class FakeTokens final : public TokenStore {
     if (token == "good") return ops::Caller{"token:good", ops::Role::operator_, {}, {}};
     return std::nullopt;
   }
-};
-
-class HandClock final : public Clock {
- public:
-  Timestamp now() const override { return {}; }
-  std::chrono::steady_clock::time_point steady() const override { return time; }
-  std::chrono::steady_clock::time_point time;
 };
 
 class DispatcherTest : public testing::Test {
@@ -78,7 +72,7 @@ class DispatcherTest : public testing::Test {
 
   ops::Table table_;
   FakeTokens tokens_;
-  HandClock clock_;
+  test::HandClock clock_;
   Tickets tickets_;
   Dispatcher dispatcher_;
 };
@@ -139,11 +133,11 @@ TEST_F(DispatcherTest, ATicketOpensTheWebSocketOnce) {
 
 TEST_F(DispatcherTest, ATicketDoesNotLive) {
   auto ticket = *tickets_.make({});
-  clock_.time += Tickets::life;
+  clock_.turn(Tickets::life);
   EXPECT_FALSE(tickets_.redeem(ticket.ticket));
   for (std::size_t i = 0; i < Tickets::bound; ++i) ASSERT_TRUE(tickets_.make({}));
   EXPECT_EQ(tickets_.make({}).error().errc(), Errc::quota);
-  clock_.time += Tickets::life;
+  clock_.turn(Tickets::life);
   EXPECT_TRUE(tickets_.make({}));
 }
 
@@ -157,12 +151,8 @@ TEST_F(DispatcherTest, TheWebSocketTakesTheTokenToo) {
 
 class AdminTokenTest : public testing::Test {
  protected:
-  AdminTokenTest() {
-    char name[] = "/tmp/muster-token-XXXXXX";
-    dir_ = mkdtemp(name);
-  }
-  ~AdminTokenTest() override { std::filesystem::remove_all(dir_); }
-  std::filesystem::path dir_;
+  test::TemporaryFolder temporary_;
+  const std::filesystem::path dir_ = temporary_.path;
 };
 
 TEST_F(AdminTokenTest, IsMadeAtFirstStartAndKept) {
