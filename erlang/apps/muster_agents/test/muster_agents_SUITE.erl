@@ -433,8 +433,12 @@ the_agent_is_killed(Config) ->
 
 a_node_marked_none_gets_nothing(Config) ->
     Daemon = watched(?config(real, Config), #{agents => none}, Config),
-    timer:sleep(1000),
-    [] = agents_in(?config(managed, Config)),
+    %% One that is added later has them by now.
+    Later = ?config(shell, Config),
+    {ok, _} = ask(Daemon, topology, add_node, #{name => muster_test_nodes:name(Later)}, Config),
+    muster_test_nodes:until(length(agent_names(Config)), fun() -> length(all_agents_in(Later)) end,
+                            30000),
+    [] = all_agents_in(?config(managed, Config)),
     {ok, _} = ask(Daemon, topology, update_node,
                   #{id => managed_name(Config), agents => all}, Config),
     muster_test_nodes:until(1, fun() -> length(agents_in(?config(managed, Config))) end),
@@ -491,22 +495,15 @@ start_daemon(Executable, Dir) ->
     ok = file:write_file(CookieFile, "test"),
     ok = file:change_mode(CookieFile, 8#600),
     Name = "muster_" ++ integer_to_list(erlang:unique_integer([positive])) ++ "@127.0.0.1",
+    Http = "127.0.0.1:" ++ muster_test_nodes:free_port(),
     Port = open_port({spawn_executable, Executable},
                      [{args, ["serve", "--name", Name, "--cookie-file", CookieFile, "--data-dir",
-                              filename:join(Dir, "data"), "--http", "127.0.0.1:" ++ free_port(),
+                              filename:join(Dir, "data"), "--http", Http,
                               "--exit-on-stdin-close"]}, stderr_to_stdout, exit_status]),
     {os_pid, Pid} = erlang:port_info(Port, os_pid),
     #{node => list_to_atom(Name), pid => integer_to_list(Pid), port => Port}.
 
 stop_daemon(#{pid := Pid}) -> os:cmd("kill -9 " ++ Pid).
-
-%% Below those that the system gives to outgoing connections: one of them could take it meanwhile.
-free_port() ->
-    Port = 30000 + rand:uniform(2000),
-    case gen_tcp:listen(Port, [{ip, {127, 0, 0, 1}}]) of
-        {ok, Socket} -> ok = gen_tcp:close(Socket), integer_to_list(Port);
-        {error, eaddrinuse} -> free_port()
-    end.
 
 %% The daemon watches the managed node, which is UP and has its agent, if it may.
 watched(Daemon, Options, Config) ->
