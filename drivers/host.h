@@ -8,6 +8,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "base/result.h"
 #include "base/secret.h"
@@ -19,6 +20,7 @@ struct Command {
   std::string script;                      ///< POSIX sh
   std::map<std::string, std::string> env;  ///< variables of the script
   std::map<std::string, Secret> secrets;   ///< more of them; their values are blanked in the output
+  std::vector<Secret> hidden;              ///< values that are blanked too, and no variables
   std::string input;                       ///< bytes for its stdin; else /dev/null
   std::string directory;                   ///< absolute, or below the home; else the home
   std::chrono::seconds limit{60};          ///< then it and its process group are killed

@@ -66,9 +66,14 @@ exit 0
 }}
 )sh";
 
-std::string blank(std::string text, const std::map<std::string, Secret>& secrets) {
-  for (const auto& [name, secret] : secrets) {
-    const auto& value = secret.reveal();
+std::string blank(std::string text, const Command& command) {
+  std::vector<std::string_view> values;
+  for (const auto& [name, secret] : command.secrets) values.push_back(secret.reveal());
+  for (const auto& secret : command.hidden) values.push_back(secret.reveal());
+  // The longest first: what is part of another would leave the rest of it readable.
+  auto is_longer = [](std::string_view a, std::string_view b) { return a.size() > b.size(); };
+  std::sort(values.begin(), values.end(), is_longer);
+  for (auto value : values) {
     if (value.empty()) continue;
     for (auto at = text.find(value); at != text.npos; at = text.find(value, at + 8))
       text.replace(at, value.size(), "********");
@@ -150,8 +155,7 @@ Result<CommandResult> ShellRun::finish(std::chrono::milliseconds duration) const
   const auto words = all.substr(last + marker.size());
   CommandResult result;
   result.duration = duration;
-  result.output =
-      blank(std::string(last < start ? "" : all.substr(start, last - start)), command_.secrets);
+  result.output = blank(std::string(last < start ? "" : all.substr(start, last - start)), command_);
   if (words.starts_with("limit ")) {
     result.end = CommandResult::End::timed_out;
     result.code = 0;

@@ -1,7 +1,10 @@
 #include "drivers/local/local_host.h"
 
+#include <fcntl.h>
 #include <fmt/format.h>
 #include <sys/resource.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 #include <cstdlib>
 #include <fstream>
@@ -106,6 +109,12 @@ Task<> LocalHost::put(LocalFile file, std::string remote, Progress progress) {
     if (ec) return file_error("make the folder of " + remote, ec.value());
     if (is_there(path, file)) return true;
     if (fs::file_size(part, ec) > file.size && !ec) fs::remove(part, ec);
+    // This user's alone, as in the daemon's own folder.
+    const int fd = ::open(part.c_str(), O_WRONLY | O_CREAT | O_CLOEXEC, 0600);
+    const bool is_ours = fd >= 0 && ::fchmod(fd, 0600) == 0;
+    const int failed = errno;
+    if (fd >= 0) ::close(fd);
+    if (!is_ours) return file_error("copy to " + part.filename().string(), failed);
     return false;
   };
   CO_TRY(const bool is_done, co_await offload(pool_, prepare));

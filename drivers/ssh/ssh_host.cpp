@@ -185,9 +185,12 @@ Task<bool> SshHost::put_once(LocalFile file, std::string remote, Progress progre
   const auto names = fmt::format("{}p={}\nq=$p.part\ns={}\n", kSum, quote(path), file.size);
   Command look;
   look.limit = 600s;
-  look.script = names + R"sh(mkdir -p -- "$(dirname -- "$p")" || exit 1
+  // Files of this user's alone, as they are in the daemon's own folder.
+  look.script = names + R"sh(umask 077
+mkdir -p -- "$(dirname -- "$p")" || exit 1
 if [ -f "$p" ] && [ "$(wc -c <"$p")" -eq "$s" ]; then sum "$p"; exit; fi
 [ -f "$q" ] || : >"$q" || exit 1
+chmod 600 "$q" 2>/dev/null
 echo $(($(wc -c <"$q"))))sh";
   CO_TRY(auto seen, co_await expect(std::move(look), "prepare the upload of " + remote));
   if (seen == file.sha256 + "\n") co_return true;

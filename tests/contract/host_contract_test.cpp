@@ -296,6 +296,14 @@ TEST_P(HostContract, PlacesAFileAndTellsItsProgress) {
   EXPECT_EQ(output("ls -A deep/er"), "file.tar.gz\n");
 }
 
+TEST_P(HostContract, PlacesFilesThatOnlyTheirUserCanRead) {
+  auto file = make_file(1000);
+  ASSERT_TRUE(loop_(host_->put(file, "releases/file.tar.gz", nullptr)));
+  struct stat info {};
+  ASSERT_EQ(::stat((reach_->home() / "releases/file.tar.gz").c_str(), &info), 0);
+  EXPECT_EQ(info.st_mode & 0777, 0600u);
+}
+
 TEST_P(HostContract, PlacesAnEmptyFile) {
   auto file = make_file(0);
   auto placed = loop_(host_->put(file, "empty", nullptr));

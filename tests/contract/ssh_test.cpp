@@ -2,6 +2,7 @@
 #include <gtest/gtest.h>
 #include <sys/stat.h>
 
+#include <boost/asio/ip/tcp.hpp>
 #include <cstdlib>
 
 #include "base/sha256.h"
@@ -9,6 +10,7 @@
 #include "base/timeout.h"
 #include "drivers/hosts.h"
 #include "drivers/ssh/keys.h"
+#include "drivers/ssh/login.h"
 #include "loop.h"
 #include "ports.h"
 #include "sshd.h"
@@ -102,6 +104,20 @@ TEST_F(SshTest, StrictMeansThatOnlyKnownHostsAreEntered) {
   sshd_.change_host_key();
   expect_says(run(*strict.ssh(target()), "true"), Errc::conflict, "shows another key");
   loop_(strict.close());
+}
+
+TEST_F(SshTest, SilenceIsWorthAnotherAttempt) {
+  // Connections are taken by the system, and nobody ever says a word.
+  asio::ip::tcp::acceptor mute(loop_.io, {asio::ip::make_address("127.0.0.1"), 0});
+  SshTarget silent{"127.0.0.1", mute.local_endpoint().port(), "nobody", {}};
+  ssh::KnownHosts known(dir_ / "known", false);
+  ssh::LoginLimits limits;
+  limits.handshake = std::chrono::milliseconds(50);
+  auto session = loop_(ssh::log_in(silent, {}, known, limits));
+  ASSERT_FALSE(session);
+  EXPECT_EQ(session.error().errc(), Errc::unavailable);
+  EXPECT_NE(session.error().text().find("no answer within 50 ms"), std::string::npos)
+      << session.error().text();
 }
 
 TEST_F(SshTest, UsesTheKeysOfTheSshAgent) {

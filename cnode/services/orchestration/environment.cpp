@@ -15,18 +15,24 @@ void add_line(std::string& file, std::string_view name, std::string_view value) 
   file += "\"\n";
 }
 
+/// Secrets are blanked wherever they appear in a command's output; a short value would blank every
+/// "1" of it, and is no secret.
+bool is_secret(const Secret& value) {
+  return value.reveal().size() >= 8;
+}
+
 }  // namespace
 
 Environment environment(const Deployment& node, const Family& family) {
   Environment all;
   for (auto& [name, value] : family.env) {
-    // Secrets are blanked wherever they appear in a command's output; a short value would blank
-    // every "1" of it, and is no secret.
-    if (value.reveal().size() < 8)
-      all.plain[name] = value.reveal();
-    else
+    if (is_secret(value))
       all.secret[name] = value;
+    else
+      all.plain[name] = value.reveal();
   }
+  for (auto& [name, value] : family.variables)
+    if (is_secret(value)) all.hidden.push_back(value);
   for (const char* name : {"MUSTER_NODE_NAME", "RELEASE_NODE", "NODE_NAME"}) {
     all.secret.erase(name);
     all.plain[name] = node.name;

@@ -103,16 +103,22 @@ std::string archive_path(const std::string& owner, const std::string& sha256) {
 
 std::string unpack(const std::string& id, const std::string& archive, unsigned strip_components,
                    const std::vector<File>& files, const std::string& token) {
-  // Another attempt may still be at work, after the daemon died: its folder is moved away in one
-  // piece, so that it cannot be finished half-made.
+  // Another attempt may still be at work, after the daemon died: what unpacks for it is ended, and
+  // its folder is moved away in one piece, so that it cannot be finished half-made. What it still
+  // writes there goes with the node.
   std::string script = fmt::format(R"sh(set -e
 umask 077
 [ ! -e {0}/.muster/unpacked ] || exit 0
 [ -e {2} ] || {{ echo "the archive is not on the host"; exit 66; }}
 for old in .muster/unpack/{0}.*; do
 [ -e "$old" ] || continue
+for pid in $(cd /proc 2>/dev/null && printf '%s\n' [0-9]*/cmdline |
+xargs grep -lsF -e 'unpack/{0}.' | sed 's|/.*||'); do
+[ "$pid" = $$ ] || kill -KILL "$pid" 2>/dev/null || :
+done
 mkdir -p .muster/trash
-mv "$old" ".muster/trash/{0}.{1}" && rm -rf ".muster/trash/{0}.{1}"
+mv "$old" ".muster/trash/{0}.{1}" || :
+rm -rf ".muster/trash/{0}.{1}" 2>/dev/null || :
 done
 new=.muster/unpack/{0}.{1}
 mkdir -p "$new/.muster" || mkdir -p "$new/.muster"
@@ -140,6 +146,34 @@ std::string start(StartMode mode, const std::string& id, const std::string& star
     default:
       return start_cmd;
   }
+}
+
+std::string join(const std::string& family_id, const std::string& command) {
+  // A lock whose holder is gone is nobody's: it was killed, or the host went down; a PID alone
+  // might be another process by then. `ln` makes the lock and what it says one step.
+  return fmt::format(R"sh(mkdir -p .muster || exit 1
+muster_who() {{
+sed -n 's/^\([0-9]*\) (.*) [^ZX] \([^ ]* \)\{{18\}}\([0-9]*\) .*/\1 \3/p' "/proc/$1/stat" 2>/dev/null
+}}
+muster_j=.muster/joining.{0}
+muster_who $$ >"$muster_j.$$" || exit 1
+trap 'rm -f "$muster_j.$$"' EXIT
+until ln "$muster_j.$$" "$muster_j" 2>/dev/null; do
+muster_h=$(cat "$muster_j" 2>/dev/null)
+if [ -n "$muster_h" ] && [ "$(muster_who "${{muster_h%% *}}")" != "$muster_h" ]
+then rm -f "$muster_j"
+else sleep 1
+fi
+done
+if [ -e .muster/joined.{0} ]; then rm -f "$muster_j"; exit 0; fi
+( trap - EXIT
+eval {1} )
+muster_c=$?
+[ $muster_c -ne 0 ] || : >.muster/joined.{0}
+rm -f "$muster_j"
+exit $muster_c
+)sh",
+                     family_id, quote(command));
 }
 
 std::string stop(StartMode mode, const std::string& id, const std::string& stop_cmd) {
@@ -187,10 +221,15 @@ done
 )sh",
                         id, unit_name(id), fmt::format(kSignal, "KILL"));
   if (is_last) {
-    // It refuses while a name is registered with it.
-    script += fmt::format(R"sh(for epmd in {0}/erts-*/bin/epmd {0}/*/erts-*/bin/epmd; do
-[ ! -x "$epmd" ] || "$epmd" -kill >/dev/null 2>&1
-done
+    // One that was started from elsewhere is the host's own. It refuses while a name is registered
+    // with it, and is asked on the port that it was started with.
+    script += fmt::format(R"sh(for muster_p in $(cd /proc && printf '%s\n' [0-9]*/exe |
+xargs ls -l 2>/dev/null | sed -n 's|.* \([0-9][0-9]*\)/exe -> .*/{0}/.*/epmd$|\1|p'); do
+[ -O "/proc/$muster_p" ] || continue
+( muster_v=$(tr '\000' '\n' <"/proc/$muster_p/environ" | sed -n 's/^ERL_EPMD_PORT=//p')
+[ -z "$muster_v" ] || export ERL_EPMD_PORT="$muster_v"
+"/proc/$muster_p/exe" -kill >/dev/null 2>&1 )
+done 2>/dev/null
 )sh",
                           id);
   }

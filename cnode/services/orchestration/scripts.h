@@ -20,6 +20,7 @@
 ///     <id>/                              a node: its release, and .muster/ with
 ///         unpacked                       what it was made from: the last file to be written
 ///         log, pid, start, stop, env     of the start modes that need them
+///         joined.<family>, joining.<family>   a join script has succeeded; is at work (its PID)
 namespace muster::orchestration::scripts {
 
 /// `owner` tells apart what several machines with one home (a shared disk, several addresses of one
@@ -40,7 +41,13 @@ std::string unpack(const std::string& id, const std::string& archive, unsigned s
 /// Starts the node; runs in its folder. With `foreground` and `systemd` it returns at once.
 std::string start(StartMode mode, const std::string& id, const std::string& start_cmd,
                   const std::string& stop_cmd, const Environment& environment);
-/// The gentle part of stopping it; runs in its folder. Empty: there is no gentle part.
+/// Runs a command that joins the node to a cluster; runs in its folder. Once, whatever becomes of
+/// us meanwhile: where it has succeeded for this `family` nothing is done, and one that is still at
+/// work is waited for, as long as this may take.
+std::string join(const std::string& family_id, const std::string& command);
+
+/// The gentle part of stopping it; runs in its folder, with `systemd` anywhere. Empty: there is no
+/// gentle part.
 std::string stop(StartMode mode, const std::string& id, const std::string& stop_cmd);
 
 /// A process that belongs to a node.
@@ -59,8 +66,9 @@ std::vector<Process> parse_survey(std::string_view output);
 std::string signal(const std::string& id, std::string_view signal);
 
 /// Kills what is left and removes everything of the node; fails with a list of what stays.
-/// `is_last` when the host has no other node of ours: then the empty folders and an epmd that was
-/// started from the node's folder go as well.
+/// `is_last` when the host has no other node of ours: then the empty folders go as well, and an
+/// epmd of this user's whose program lies in the node's folder, unless a name is registered with
+/// it.
 std::string remove(const std::string& id, bool is_last);
 std::string remove_archive(const std::string& archive);
 

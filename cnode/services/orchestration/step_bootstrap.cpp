@@ -26,6 +26,7 @@ asio::awaitable<StepResult> StepRunner::bootstrap_with(const Site& site, const B
   if (how.strategy == Strategy::custom && site.node.has_joined) co_return StepResult();
   if (held != nullptr) {
     auto& turn = joins_.try_emplace(family_id, 1).first->second;
+    held->joining.reset();  // of an attempt before: it would wait for itself
     held->joining.emplace(co_await turn.take());
   }
   auto plan = plan_bootstrap(how, members(family_id, site.node.id), find_member(how.selection.node),
@@ -42,13 +43,15 @@ asio::awaitable<StepResult> StepRunner::bootstrap_with(const Site& site, const B
   }
   if (plan->is_empty()) co_return StepResult();
   if (held != nullptr && how.strategy != Strategy::custom) held->joining.reset();
-  co_return co_await carry_out(site, how, std::move(*plan));
+  co_return co_await carry_out(site, how, family_id, std::move(*plan));
 }
 
 asio::awaitable<StepResult> StepRunner::carry_out(const Site& site, const Bootstrap& how,
+                                                  const std::string& family_id,
                                                   BootstrapPlan plan) {
   if (plan.strategy == Strategy::custom) {
-    auto task = command(site, custom_command(how, plan.targets), settings_.bootstrap_limit);
+    auto script = scripts::join(family_id, custom_command(how, plan.targets));
+    auto task = command(site, std::move(script), settings_.bootstrap_limit);
     auto result = co_await site.host->run(std::move(task));
     if (!result) co_return trouble_of(result.error(), "bootstrap command");
     if (result->succeeded()) co_return StepResult();

@@ -90,6 +90,7 @@ drivers::Command StepRunner::command(const Site& site, std::string script,
   command.script = std::move(script);
   command.env = site.environment.plain;
   command.secrets = site.environment.secret;
+  command.hidden = site.environment.hidden;
   command.directory = site.node.id;
   command.limit = limit;
   return command;
@@ -128,6 +129,7 @@ asio::awaitable<StepResult> StepRunner::unpack(const Site& site) {
                                      random_hex(4)));
     task.limit = settings_.unpack_limit;
     task.secrets = site.environment.secret;
+    task.hidden = site.environment.hidden;
     auto result = co_await site.host->run(std::move(task));
     if (!result) co_return trouble_of(result.error(), "unpack the release");
     if (result->succeeded()) co_return StepResult();
@@ -205,6 +207,7 @@ asio::awaitable<StepResult> StepRunner::answer(const Site& site) {
             "and that epmd (4369) and its distribution port can be reached; then retry";
   auto tail = look(scripts::log_tail(site.node.id));
   tail.secrets = site.environment.secret;
+  tail.hidden = site.environment.hidden;
   if (auto log = co_await site.host->run(std::move(tail)))
     trouble.failure.output = trouble_of(*log, "", "").failure.output;
   co_return trouble;
@@ -215,10 +218,13 @@ asio::awaitable<StepResult> StepRunner::stop(const Site& site) {
   auto left = co_await processes(site, scripts::survey(node.id));
   if (!left) co_return trouble_of(left.error(), "stop");
   auto gentle = scripts::stop(site.release.start_mode, node.id, site.release.stop_cmd);
-  const bool is_asked = !gentle.empty() && !left->empty();
+  // A unit without processes is still enabled: the host's next boot would start the node.
+  const bool has_unit = site.release.start_mode == StartMode::systemd;
+  const bool is_asked = !gentle.empty() && (has_unit || !left->empty());
   std::optional<Trouble> refusal;
   if (is_asked) {
     auto task = command(site, gentle, settings_.stop_limit);
+    if (has_unit) task.directory.clear();
     auto result = co_await site.host->run(std::move(task));
     if (!result) co_return trouble_of(result.error(), "stop command");
     if (!result->succeeded()) refusal = trouble_of(*result, "stop command", "");

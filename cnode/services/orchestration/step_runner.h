@@ -71,7 +71,8 @@ class StepRunner {
   asio::awaitable<StepResult> bootstrap(const Site& site, Held& held);
   asio::awaitable<StepResult> bootstrap_with(const Site& site, const Bootstrap& how,
                                              const std::string& family_id, Held* held);
-  asio::awaitable<StepResult> carry_out(const Site& site, const Bootstrap& how, BootstrapPlan plan);
+  asio::awaitable<StepResult> carry_out(const Site& site, const Bootstrap& how,
+                                        const std::string& family_id, BootstrapPlan plan);
   asio::awaitable<StepResult> stop(const Site& site);
   asio::awaitable<StepResult> remove(const Site& site);
 

@@ -200,7 +200,7 @@ struct CreateFamily : FamilyFields {
       {"clustering_strategy", "the three above as one object {node_selection, strategy, opts}"},
       {"neighbors",
        "other families that new nodes also connect to; one connected pair merges whole meshes"},
-      {"dist_ports", "{min, max}: opened, and filled into the templates"},
+      {"dist_ports", "{min, max}: filled into the templates"},
       {"env", "variables for every command on a node's host"},
       {"variables", "more {{ names }} for the templates"}};
 };

@@ -110,6 +110,18 @@ TEST(ShellRun, BlanksSecretsInTheOutput) {
   EXPECT_EQ(result->output, "-setcookie ******** -x ****************\n");
 }
 
+TEST(ShellRun, BlanksHiddenValuesThatAreNoVariables) {
+  auto made = command("true");
+  made.secrets = {{"COOKIE", Secret("abc")}};
+  made.hidden = {Secret("xabcx")};
+  auto run = *ShellRun::prepare(std::move(made));
+  EXPECT_EQ(run.text().find("xabcx"), std::string::npos);
+  auto result =
+      heard(run, "\n" + token_of(run) + " begin\nxabcx abc\n\n" + token_of(run) + " exit 0\n");
+  ASSERT_TRUE(result);
+  EXPECT_EQ(result->output, "******** ********\n");
+}
+
 TEST(ShellRun, RefusesVariablesThatAreNone) {
   for (const char* name : {"", "1A", "A B", "A=B", "A-B", "A;rm"}) {
     auto made = command("true");

@@ -79,7 +79,12 @@ class EngineTest : public CatalogueTest {
   /// Runs until nothing is left to do, or the daemon is dead.
   void settle() {
     io.restart();
+    const auto begun = std::chrono::steady_clock::now();
     while (!rows->is_dead) {
+      if (std::chrono::steady_clock::now() - begun > std::chrono::seconds(20)) {
+        ADD_FAILURE() << "somebody waits for ever";
+        break;
+      }
       auto ran = io.run_one_for(std::chrono::milliseconds(10));
       if (io.stopped()) io.restart();
       if (ran == 0 && !is_waiting && engine->is_idle()) break;
@@ -205,6 +210,29 @@ TEST_F(EngineTest, JoinsByTheFamilysScriptOnce) {
   call("POST", "/api/orch/node_families/shop/restart");
   EXPECT_EQ(host->joined.size(), 1u);
   EXPECT_EQ(host->running.size(), 2u);
+}
+
+TEST_F(EngineTest, GoesOnWithAJoinWhoseConnectionWasLost) {
+  family["bootstrap_strategy"] = "custom";
+  family["bootstrap_strategy_opts"] = json::object{{"cmd", "JOIN"}};
+  ok("POST", "/api/orch/node_families", family);
+  begin();
+  host->lost["JOIN"] = 1;
+  call("POST", "/api/orch/node_families/shop/nodes", json::object{{"amount", 3}});
+  EXPECT_EQ(host->joined.size(), 2u);
+  EXPECT_EQ(manager.kept.size(), 3u);
+}
+
+TEST_F(EngineTest, DisablesTheUnitOfASystemdNodeThatDoesNotRun) {
+  ok("PATCH", "/api/orch/releases/shop", json::object{{"start_mode", "systemd"}});
+  ok("POST", "/api/orch/node_families", family);
+  begin();
+  call("POST", "/api/orch/node_families/shop/nodes");
+  ASSERT_EQ(host->enabled.size(), 1u);
+  host->running.clear();
+  call("POST", "/api/orch/nodes/" + only_id() + "/stop");
+  EXPECT_EQ(only_state(), NodeState::stopped);
+  EXPECT_THAT(host->enabled, testing::IsEmpty());
 }
 
 TEST_F(EngineTest, DoesNotDeployOnAProviderThatIsOnlyStored) {

@@ -20,6 +20,8 @@ class FakeHost final : public drivers::Host {
   std::map<std::string, std::string> failing;     ///< script part -> output of its failure
   std::vector<std::string> log;                   ///< "upload", "unpack", "start", …
   int unreachable = 0;                            ///< so many commands find no connection
+  std::map<std::string, int> lost;  ///< script part -> so many of these lose the connection
+  std::set<std::string> enabled;    ///< ids of nodes with a unit that a boot would start
   int started_twice = 0;
 
   const std::string& name() const override { return name_; }
@@ -37,6 +39,11 @@ class FakeHost final : public drivers::Host {
       --unreachable;
       co_return Error(Errc::unavailable, "no route to host");
     }
+    for (auto& [part, times] : lost)
+      if (times > 0 && command.script.find(part) != std::string::npos) {
+        --times;
+        co_return Error(Errc::unavailable, "connection lost");
+      }
     drivers::CommandResult result;
     for (auto& [part, output] : failing) {
       if (command.script.find(part) == std::string::npos) continue;
@@ -72,6 +79,14 @@ class FakeHost final : public drivers::Host {
     } else if (has("kill -")) {
       log.push_back("kill");
       running.erase(id);
+    } else if (has("systemctl --user enable")) {
+      log.push_back("start");
+      running.insert(id);
+      enabled.insert(id);
+    } else if (has("systemctl --user disable --now")) {
+      log.push_back("disable");
+      running.erase(id);
+      enabled.erase(id);
     } else if (has("muster_processes")) {
       if (running.contains(id)) result.output = "77 beam.smp\n";
     } else if (command.script == "START") {
@@ -81,7 +96,7 @@ class FakeHost final : public drivers::Host {
     } else if (command.script == "STOP") {
       log.push_back("stop");
       running.erase(id);
-    } else if (command.script.starts_with("JOIN")) {
+    } else if (has("JOIN")) {
       log.push_back("join");
       joined.push_back(command.script);
     }

@@ -58,8 +58,19 @@ TEST(Environment, SaysWhoTheNodeIsInAllNames) {
   for (const char* name : {"MUSTER_COOKIE", "RELEASE_COOKIE", "COOKIE"})
     EXPECT_EQ(all.secret.at(name).reveal(), a_node().cookie.reveal());
   EXPECT_EQ(all.plain.at("ANT_FARM_ANTS"), "1");
+  EXPECT_TRUE(all.hidden.empty());
   EXPECT_EQ(all.secret.at("DATABASE_URL").reveal(), "postgres://me:pw@db");
   EXPECT_NE(environment_file(all).find("COOKIE=\"bis\\$cuit\\\"\"\n"), std::string::npos);
+}
+
+TEST(Environment, HidesTheValuesOfVariables) {
+  Family family;
+  family.variables["db_password"] = Secret("open sesame");
+  family.variables["shards"] = Secret("16");
+  auto all = environment(a_node(), family);
+  ASSERT_EQ(all.hidden.size(), 1u);
+  EXPECT_EQ(all.hidden.front().reveal(), "open sesame");
+  EXPECT_FALSE(all.secret.contains("db_password"));
 }
 
 TEST(Scripts, NeverNameACookie) {
