@@ -13,7 +13,10 @@ namespace muster::drivers {
 struct Machine {
   std::string id;  ///< the same as long as the provider is not edited: "10.0.0.7:22", "local"
   std::string node_host;                          ///< the host part of the names of its nodes
-  std::map<std::string, std::string> attributes;  ///< as the user gave them, for placement
+  std::map<std::string, std::string> attributes;  ///< as the user gave them; checked, not used
+  /// Whose nodes lie there and where, as far as the provider says: another user or folder is
+  /// another place.
+  std::string user, folder;
 };
 
 /// A provider of machines, made from what the user stored. Owned by orchestration; lives on the

@@ -27,12 +27,15 @@ class LocalDriver final : public Driver {
 
 Result<std::unique_ptr<Driver>> make_local_driver(const boost::json::object& options,
                                                   Hosts& hosts) {
-  Machine machine{"local", text_option(options, "node_host", "127.0.0.1"), {}};
+  Machine machine;
+  machine.id = "local";
+  machine.node_host = text_option(options, "node_host", "127.0.0.1");
   if (!is_host_name(machine.node_host))
     return Error(Errc::bad_request, "not a host name: '" + machine.node_host + "'", "/node_host");
   const auto folder = text_option(options, "folder");
   if (!folder.empty() && !folder.starts_with('/'))
     return Error(Errc::bad_request, "the folder is to be an absolute path", "/folder");
+  machine.folder = folder;
   return std::unique_ptr<Driver>(
       std::make_unique<LocalDriver>(std::move(machine), hosts.local(folder)));
 }

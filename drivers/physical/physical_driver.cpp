@@ -9,6 +9,7 @@ class PhysicalDriver final : public Driver {
  public:
   PhysicalDriver(std::vector<Server> servers, Hosts& hosts) : hosts_(hosts) {
     for (auto& server : servers) {
+      server.machine.user = server.target.user;
       targets_.emplace(server.machine.id, std::move(server.target));
       machines_.push_back(std::move(server.machine));
     }

@@ -182,28 +182,21 @@ Task<> shake_hands(std::shared_ptr<Session> session, SshTarget target, KnownHost
   co_return known.check(target.host, target.port, *key);
 }
 
-/// Silence is worth another attempt, as a refused connection is.
-template <class T>
-Task<T> within(Task<T> task, std::chrono::steady_clock::duration limit, std::string doing) {
-  auto result = co_await with_timeout(std::move(task), limit, std::move(doing));
-  if (!result && result.error().errc() == Errc::timeout)
-    co_return Error(Errc::unavailable, std::move(result).error().message);
-  co_return result;
-}
-
 }  // namespace
 
-Task<std::shared_ptr<Session>> log_in(SshTarget target, Identity identity, KnownHosts& known,
-                                      LoginLimits limits) {
+Task<std::shared_ptr<Session>> log_in(SshTarget target, Identity identity, KnownHosts& known) {
+  auto limit = std::chrono::seconds(10);
   auto connecting =
       fmt::format("host {} on port {}: is the address right, does a firewall drop it? connect",
                   target.host, target.port);
-  CO_TRY(auto socket, co_await within(dial(target), limits.connect, connecting));
+  CO_TRY(auto socket, co_await with_timeout(dial(target), limit, connecting));
   auto session = std::make_shared<Session>(std::move(socket), target.host);
-  CO_TRYV(co_await within(shake_hands(session, target, known), limits.handshake,
-                          "SSH handshake with host " + target.host));
-  CO_TRYV(co_await within(authenticate(session, target, std::move(identity)), limits.log_in,
-                          "log in on host " + target.host));
+  limit = std::chrono::seconds(15);
+  CO_TRYV(co_await with_timeout(shake_hands(session, target, known), limit,
+                                "SSH handshake with host " + target.host));
+  limit = std::chrono::seconds(30);
+  CO_TRYV(co_await with_timeout(authenticate(session, target, std::move(identity)), limit,
+                                "log in on host " + target.host));
   co_return session;
 }
 

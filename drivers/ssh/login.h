@@ -1,6 +1,5 @@
 #pragma once
 
-#include <chrono>
 #include <filesystem>
 #include <memory>
 #include <string>
@@ -17,15 +16,9 @@ struct Identity {
   std::string agent;          ///< where ssh-agent listens; may be nothing
 };
 
-/// How long each part of a login may take.
-struct LoginLimits {
-  std::chrono::milliseconds connect{10'000}, handshake{15'000}, log_in{30'000};
-};
-
 /// Connects, agrees on keys (curve25519 first: it costs a sixth of what Debian 12 would choose),
-/// checks the host's key and logs in. Errors say what to do: unavailable (worth another attempt: no
-/// connection, or no answer in time), forbidden (our key), conflict (the host's key).
-Task<std::shared_ptr<Session>> log_in(SshTarget target, Identity identity, KnownHosts& known,
-                                      LoginLimits limits = {});
+/// checks the host's key and logs in. Errors say what to do: unavailable (worth another attempt),
+/// timeout, forbidden (our key), conflict (the host's key).
+Task<std::shared_ptr<Session>> log_in(SshTarget target, Identity identity, KnownHosts& known);
 
 }  // namespace muster::drivers::ssh

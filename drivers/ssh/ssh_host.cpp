@@ -121,6 +121,9 @@ Task<std::shared_ptr<Session>> SshHost::connect() {
   Backoff backoff(500ms, 4s);
   for (int attempt = 1;; ++attempt) {
     auto session = co_await log_in(target_, identity_, known_);
+    // Silence has taken its time already: whether it is worth another attempt is the caller's.
+    if (!session && session.error().errc() == Errc::timeout)
+      co_return Error(Errc::unavailable, std::move(session).error().message);
     if (session || session.error().errc() != Errc::unavailable || attempt == 3) co_return session;
     log::debug("{}; trying again", session.error().text());
     co_await pause(backoff.next(random_u32()));

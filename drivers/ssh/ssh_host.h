@@ -20,7 +20,8 @@ namespace muster::drivers::ssh {
 /// this host, and who asked for it waits for its outcome. So a cancelled caller unwinds at once and
 /// leaves the connection sound for the others.
 ///
-/// The connection is made at the first use, three attempts with growing pauses; callers that waited
+/// The connection is made at the first use, three attempts with growing pauses, but one where the
+/// host is silent (unavailable too); callers that waited
 /// for the same attempts share their error. It is asked for a sign of life while something is
 /// waited for: 30 s of silence end it. 60 s without use close it.
 class SshHost final : public Host, public std::enable_shared_from_this<SshHost> {

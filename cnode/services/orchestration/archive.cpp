@@ -145,7 +145,13 @@ class Contents {
     }
     dotted_ += has_dot ? 1 : 0;
     ++named_;
-    for (std::size_t i = 1; i < path->size(); ++i) folders_.insert(join(*path, i));
+    // Where a folder is known, those above it are.
+    for (std::size_t i = path->size() - 1; i > 0; --i) {
+      auto folder = join(*path, i);
+      if (folders_.contains(folder)) break;
+      TRYV(keep(folder.size()));
+      folders_.insert(std::move(folder));
+    }
     return add(entry, name, *path, type);
   }
 
@@ -163,7 +169,7 @@ class Contents {
       if (!stays_inside(*split(name), target, top))
         return refuse(fmt::format("the link '{}' leads out of the release", shown(name)));
     }
-    for (const auto& target : hard_links_) {
+    for (const auto& target : hard_targets_) {
       if (!files_.contains(target))
         return refuse(
             fmt::format("a link to '{}', which is no file of the release", shown(target)));
@@ -177,7 +183,7 @@ class Contents {
       const auto path = split(name);
       auto whole = path ? join(*path, path->size()) : std::string();
       if (top == 1) whole = found.root + "/" + whole;
-      if (!path || (!files_.contains(whole) && !links_.contains(whole)))
+      if (!path || !files_.contains(whole) || hard_names_.contains(whole))
         found.missing.push_back(name);
     }
     found.entries = entries_;
@@ -186,13 +192,25 @@ class Contents {
   }
 
  private:
+  /// A few KB of tar.gz can hold names of gigabytes.
+  Result<> keep(std::size_t bytes) {
+    kept_ += bytes + 64;  // what a set takes beside
+    if (kept_ <= limits_.names) return {};
+    return Error(Errc::too_large, fmt::format("the names in the release take more than {} MiB",
+                                              limits_.names >> 20));
+  }
+
   Result<> add(archive_entry* entry, const char* name, const Path& path, unsigned type) {
     auto whole = join(path, path.size());
+    TRYV(keep(whole.size()));
     if (const char* hard = archive_entry_hardlink(entry); hard != nullptr) {
       const auto target = split(hard);
       if (!target)
         return refuse(fmt::format("the link '{}' leads out of the release", shown(name)));
-      hard_links_.push_back(join(*target, target->size()));
+      hard_targets_.push_back(join(*target, target->size()));
+      // GNU tar writes a file that it was given twice as a link to itself.
+      if (hard_targets_.back() != whole) hard_names_.insert(whole);
+      TRYV(keep(2 * whole.size() + hard_targets_.back().size()));
       files_.insert(std::move(whole));
       return {};
     }
@@ -202,6 +220,9 @@ class Contents {
         return {};
       case AE_IFLNK: {
         const char* target = archive_entry_symlink(entry);
+        if (target != nullptr) {
+          TRYV(keep(std::string_view(target).size()));
+        }
         if (!links_.emplace(whole, target == nullptr ? "" : target).second)
           return refuse(fmt::format("'{}' stands in the release twice", shown(name)));
         return {};
@@ -237,10 +258,11 @@ class Contents {
   }
 
   const ArchiveLimits& limits_;
-  std::uint64_t entries_ = 0, unpacked_ = 0, named_ = 0, dotted_ = 0;
+  std::uint64_t entries_ = 0, unpacked_ = 0, named_ = 0, dotted_ = 0, kept_ = 0;
   std::unordered_set<std::string> files_, folders_;
   std::unordered_map<std::string, std::string> links_;  // name and target
-  std::vector<std::string> hard_links_;                 // targets
+  std::unordered_set<std::string> hard_names_;
+  std::vector<std::string> hard_targets_;
 };
 
 }  // namespace

@@ -13,6 +13,7 @@ namespace muster::orchestration {
 struct ArchiveLimits {
   std::uint64_t entries = 200'000;
   std::uint64_t unpacked = std::uint64_t(16) << 30;  ///< bytes
+  std::uint64_t names = 64 << 20;                    ///< bytes that are kept while it is checked
 };
 
 /// A release archive that may be unpacked.
@@ -23,7 +24,8 @@ struct Archive {
   std::string root;
   /// For tar --strip-components.
   unsigned strip_components = 0;
-  /// Those of the files asked for that are not in it (below the root folder).
+  /// Those of the files asked for that are not in it (below the root folder) as regular files: one
+  /// that is a link cannot be filled without changing another.
   std::vector<std::string> missing;
 };
 

@@ -13,17 +13,19 @@ namespace {
 
 constexpr std::int64_t kLargest = 1 << 20;
 
-/// The path without "." and the first folders; empty when nothing is left.
+/// What is left of a name after `tar --strip-components`, which counts "." like a folder; without
+/// further ".". Empty when nothing is left.
 std::string stripped(std::string_view name, unsigned count) {
   std::string path;
   while (!name.empty()) {
     auto part = name.substr(0, name.find('/'));
     name.remove_prefix(std::min(name.size(), part.size() + 1));
-    if (part.empty() || part == ".") continue;
+    if (part.empty()) continue;
     if (count > 0) {
       --count;
       continue;
     }
+    if (part == ".") continue;
     if (!path.empty()) path += '/';
     path += part;
   }
@@ -67,6 +69,11 @@ Result<std::map<std::string, std::string>> read_archive_files(const std::filesys
       return archive_failed(reader.get(), file);
     found[asked->second] = std::move(bytes);
   }
+  for (auto& [path, asked] : wanted)
+    if (!found.contains(asked))
+      return Error(Errc::bad_request, fmt::format("the release archive has no regular file '{}', "
+                                                  "which is one of its node_name_templates",
+                                                  asked));
   return found;
 }
 

@@ -63,12 +63,17 @@ std::vector<Family> Catalogue::families() const {
 Result<drivers::Driver*> Catalogue::driver(const std::string& provider_id) {
   if (auto at = drivers_.find(provider_id); at != drivers_.end()) return at->second.get();
   TRY(auto row, provider(provider_id));
-  TRY(auto* type, drivers::find_provider_type(row.type));
-  auto made = drivers::make_driver(*type, row.options, hosts_);
-  if (!made) return std::move(made).error().context("provider " + row.name);
-  auto* driver = made->get();
-  drivers_.emplace(row.id, *std::move(made));
+  TRY(auto made, make_driver(row));
+  auto* driver = made.get();
+  drivers_.emplace(row.id, std::move(made));
   return driver;
+}
+
+Result<std::unique_ptr<drivers::Driver>> Catalogue::make_driver(const Provider& provider) const {
+  TRY(auto* type, drivers::find_provider_type(provider.type));
+  auto made = drivers::make_driver(*type, provider.options, hosts_);
+  if (!made) return std::move(made).error().context("provider " + provider.name);
+  return made;
 }
 
 std::filesystem::path Catalogue::archive_path(const std::string& sha256) const {

@@ -6,6 +6,7 @@
 #include <memory>
 #include <string>
 #include <unordered_map>
+#include <vector>
 
 #include "drivers/drivers.h"
 #include "services/orchestration/catalogue_rows.h"
@@ -43,6 +44,9 @@ class Catalogue {
   /// be stored so far.
   Result<drivers::Driver*> driver(const std::string& provider_id);
 
+  /// As the provider would have it once it is put.
+  Result<std::unique_ptr<drivers::Driver>> make_driver(const Provider& provider) const;
+
   /// Where the archive lies, for Host::put. Error: conflict when none was uploaded yet.
   Result<drivers::LocalFile> archive(const Release& release) const;
   std::filesystem::path archive_path(const std::string& sha256) const;
@@ -59,11 +63,17 @@ class Catalogue {
   /// Who else uses an entry, so that deleting it is refused: set by the deployment engine. The
   /// answer says who ("3 nodes"); empty: nobody.
   struct Uses {
+    /// A machine of a provider on which something lies.
+    struct Machine {
+      std::string id, user;  ///< the user of the row: where the provider names none
+      std::string by;        ///< "3 deployed nodes"
+    };
     std::function<std::string(const std::string& provider_id)> provider;
     std::function<std::string(const std::string& family_id)> family;
     std::function<std::string(const std::string& domain_id)> domain;
     std::function<std::string(const std::string& sha256)> archive;
     std::function<std::size_t(const std::string& family_id)> node_count;
+    std::function<std::vector<Machine>(const std::string& provider_id)> machines;
   };
   void set_uses(Uses uses) { uses_ = std::move(uses); }
   const Uses& uses() const { return uses_; }

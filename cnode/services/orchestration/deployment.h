@@ -1,6 +1,7 @@
 #pragma once
 
 #include <boost/describe/enum.hpp>
+#include <cstdint>
 #include <optional>
 #include <string>
 
@@ -36,7 +37,9 @@ struct Failure {
 struct Deployment {
   std::string id, name;  ///< UUID, "<UUID>@<node_host>"
   std::string family_id, release_id, provider_id, domain_id;
-  std::string sha256;   ///< of the archive it is made from
+  std::string sha256;  ///< of the archive it is made from; the next two too
+  std::uint64_t size = 0;
+  std::uint32_t strip_components = 0;
   std::string machine;  ///< drivers::Machine::id
   std::string node_host, user;
   Secret cookie;

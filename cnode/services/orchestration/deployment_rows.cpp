@@ -32,13 +32,13 @@ std::string cookie_owner(const std::string& id) {
 constexpr std::string_view kAllNodes =
     "SELECT id, name, family_id, release_id, provider_id, domain_id, sha256, machine, node_host, "
     "user, cookie, goal, reached, may_run, has_joined, step, status, message, output, remedy, "
-    "created_at, changed_at FROM deployed_nodes ORDER BY created_at, id";
+    "created_at, changed_at, size, strip FROM deployed_nodes ORDER BY created_at, id";
 
 constexpr std::string_view kInsertNode =
     "INSERT INTO deployed_nodes (id, name, family_id, release_id, provider_id, domain_id, sha256, "
     "machine, node_host, user, cookie, goal, reached, may_run, has_joined, step, status, message, "
-    "output, remedy, created_at, changed_at) "
-    "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)";
+    "output, remedy, created_at, changed_at, size, strip) "
+    "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)";
 
 constexpr std::string_view kUpdateNode =
     "UPDATE deployed_nodes SET goal = ?, reached = ?, may_run = ?, has_joined = ?, step = ?, "
@@ -67,6 +67,8 @@ Result<Deployment> read_node(const Statement& s, const store::Cipher& cipher) {
   node.failure = {s.text(17), s.text(18), s.text(19)};
   node.created_at = s.time(20);
   node.changed_at = s.time(21);
+  node.size = static_cast<std::uint64_t>(s.integer(22));
+  node.strip_components = static_cast<std::uint32_t>(s.integer(23));
   return node;
 }
 
@@ -133,7 +135,8 @@ Task<> DeploymentRows::insert(std::vector<Deployment> nodes) {
         s.bind(*text);
       s.bind_blob(cipher_.seal(node.cookie, cookie_owner(node.id)));
       bind_changing(s, node);
-      TRYV(s.bind(node.created_at).bind(node.changed_at).run());
+      s.bind(node.created_at).bind(node.changed_at);
+      TRYV(s.bind(static_cast<std::int64_t>(node.size)).bind(node.strip_components).run());
     }
     return {};
   };

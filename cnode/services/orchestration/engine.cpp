@@ -48,13 +48,26 @@ asio::awaitable<void> Engine::stop() {
 }
 
 Catalogue::Uses Engine::uses() const {
-  auto counted = [this](auto member) {
-    return [this, member](const std::string& key) -> std::string {
-      auto count = fleet_.count([&](const Deployment& row) { return row.*member == key; });
-      return count == 0 ? "" : fmt::format("{} deployed node{}", count, count == 1 ? "" : "s");
+  auto nodes = [](std::size_t count) {
+    return count == 0 ? "" : fmt::format("{} deployed node{}", count, count == 1 ? "" : "s");
+  };
+  auto counted = [this, nodes](auto member) {
+    return [this, nodes, member](const std::string& key) -> std::string {
+      return nodes(fleet_.count([&](const Deployment& row) { return row.*member == key; }));
     };
   };
   Catalogue::Uses uses;
+  uses.machines = [this, nodes](const std::string& provider_id) {
+    std::map<HostKey, std::size_t> counts;
+    for (auto& host : archives_.hosts_of(provider_id)) counts[host] = 0;
+    for (auto& [id, node] : fleet_.all())
+      if (node->row.provider_id == provider_id) ++counts[host_of(node->row)];
+    std::vector<Catalogue::Uses::Machine> machines;
+    for (auto& [host, count] : counts)
+      machines.push_back(
+          {host.machine, host.user, count == 0 ? "a release archive" : nodes(count)});
+    return machines;
+  };
   uses.provider = counted(&Deployment::provider_id);
   uses.family = counted(&Deployment::family_id);
   uses.domain = counted(&Deployment::domain_id);
@@ -115,6 +128,8 @@ Task<std::vector<FleetNodePtr>> Engine::deploy(DeployOrder order) {
     row.provider_id = at.provider_id;
     row.domain_id = at.domain_id;
     row.sha256 = release.sha256;
+    row.size = release.size;
+    row.strip_components = release.strip_components;
     row.machine = at.machine;
     row.node_host = at.node_host;
     row.user = at.user;

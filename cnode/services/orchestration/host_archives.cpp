@@ -69,6 +69,13 @@ Task<> HostArchives::forget(const HostKey& key, const std::string& sha256) {
   co_return co_await put(std::move(row));
 }
 
+std::set<HostKey> HostArchives::hosts_of(const std::string& provider_id) const {
+  std::set<HostKey> hosts;
+  for (auto& [key, release] : known_)
+    if (key.first.provider_id == provider_id) hosts.insert(key.first);
+  return hosts;
+}
+
 std::optional<HostRelease> HostArchives::last_use(const Deployment& node) const {
   Key key{host_of(node), node.sha256};
   auto known = known_.find(key);

@@ -3,6 +3,7 @@
 #include <functional>
 #include <map>
 #include <memory>
+#include <set>
 #include <string>
 #include <utility>
 
@@ -43,6 +44,9 @@ class HostArchives {
                                      Release release);
   /// The host says that it is not there, whatever the row says.
   Task<> forget(const HostKey& key, const std::string& sha256);
+
+  /// The machines of a provider on which there are some, in use or not.
+  std::set<HostKey> hosts_of(const std::string& provider_id) const;
 
   /// The row to write when this node's row goes: nothing while another node needs the archive.
   std::optional<HostRelease> last_use(const Deployment& node) const;

@@ -1,5 +1,7 @@
 #include "services/orchestration/providers.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 
 #include "base/random.h"
@@ -39,6 +41,13 @@ Result<const drivers::ProviderType*> type_of(const CreateProvider& request) {
   if (type) return type;
   return Error(Errc::bad_request, "a provider needs its type: physical, local, or virtual",
                "/type");
+}
+
+const drivers::Machine* find_machine(drivers::Driver& driver, const std::string& id) {
+  auto& machines = driver.machines();
+  auto at = std::find_if(machines.begin(), machines.end(),
+                         [&](const drivers::Machine& machine) { return machine.id == id; });
+  return at == machines.end() ? nullptr : &*at;
 }
 
 /// What is in a reply: no passwords, and no paths of this machine.
@@ -94,8 +103,31 @@ Task<ProviderView> Providers::update(UpdateProvider request, ops::Caller) {
   add_options(request, row.options);
   CO_TRY(auto* type, drivers::find_provider_type(row.type));
   CO_TRYV(drivers::check_options(*type, row.options));
+  CO_TRYV(keeps_what_is_used(row));
   CO_TRYV(co_await catalogue_.put(row));
   co_return view_of(row);
+}
+
+/// What lies on a machine can be reached and removed only as long as the provider leads there.
+Result<> Providers::keeps_what_is_used(const Provider& row) {
+  auto& machines = catalogue_.uses().machines;
+  auto uses = machines ? machines(row.id) : std::vector<Catalogue::Uses::Machine>();
+  if (uses.empty()) return {};
+  TRY(auto* before, catalogue_.driver(row.id));
+  TRY(auto after, catalogue_.make_driver(row));
+  for (auto& use : uses) {
+    auto* was = find_machine(*before, use.id);
+    if (was == nullptr) continue;
+    auto* is = find_machine(*after, use.id);
+    auto user = [&](const drivers::Machine& at) { return at.user.empty() ? use.user : at.user; };
+    if (is != nullptr && is->folder == was->folder && user(*is) == user(*was)) continue;
+    return Error(Errc::conflict,
+                 fmt::format("on machine '{}' there is {}, which would be left behind: keep the "
+                             "machine with its user and folder, or delete that first",
+                             use.id, use.by),
+                 is == nullptr || is->folder == was->folder ? "/servers" : "/folder");
+  }
+  return {};
 }
 
 Task<ProviderView> Providers::erase(ById request, ops::Caller) {
@@ -133,8 +165,9 @@ std::vector<ops::Operation> Providers::operations() {
            &Providers::list);
   rows.add(row("get_provider", "GET", "/:id", Role::viewer, "One provider, without its password"),
            &Providers::get);
-  auto update_row = row("update_provider", "PATCH", "/:id", Role::admin,
-                        "Changes the members given; nodes on its machines stay where they are");
+  auto update_row =
+      row("update_provider", "PATCH", "/:id", Role::admin,
+          "Changes the members given; machines on which something lies stay as they are");
   update_row.http.wrapper = "provider";
   rows.add(update_row, &Providers::update);
   rows.add(

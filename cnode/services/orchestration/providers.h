@@ -27,6 +27,8 @@ class Providers {
   Task<SshKey> ssh_key(ops::Empty request, ops::Caller caller);
 
  private:
+  Result<> keeps_what_is_used(const Provider& row);
+
   Catalogue& catalogue_;
   PublicKey public_key_;
   const Clock& clock_;

@@ -62,7 +62,7 @@ Result<> sync_folder(const std::filesystem::path& folder) {
 
 Result<> check_missing(const Archive& archive) {
   if (archive.missing.empty()) return {};
-  return Error(Errc::bad_request, "the archive has no file " + archive.missing.front(),
+  return Error(Errc::bad_request, "the archive has no regular file " + archive.missing.front(),
                "/node_name_templates");
 }
 

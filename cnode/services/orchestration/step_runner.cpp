@@ -38,6 +38,8 @@ Result<StepRunner::Site> StepRunner::site(Deployment node) {
   TRY(site.release, catalogue_.release(node.release_id));
   // The archive of the row may have been replaced meanwhile: the node stays what it is.
   site.release.sha256 = node.sha256;
+  site.release.size = node.size;
+  site.release.strip_components = node.strip_components;
   TRY(site.host, find_host_(host_of(node)));
   site.environment = environment(node, site.family);
   site.node = std::move(node);

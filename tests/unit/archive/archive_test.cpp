@@ -8,6 +8,7 @@
 #include <fstream>
 
 #include "base/sha256.h"
+#include "services/orchestration/archive_files.h"
 
 namespace muster::orchestration {
 namespace {
@@ -95,6 +96,45 @@ TEST(Archive, CountsTheDotOfNamesThatBeginWithIt) {
   EXPECT_EQ(flat->strip_components, 0u);
 }
 
+TEST(Archive, GivesTheFilesWhoseNamesBeginWithADot) {
+  Packed packed({{"./", AE_IFDIR},
+                 {"./riak/", AE_IFDIR},
+                 {"./riak/bin/riak"},
+                 {"./riak/etc/vm.args", AE_IFREG, "-name x"}});
+  auto found = check_archive(packed.path(), {"etc/vm.args"});
+  ASSERT_TRUE(found) << found.error().message;
+  auto files = read_archive_files(packed.path(), {"./etc/vm.args"}, found->strip_components);
+  ASSERT_TRUE(files) << files.error().message;
+  EXPECT_EQ(files->at("./etc/vm.args"), "-name x");
+}
+
+TEST(Archive, GivesTheFilesOfAFolderAndOfTheRoot) {
+  Packed folder({{"app/bin/x"}, {"app/./etc/vm.args", AE_IFREG, "1"}});
+  EXPECT_EQ(read_archive_files(folder.path(), {"etc/vm.args"}, 1)->at("etc/vm.args"), "1");
+  Packed flat({{"./bin/x"}, {"./etc/vm.args", AE_IFREG, "2"}});
+  EXPECT_EQ(read_archive_files(flat.path(), {"etc/vm.args"}, 0)->at("etc/vm.args"), "2");
+}
+
+TEST(Archive, SaysWhichTemplateItLacks) {
+  Packed packed({{"bin/x"}, {"etc/vm.args", AE_IFLNK, "../bin/x"}});
+  for (const char* name : {"etc/vm.args", "etc/none"}) {
+    auto files = read_archive_files(packed.path(), {"bin/x", name}, 0);
+    ASSERT_FALSE(files) << name;
+    EXPECT_EQ(files.error().errc(), Errc::bad_request);
+    EXPECT_NE(files.error().message.find(name), std::string::npos) << files.error().message;
+  }
+}
+
+TEST(Archive, WithALinkInPlaceOfATemplateLacksIt) {
+  auto found = check({{"bin/x"},
+                      {"etc/soft", AE_IFLNK, "../bin/x"},
+                      {"etc/hard", AE_IFREG, "bin/x", true},
+                      {"etc/file"}},
+                     {"etc/soft", "etc/hard", "etc/file"});
+  ASSERT_TRUE(found) << found.error().message;
+  EXPECT_EQ(found->missing, (std::vector<std::string>{"etc/soft", "etc/hard"}));
+}
+
 TEST(Archive, TakesALoneBinFolderForTheReleaseItself) {
   auto found = check({{"bin/start"}});
   ASSERT_TRUE(found);
@@ -155,6 +195,23 @@ TEST(Archive, ThatUnpacksToTooMuchIsRefused) {
   result = check({{"bin/1"}, {"bin/2"}, {"bin/3"}, {"bin/4"}}, {}, limits);
   ASSERT_FALSE(result);
   EXPECT_EQ(result.error().errc(), Errc::too_large);
+}
+
+TEST(Archive, WithMoreNamesThanCanBeKeptIsRefused) {
+  std::vector<Entry> entries;
+  for (int i = 0; i < 20; ++i) {
+    std::string path = std::to_string(i);
+    while (path.size() < 4000) path += "/d";
+    entries.push_back({path});
+  }
+  ArchiveLimits limits;
+  limits.names = 16 << 20;
+  auto result = check(entries, {}, limits);
+  ASSERT_FALSE(result);
+  EXPECT_EQ(result.error().errc(), Errc::too_large);
+  // The same folders again and again are kept once.
+  for (int i = 0; i < 20; ++i) entries[i].name = "d/" + entries[0].name + std::to_string(i);
+  EXPECT_TRUE(check(entries, {}, limits));
 }
 
 TEST(Archive, ThatIsNoneIsRefused) {

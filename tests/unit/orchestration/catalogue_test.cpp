@@ -52,7 +52,7 @@ TEST_F(CatalogueOperations, WhatIsInUseIsNotDeleted) {
 TEST_F(CatalogueOperations, NodesKeepTheirFamilyAndItsDomains) {
   auto family = make_family();
   auto busy = [](const std::string&) { return std::string("3 nodes"); };
-  catalogue->set_uses({busy, busy, busy, busy, {}});
+  catalogue->set_uses({busy, busy, busy, busy, {}, {}});
   auto error = refused("DELETE", "/api/orch/node_families/shops");
   EXPECT_EQ(error.errc(), Errc::conflict);
   EXPECT_NE(error.message.find("3 nodes"), std::string::npos);

@@ -23,12 +23,15 @@ class FakeHost final : public drivers::Host {
   std::map<std::string, int> lost;  ///< script part -> so many of these lose the connection
   std::set<std::string> enabled;    ///< ids of nodes with a unit that a boot would start
   int started_twice = 0;
+  std::uint64_t uploaded = 0;  ///< bytes, the last time
+  std::string unpack;          ///< the last script that did
 
   const std::string& name() const override { return name_; }
   asio::awaitable<void> close() override { co_return; }
 
   Task<> put(drivers::LocalFile file, std::string remote, drivers::Progress progress) override {
     log.push_back("upload");
+    uploaded = file.size;
     progress(file.size, file.size);
     files.insert(remote);
     co_return Result<>();
@@ -64,6 +67,7 @@ class FakeHost final : public drivers::Host {
     std::string id = command.directory.empty() ? found.str() : command.directory;
     if (has("tar -xzof")) {
       log.push_back("unpack");
+      unpack = command.script;
       if (files.empty()) {
         result.code = 66;
         return;
