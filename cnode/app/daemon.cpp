@@ -135,9 +135,8 @@ Daemon::Daemon(asio::io_context& io, Config config, dist::NodeConfig node,
   agents_.on_sample("metrics", [this](const std::string& node, const etf::Term& sample) {
     topology_.node_vitals(node, sample);
     metrics_.from_agent(node, sample);
-    alarm_watch_.from_metrics_agent(node, sample);
   });
-  metrics_.on_asked([this](const std::string& node, const etf::Term& sample) {
+  metrics_.on_round([this](const std::string& node, const etf::Term& sample) {
     alarm_watch_.from_metrics_agent(node, sample);
   });
   agents_.on_sample("notifications", [this](const std::string& node, const etf::Term& sample) {

@@ -174,7 +174,7 @@ TEST_F(MetricsTest, ANodeThatMustNotBeTouchedIsAskedByPlainCalls) {
   EXPECT_GT(points("io.input")[0].at("value").as_int64(), 0);
 }
 
-TEST_F(MetricsTest, LiveValuesComeWhileSomebodyListens) {
+TEST_F(MetricsTest, LiveValuesComeWhileSomebodyListensAndChangeNothingElse) {
   start();
   auto set =
       daemon_->rest("PUT", "/api/metrics/settings", {{"node", "a@127.0.0.1"}, {"seconds", 600}});
@@ -185,10 +185,20 @@ TEST_F(MetricsTest, LiveValuesComeWhileSomebodyListens) {
   auto live = daemon_->rest("POST", "/api/metrics/live",
                             {{"node", "a@127.0.0.1"}, {"metrics", {"memory.total"}}});
   ASSERT_EQ(live.status, 200) << live.text;
-  for (int i = 0; i < 3; ++i)
-    EXPECT_EQ(erl_->eval("receive {muster_event, T, #{data := #{values := [#{metric := M}]}}} -> "
-                         "{T, M} after 10000 -> none end"),
-              "{'metrics.sample',<<\"memory.total\">>}");
+  auto told = [&] {
+    return erl_->eval(
+        "receive {muster_event, T, #{data := #{values := [#{metric := M}]}}} -> {T, M} "
+        "after 10000 -> none end");
+  };
+  EXPECT_EQ(told(), "{'metrics.sample',<<\"memory.total\">>}");
+  auto rule = daemon_->rest("POST", "/api/alarms/rules",
+                            {{"id", "any-memory"}, {"metric", "memory.total"}, {"raise", 1}});
+  ASSERT_EQ(rule.status, 201) << rule.text;
+  for (int i = 0; i < 3; ++i) EXPECT_EQ(told(), "{'metrics.sample',<<\"memory.total\">>}");
+  auto latest = daemon_->rest("GET", "/api/metrics/latest?node=a@127.0.0.1");
+  EXPECT_GT(latest.json.at("items").at(0).at("values").as_array().size(), 100u);
+  auto raised = daemon_->rest("GET", "/api/alarms?condition=any-memory");
+  EXPECT_TRUE(raised.json.at("items").as_array().empty()) << "a look is no measurement";
 }
 
 TEST_F(MetricsTest, ARealPrometheusScrapesEveryNode) {

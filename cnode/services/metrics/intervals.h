@@ -15,6 +15,13 @@ struct Intervals {
                           std::chrono::seconds standard) const;
 };
 
+/// Whether a message that says it comes so often is of a live view: once a second or more often,
+/// from a node that is asked less often. Also when nobody looks any more.
+inline bool is_live(std::int64_t message_interval_ms, std::chrono::seconds interval) {
+  return message_interval_ms > 0 && message_interval_ms <= 1000 &&
+         interval > std::chrono::seconds(1);
+}
+
 /// The table `metric_intervals`.
 class IntervalRows {
  public:

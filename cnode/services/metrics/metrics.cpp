@@ -95,11 +95,10 @@ void Metrics::from_agent(const std::string& node, const etf::Term& message) {
   auto interval = intervals_.of(row->name, row->family.value_or(""), settings_.interval);
   if (ask_at_.contains(row->name)) ask_at_.set(row->name, clock_.steady() + 2 * interval + 10s);
   auto reading = reader_.read(message);
-  bool is_live = live_.contains(row->name) && reading.interval_ms > 0 &&
-                 reading.interval_ms <= 1000 && interval > 1s;
-  if (is_live) return say_live(row->name, std::move(reading));
+  if (is_live(reading.interval_ms, interval)) return say_live(row->name, std::move(reading));
   accounts_.heard(row->name, "metrics", message, clock_.steady());
   take(*row, std::move(reading));
+  if (on_round_) on_round_(row->name, message);
 }
 
 void Metrics::from_other_agent(const std::string& node, const std::string& agent,
@@ -147,7 +146,7 @@ asio::awaitable<void> Metrics::ask(topology::NodeRow row) {
   auto reading = reader_.read(sample);
   reading.node_at = ms(clock_.now());
   take(row, std::move(reading));
-  if (on_asked_) on_asked_(row.name, sample);
+  if (on_round_) on_round_(row.name, sample);
 }
 
 asio::awaitable<void> Metrics::run_storing() {

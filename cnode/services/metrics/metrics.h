@@ -56,9 +56,10 @@ class Metrics {
 
   /// What the agent `metrics` of a node sent: anything.
   void from_agent(const std::string& node, const etf::Term& message);
-  /// Called with what a node without an agent answered, as an agent would have sent it.
-  void on_asked(std::function<void(const std::string& node, const etf::Term& sample)> then) {
-    on_asked_ = std::move(then);
+  /// Called with each round of a node: what its agent sent, or what a node without one answered, as
+  /// an agent would have sent it. Not with live values: whether somebody looks changes nothing.
+  void on_round(std::function<void(const std::string& node, const etf::Term& sample)> then) {
+    on_round_ = std::move(then);
   }
   /// What another agent sent: what it says of itself, and what it counted, are metrics of the node.
   void from_other_agent(const std::string& node, const std::string& agent,
@@ -119,7 +120,7 @@ class Metrics {
   SampleReader reader_;
   Accounts accounts_{reader_};
   StockReader stock_;
-  std::function<void(const std::string&, const etf::Term&)> on_asked_;
+  std::function<void(const std::string&, const etf::Term&)> on_round_;
   Graphite graphite_;
   std::unique_ptr<Archive> archive_;
   Intervals intervals_;

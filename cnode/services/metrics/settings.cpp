@@ -82,7 +82,9 @@ Result<LiveView> Metrics::live(AskLive request, Caller) {
 }
 
 void Metrics::say_live(const std::string& node, Reading reading) {
-  auto& wanted = live_.at(node).metrics;
+  auto live = live_.find(node);
+  if (live == live_.end()) return;  // it came after the last listener had gone
+  auto& wanted = live->second.metrics;
   LatestView view;
   view.node = {node};
   view.at = clock_.now();

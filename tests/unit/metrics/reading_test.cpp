@@ -5,6 +5,7 @@
 #include "services/metrics/combine.h"
 #include "services/metrics/exposition.h"
 #include "services/metrics/graphite.h"
+#include "services/metrics/intervals.h"
 #include "services/metrics/sample_reader.h"
 
 namespace muster::metrics {
@@ -118,6 +119,15 @@ TEST_F(Read, LabelsAreUtf8WhateverCame) {
   auto values = read(peer(many));
   ASSERT_EQ(values.size(), 1u);
   EXPECT_TRUE(etf::is_utf8(values.begin()->first));
+}
+
+TEST(Intervals, TellLiveMessagesFromRoundsWhoeverListens) {
+  using namespace std::chrono_literals;
+  EXPECT_TRUE(is_live(1000, 60s));
+  EXPECT_TRUE(is_live(100, 2s));
+  EXPECT_FALSE(is_live(60'000, 60s));
+  EXPECT_FALSE(is_live(1000, 1s)) << "so often it is asked";
+  EXPECT_FALSE(is_live(0, 60s)) << "of a node without an agent";
 }
 
 TEST(Labels, AreReadBackWhateverIsInThem) {
