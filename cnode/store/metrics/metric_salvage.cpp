@@ -25,7 +25,30 @@ std::optional<std::int64_t> readable_after(BlockTable& table, std::int64_t at) {
   return readable;
 }
 
+bool is_put_aside(const std::filesystem::path& file) {
+  return file.filename().string().find(".damaged") != std::string::npos;
+}
+
 }  // namespace
+
+std::uint64_t MetricStore::bytes_put_aside() const {
+  std::uint64_t sum = 0;
+  std::error_code ec;
+  for (auto& file : std::filesystem::directory_iterator(folder_, ec)) {
+    if (!is_put_aside(file.path())) continue;
+    auto size = file.file_size(ec);
+    if (!ec) sum += size;
+  }
+  return sum;
+}
+
+void MetricStore::remove_put_aside() {
+  std::error_code ec;
+  std::vector<std::filesystem::path> files;
+  for (auto& file : std::filesystem::directory_iterator(folder_, ec))
+    if (is_put_aside(file.path())) files.push_back(file.path());
+  for (auto& file : files) std::filesystem::remove(file, ec);
+}
 
 /// Where it cannot even be opened, there is nothing to bring over.
 void MetricStore::open_damaged() {
@@ -57,7 +80,8 @@ Result<> MetricStore::salvage_some(std::size_t most, bool& has_more) {
   has_more = at.has_value();
   if (has_more) return {};
   salvaged_.reset();
-  log::info("what can be read of metrics.db.damaged is in metrics.db again");
+  remove_put_aside();
+  log::info("what can be read of the damaged file is in metrics.db again");
   return {};
 }
 

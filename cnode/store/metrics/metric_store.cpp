@@ -222,7 +222,7 @@ Result<> MetricStore::close_all() {
 
 MetricUsage MetricStore::usage() {
   MetricUsage usage;
-  usage.bytes = table_.bytes() + journal_.bytes();
+  usage.bytes = table_.bytes() + journal_.bytes() + bytes_put_aside();
   for (auto& [key, head] : heads_) usage.memory += memory_of(head);
   usage.damaged = damaged_ + table_.unreadable();
   usage.samples = samples_;

@@ -39,7 +39,7 @@ struct MetricLine {
 };
 
 struct MetricUsage {
-  std::uint64_t bytes = 0;    ///< blocks and journal on disk
+  std::uint64_t bytes = 0;    ///< on disk: blocks, journal, what was put aside
   std::uint64_t memory = 0;   ///< of the open hours
   std::uint64_t damaged = 0;  ///< blocks and parts that could not be read since the start
   std::uint64_t samples = 0;  ///< appended since the start
@@ -107,7 +107,10 @@ class MetricStore {
   /// Puts a damaged file aside and goes on with a new one.
   Result<> begin_anew(const Error& why);
   void open_damaged();
-  /// Some blocks of the damaged file. `has_more`: it is not through.
+  /// Damaged files are kept while there is room.
+  std::uint64_t bytes_put_aside() const;
+  void remove_put_aside();
+  /// Some blocks of the damaged file, which goes in the end. `has_more`: it is not through.
   Result<> salvage_some(std::size_t most, bool& has_more);
   /// The first block from a row on. Returns the row to go on at; nothing at the end.
   Result<std::optional<std::int64_t>> salvage_block(std::int64_t at);

@@ -43,6 +43,8 @@ Result<> MetricStore::trim_some(std::int64_t now, bool age_counts) {
     if (age_counts && *oldest <= gone)
       TRYV(remove(grain, *oldest, std::min(gone + 1, *oldest + most_hours)));
   }
+  // What was put aside goes first, but not while the only readable copy of a history is in it.
+  if (!salvaged_ && table_.bytes() + bytes_put_aside() > settings_.most_bytes) remove_put_aside();
   for (std::size_t i = 0; i < grains_.size() && table_.bytes() > settings_.most_bytes; ++i) {
     auto oldest = table_.oldest_hour(grains_[i]);
     if (!oldest || !*oldest) continue;

@@ -34,9 +34,10 @@ class FullDisk {
 
 class Troubled : public testing::Test {
  protected:
-  void open(std::uint64_t most_memory = std::uint64_t{1} << 30) {
+  void open(std::uint64_t most_memory = std::uint64_t{1} << 30,
+            std::uint64_t most_bytes = std::uint64_t{1} << 30) {
     store.reset();
-    MetricStore::Settings settings{*parse_schedule("1m:7d"), std::uint64_t{1} << 30, most_memory};
+    MetricStore::Settings settings{*parse_schedule("1m:7d"), most_bytes, most_memory};
     auto opened = MetricStore::open(folder.path, std::move(settings));
     ASSERT_TRUE(opened) << opened.error().text();
     store = *std::move(opened);
@@ -101,6 +102,7 @@ class Troubled : public testing::Test {
       auto closed = store->close_hours(now);
       ASSERT_TRUE(closed) << closed.error().text();
       more = *closed;
+      was_put_aside |= is_put_aside();
     }
   }
   /// Sixty hours, each some pages of the file: what they have does not compress.
@@ -121,6 +123,7 @@ class Troubled : public testing::Test {
   }
   bool is_put_aside() const { return std::filesystem::exists(folder.path / "metrics.db.damaged"); }
 
+  bool was_put_aside = false;  ///< while hours were closed
   test::TemporaryFolder folder;
   std::unique_ptr<MetricStore> store;
 };
@@ -200,7 +203,7 @@ TEST_F(Troubled, ADamagedPageOfBlocksIsFoundWhenItIsWrittenAndTheDictionaryStays
   EXPECT_TRUE(values(1).empty());
   for (std::int64_t i = 200; i < 210; ++i) ASSERT_TRUE(store->append(batch(i)));
   close_hours(start + 10 * hour);
-  EXPECT_TRUE(is_put_aside());
+  EXPECT_TRUE(was_put_aside);
   EXPECT_EQ(store->usage().open_hours, 0u);
   EXPECT_EQ(values(1).size(), 10u);
   open();
@@ -222,7 +225,7 @@ TEST_F(Troubled, ADamagedPageCostsWhatIsInItAlsoWhenItHasToBeChanged) {
   // What comes late for each hour has to be written beside it, in the damaged page too.
   for (std::int64_t i = 0; i < 3600; i += 60) ASSERT_TRUE(store->append(batch(i, 2)));
   close_hours(start + 70 * hour);
-  EXPECT_TRUE(is_put_aside());
+  EXPECT_TRUE(was_put_aside);
   before = values(1);
   EXPECT_GE(before.size(), 3600u - 180 + 60);
   EXPECT_GE(values(40).size(), 3600u - 180);  // its columns may be in another page
@@ -248,6 +251,40 @@ TEST_F(Troubled, WhatIsLeftOfADamagedFileIsBroughtOverAlsoAfterARestart) {
   auto after = values(1);
   EXPECT_GE(after.size(), 3600u - 180 + 60);
   EXPECT_LE(after.size(), 3660u);  // and nothing twice
+}
+
+TEST_F(Troubled, ADamagedFileCountsAsUsedAndIsDeletedWhenItHasBeenBroughtOver) {
+  open();
+  fill_sixty_hours();
+  store.reset();
+  auto pages = std::filesystem::file_size(folder.path / "metrics.db") / 32768;
+  damage_page(static_cast<std::int64_t>(pages / 2));
+  open();
+  auto whole = store->usage().bytes;
+  for (std::int64_t i = 0; i < 3600; i += 60) ASSERT_TRUE(store->append(batch(i, 2)));
+  while (!is_put_aside()) ASSERT_TRUE(store->close_hours(start + 70 * hour, 1));
+  EXPECT_GE(store->usage().bytes, whole);
+  ASSERT_TRUE(store->trim(start + 70 * hour));
+  close_hours(start + 70 * hour);
+  EXPECT_GE(values(1).size(), 3600u - 180 + 60);
+  for (auto* end : {"", "-wal", "-shm"})
+    EXPECT_FALSE(std::filesystem::exists(folder.path / (std::string("metrics.db.damaged") + end)))
+        << end;
+  EXPECT_LT(store->usage().bytes, whole * 3 / 2);
+}
+
+TEST_F(Troubled, WhatLiesAsideGoesFirstWhenThereIsNoRoom) {
+  open();
+  std::ofstream(folder.path / "metrics.db.damaged") << std::string(1'000'000, 'x');
+  std::ofstream(folder.path / "1.journal.damaged") << std::string(1000, 'x');
+  define();
+  ASSERT_TRUE(store->trim(start + hour));
+  EXPECT_GE(store->usage().bytes, 1'001'000u);
+  open(std::uint64_t{1} << 30, 900'000);
+  ASSERT_TRUE(store->trim(start + hour));
+  EXPECT_FALSE(is_put_aside());
+  EXPECT_LT(store->usage().bytes, 900'000u);
+  EXPECT_EQ(values(1).size(), 1u);
 }
 
 }  // namespace
