@@ -5,17 +5,13 @@
 
 #include <fstream>
 
+#include "tests/unit/support/temporary_folder.h"
+
 namespace muster::app {
 namespace {
 
 class ConfigFile : public testing::Test {
  protected:
-  ConfigFile() {
-    auto name = testing::UnitTest::GetInstance()->current_test_info()->name();
-    file =
-        std::filesystem::temp_directory_path() / ("muster_config_" + std::string(name) + ".toml");
-  }
-  ~ConfigFile() override { std::filesystem::remove(file); }
   Result<> read(const std::string& text) {
     std::ofstream(file) << text;
     return read_config(file, config);
@@ -24,7 +20,8 @@ class ConfigFile : public testing::Test {
     auto result = read(text);
     return result ? "none" : result.error().message.substr(file.string().size() + 2);
   }
-  std::filesystem::path file;
+  test::TemporaryFolder folder;
+  const std::filesystem::path file = folder.path / "muster.toml";
   Config config;
 };
 

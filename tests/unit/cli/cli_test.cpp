@@ -6,6 +6,7 @@
 #include "cli/client.h"
 #include "cli/follow.h"
 #include "cli/render.h"
+#include "tests/unit/support/temporary_folder.h"
 
 namespace muster::cli {
 namespace {
@@ -24,16 +25,12 @@ ops::Help operation(std::string verb, std::string path, bool upload = false) {
 
 class CliTest : public testing::Test {
  protected:
-  CliTest() {
-    char name[] = "/tmp/muster-cli-XXXXXX";
-    dir_ = mkdtemp(name);
-  }
-  ~CliTest() override { std::filesystem::remove_all(dir_); }
   std::string file(const std::string& name, const std::string& text) {
     std::ofstream(dir_ / name) << text;
     return (dir_ / name).string();
   }
-  std::filesystem::path dir_;
+  test::TemporaryFolder temporary_;
+  const std::filesystem::path dir_ = temporary_.path;
 };
 
 TEST_F(CliTest, WordsBecomeABody) {

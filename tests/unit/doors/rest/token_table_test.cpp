@@ -1,13 +1,10 @@
 #include "doors/rest/token_table.h"
 
 #include <gmock/gmock.h>
-#include <stdlib.h>
-
-#include <boost/asio/co_spawn.hpp>
-#include <boost/asio/io_context.hpp>
-#include <boost/asio/use_future.hpp>
 
 #include "doors/rest/tickets.h"
+#include "tests/unit/support/loop.h"
+#include "tests/unit/support/temporary_folder.h"
 
 namespace muster::doors::rest {
 namespace {
@@ -15,12 +12,9 @@ namespace {
 class TokenTableTest : public testing::Test {
  protected:
   TokenTableTest() {
-    char name[] = "/tmp/muster-tokens-XXXXXX";
-    dir_ = mkdtemp(name);
     database_ = *store::Database::open_in_memory();
     restart();
   }
-  ~TokenTableTest() override { std::filesystem::remove_all(dir_); }
 
   void restart() {
     rows_.clear();
@@ -31,9 +25,7 @@ class TokenTableTest : public testing::Test {
   template <class T>
   static Result<T> finish(Task<T> task) {
     asio::io_context io;
-    auto future = asio::co_spawn(io, std::move(task), asio::use_future);
-    io.run();
-    return future.get();
+    return test::finish(io, std::move(task));
   }
   Result<ops::json::value> call(std::size_t row, ops::json::value args) {
     ops::Caller caller{"token:admin", ops::Role::admin, {}, {}};
@@ -44,7 +36,8 @@ class TokenTableTest : public testing::Test {
     return made ? std::string(made->at("token").as_string()) : made.error().message;
   }
 
-  std::filesystem::path dir_;
+  test::TemporaryFolder temporary_;
+  const std::filesystem::path dir_ = temporary_.path;
   SystemClock clock_;
   std::unique_ptr<store::Database> database_;
   std::optional<TokenTable> tokens_;
