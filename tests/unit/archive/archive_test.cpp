@@ -3,12 +3,12 @@
 #include <archive.h>
 #include <archive_entry.h>
 #include <gtest/gtest.h>
-#include <unistd.h>
 
 #include <fstream>
 
 #include "base/sha256.h"
 #include "services/orchestration/archive_files.h"
+#include "tests/unit/support/temporary_folder.h"
 
 namespace muster::orchestration {
 namespace {
@@ -24,8 +24,6 @@ struct Entry {
 class Packed {
  public:
   explicit Packed(const std::vector<Entry>& entries, bool with_gzip = true) {
-    path_ = std::filesystem::temp_directory_path() /
-            ("muster-archive-" + std::to_string(::getpid()) + ".tar.gz");
     auto* out = archive_write_new();
     archive_write_set_format_pax_restricted(out);
     if (with_gzip) archive_write_add_filter_gzip(out);
@@ -46,12 +44,12 @@ class Packed {
     archive_write_close(out);
     archive_write_free(out);
   }
-  ~Packed() { std::filesystem::remove(path_); }
 
   const std::filesystem::path& path() const { return path_; }
 
  private:
-  std::filesystem::path path_;
+  test::TemporaryFolder folder_;
+  const std::filesystem::path path_ = folder_.path / "release.tar.gz";
 };
 
 Result<Archive> check(const std::vector<Entry>& entries,
