@@ -79,6 +79,7 @@ stop() ->
 %%% The agent.
 %%% Leases: #{Pid => #{handle => {Pid, Monitor}, timer, interval, dropped, sent_bytes, wall_us, data}}
 
+-spec init() -> no_return().
 init() ->
     %% The caller's group leader is the daemon's: a report about us must not be sent there.
     true = group_leader(whereis(init), self()),
