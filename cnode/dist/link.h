@@ -108,9 +108,6 @@ class Link : public std::enable_shared_from_this<Link> {
   /// and not from here, unless the handle goes first.
   [[nodiscard]] MonitorHandle monitor(const etf::Pid& process, Down down);
   [[nodiscard]] MonitorHandle monitor(std::string_view name, Down down);
-  /// link/1 and unlink/1 between one of our processes and one of the peer's.
-  void link(LocalPid local, const etf::Pid& remote);
-  void unlink(LocalPid local, const etf::Pid& remote);
   /// exit(Pid, Reason).
   void exit(const etf::Pid& remote, const etf::Term& reason, LocalPid from = {});
 
@@ -140,6 +137,7 @@ class Link : public std::enable_shared_from_this<Link> {
   void read_more();
   bool is_worth_batching(int messages, std::size_t bytes, Liveness::Clock::time_point now);
   void set_batching(bool is_batching);
+  void read_rest();
   void read_after_pause();
   void on_readable(boost::system::error_code ec, std::size_t count);
   bool read_into_scratch(std::size_t& have);

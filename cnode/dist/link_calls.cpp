@@ -77,9 +77,15 @@ boost::asio::awaitable<bool> Link::Pending::wait() {
 
 void Link::Pending::take(Link& link, State next, std::string_view encoded) {
   auto term = etf::decode(encoded);
-  if (!term) return link.fail(term.error());
-  value = *std::move(term);
-  state = next;
+  if (term) {
+    value = *std::move(term);
+    state = next;
+  } else if (term.error().code == Errc::too_large) {  // any node may send that
+    unread = std::move(term).error();
+    state = State::unread;
+  } else {
+    return link.fail(term.error());
+  }
   wake_.cancel();
 }
 
@@ -193,6 +199,9 @@ Task<CallOutcome> Link::apply(std::string module, std::string function,
       co_return outcome_of(std::move(pending.value));
     case Pending::State::refused:
       co_return Error(Errc::unsupported, peer_ + " does not spawn for us: " + pending.refusal);
+    case Pending::State::unread:
+      co_return std::move(pending.unread)
+          .context(fmt::format("the answer of {}:{} on {}", module, function, peer_));
     default:
       co_return closed(peer_);
   }
@@ -252,6 +261,8 @@ Task<etf::Term> Link::gen_call(std::string name, etf::Term request, Duration lim
   if (!co_await pending.wait())
     co_return Error(Errc::timeout, fmt::format("{} on {}: no answer in time", name, peer_));
   if (pending.state == Pending::State::answered) co_return std::move(pending.value);
+  if (pending.state == Pending::State::unread)
+    co_return std::move(pending.unread).context(fmt::format("the answer of {} on {}", name, peer_));
   if (pending.state != Pending::State::ended || pending.value.is_atom("noconnection"))
     co_return closed(peer_);
   if (pending.value.is_atom("noproc"))
@@ -260,7 +271,7 @@ Task<etf::Term> Link::gen_call(std::string name, etf::Term request, Duration lim
                                                  etf::to_string(pending.value, 500)));
 }
 
-// --- monitors and links of ours ---
+// --- monitors of ours ---
 
 MonitorHandle Link::monitor_encoded(std::string target, Down down) {
   bool is_possible = is_up_ && (flags_ & monitors) == monitors;
@@ -312,22 +323,6 @@ void MonitorHandle::reset() {
   auto ref = std::exchange(ref_, 0);
   if (ref == 0) return;
   if (auto link = link_.lock()) link->demonitor(ref);
-}
-
-void Link::link(LocalPid local, const etf::Pid& remote) {
-  if (!is_up_ || remote.node.name != peer_) return;
-  if (!links_.emplace(local, number(remote)).second) return;
-  auto link = frame(Op::link, 3);
-  link.own(local).peer(number(remote));
-  queue(link);
-}
-
-void Link::unlink(LocalPid local, const etf::Pid& remote) {
-  if (!is_up_ || links_.erase({local, number(remote)}) == 0) return;
-  auto unlink = can(flag::unlink_id) ? frame(Op::unlink_id, 4) : frame(Op::unlink, 3);
-  if (can(flag::unlink_id)) unlink.big(core_->fresh_ref());
-  unlink.own(local).peer(number(remote));
-  queue(unlink);
 }
 
 void Link::exit(const etf::Pid& remote, const etf::Term& reason, LocalPid from) {

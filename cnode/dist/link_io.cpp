@@ -61,7 +61,7 @@ void Link::start(std::string_view already_read) {
 
 void Link::read_more() {
   if (!is_up_) return;
-  if (out_.size() - written_ > core_->config.limits.read_stop) {
+  if (queued() > core_->config.limits.read_stop) {
     is_read_stopped_ = true;
     return;
   }
@@ -94,6 +94,11 @@ void Link::set_batching(bool is_batching) {
   boost::system::error_code ec;  // refused: a wake-up more
   channel_.socket().set_option(
       boost::asio::socket_base::receive_low_watermark(is_batching ? batch_wakes_at : 1), ec);
+}
+
+/// OpenSSL may hold bytes that the descriptor does not show.
+void Link::read_rest() {
+  boost::asio::post(core_->context, [self = shared_from_this()] { self->on_readable({}, 0); });
 }
 
 void Link::read_after_pause() {
@@ -137,10 +142,12 @@ void Link::on_readable(boost::system::error_code ec, std::size_t count) {
   }
   is_reading_ = false;
   if (!is_up_) return;
-  set_batching(is_worth_batching(messages, done, now));
+  bool is_worth = is_worth_batching(messages, done, now);
   flush();
-  if (has_more && channel_.is_tls()) {  // OpenSSL may hold bytes that the descriptor does not show
-    boost::asio::post(core_->context, [self = shared_from_this()] { self->on_readable({}, 0); });
+  bool is_read_on = queued() <= core_->config.limits.read_stop;
+  set_batching(is_worth && is_read_on);
+  if (has_more && channel_.is_tls() && is_read_on) {
+    read_rest();
   } else if (is_batching_) {
     read_after_pause();
   } else {
@@ -231,7 +238,7 @@ void Link::flush() {
   if (is_read_stopped_ && left <= core_->config.limits.read_stop / 2) {
     is_read_stopped_ = false;
     life_.received(progress_);
-    read_more();
+    channel_.is_tls() ? read_rest() : read_more();
   }
 }
 

@@ -142,7 +142,7 @@ void Link::handle_demonitor(const Control& control) {
   if (found == jobs_.end()) return;
   auto job = found->second->shared_from_this();
   job->is_monitored_ = false;
-  job->cancel();
+  if (!job->is_linked_) job->cancel();  // else it ends with its caller, or by exit/2
 }
 
 void Link::handle_link(const Control& control) {
@@ -213,10 +213,11 @@ void Link::handle_monitor_exit(const Control& control) {
   auto found = own_monitors_.find(ref);
   if (found == own_monitors_.end()) return;
   auto reason = etf::decode(control.reason);
-  if (!reason) return fail(reason.error());
+  bool is_too_large = !reason && reason.error().code == Errc::too_large;
+  if (!reason && !is_too_large) return fail(reason.error());
   auto down = std::move(found->second.down);
   own_monitors_.erase(found);
-  down(*reason);
+  down(is_too_large ? etf::atom("too_large") : *reason);
 }
 
 /// {Ref, Reply}, the answer to a gen_server call of ours.

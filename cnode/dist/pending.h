@@ -25,10 +25,11 @@ struct Link::Pending {
   void refused(std::string why);  ///< spawn failed
   void lost();                    ///< the link is gone
 
-  enum class State { waiting, ended, answered, refused, lost };
+  enum class State { waiting, ended, answered, refused, unread, lost };
   State state = State::waiting;
   etf::Term value;  ///< the exit reason or the reply
   std::string refusal;
+  Error unread;  ///< why the answer was not decoded: it is over etf::Limits
   std::optional<PeerPid> spawned;
 
  private:

@@ -119,6 +119,15 @@ TEST_P(DistLive, SpawnsAndMonitors) {
             "noproc");
 }
 
+TEST_P(DistLive, ADemonitorLeavesALinkedJobAlone) {
+  EXPECT_EQ(eval("process_flag(trap_exit, true), "
+                 "{P, R} = erlang:spawn_opt(M, m, hang, [], [link, monitor]), demonitor(R), "
+                 "gen_server:call({srv, M}, {echo, 1}), "
+                 "receive {'EXIT', P, W1} -> W1 after 0 -> none end"),
+            "none");
+  EXPECT_EQ(eval("exit(P, kill), receive {'EXIT', P, W2} -> W2 after 5000 -> none end"), "killed");
+}
+
 TEST_P(DistLive, LinksAndExits) {
   EXPECT_EQ(eval("process_flag(trap_exit, true), S = gen_server:call({srv, M}, whoami), link(S), "
                  "unlink(S), link(S), exit(S, stop_it), catch gen_server:call(S, crash), "
@@ -166,6 +175,20 @@ TEST_P(DistLive, CallsAndKeepsTheClassOfTheOutcome) {
   EXPECT_EQ(call("timer", "sleep", {10'000}, milliseconds(100)).substr(0, 8), "timeout:");
   EXPECT_EQ(call("io", "format", {t::Term(t::CharList{"printed~n"})}), "ok");
   EXPECT_EQ(call("erlang", "length", {t::list(1, 2, 3)}), "3");
+}
+
+TEST_P(DistLive, AnAnswerOfTooManyTermsEndsTheCallAndNotTheLink) {
+  std::vector<t::Term> arguments{20'000'000, t::Term()};
+  EXPECT_EQ(muster_->call("a@127.0.0.1", "lists", "duplicate", arguments, seconds(30)).substr(0, 9),
+            "too_large");
+  auto link = muster_->connect("a@127.0.0.1");
+  ASSERT_TRUE(link);
+  auto request = t::tuple(t::atom("block_call"), t::atom("lists"), t::atom("duplicate"),
+                          t::Term(t::List{arguments, nullptr}), t::atom("user"));
+  auto answer = muster_->wait((*link)->gen_call("rex", std::move(request), seconds(30)));
+  ASSERT_FALSE(answer);
+  EXPECT_EQ(answer.error().errc(), Errc::too_large) << answer.error().text();
+  EXPECT_EQ(muster_->events(), std::vector<std::string>{"up a@127.0.0.1"});
 }
 
 TEST_P(DistLive, CallsServersAndMonitorsProcesses) {
