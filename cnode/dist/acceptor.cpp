@@ -158,7 +158,7 @@ ServerHandshake::Decision Acceptor::decide(const HandshakePeer& peer, bool is_tl
   auto settings = core_->peers.settings(name);
   if (settings && settings->cookie) decision.cookie = *settings->cookie;
   bool must_be_tls = settings && settings->tls;
-  if (!core_->peers.accepts(name) || name == decision.self.name || (must_be_tls && !is_tls)) {
+  if (name == decision.self.name || (must_be_tls && !is_tls)) {
     decision.status = Status::not_allowed;
   } else if (core_->links.find(name) != core_->links.end()) {
     decision.status = Status::alive;

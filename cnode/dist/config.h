@@ -20,7 +20,7 @@ struct TlsFiles {
 struct Times {
   using Duration = std::chrono::steady_clock::duration;
   Duration handshake = std::chrono::seconds(7);  ///< net_kernel's net_setuptime
-  Duration connect = std::chrono::seconds(7);    ///< resolving, epmd and TCP together
+  Duration connect = std::chrono::seconds(7);    ///< resolving, epmd, TCP: each so long
   Duration tick = std::chrono::seconds(15);      ///< nothing sent for so long: a tick
   Duration probe = std::chrono::seconds(30);     ///< nothing received for so long: ask
   Duration silence = std::chrono::seconds(60);   ///< still nothing: the link is down
@@ -64,8 +64,6 @@ class PeerDirectory {
   virtual ~PeerDirectory() = default;
   /// Nothing: a stranger, met with PeerSettings{}.
   virtual std::optional<PeerSettings> settings(const std::string& node) const = 0;
-  /// May this node connect to us? (It still has to know the cookie.)
-  virtual bool accepts(const std::string& node) const = 0;
 };
 
 }  // namespace muster::dist

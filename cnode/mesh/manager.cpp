@@ -146,10 +146,6 @@ std::optional<dist::PeerSettings> NodeManager::settings(const std::string& node)
   return std::nullopt;
 }
 
-bool NodeManager::accepts(const std::string&) const {
-  return true;
-}
-
 void NodeManager::link_up(const std::shared_ptr<dist::Link>& link) {
   if (auto* kept = kept_by_name(link->peer())) kept->keeper.link_up();
 }

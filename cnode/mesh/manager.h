@@ -53,7 +53,6 @@ class NodeManager final : public dist::PeerDirectory, public dist::LinkListener 
   Task<std::shared_ptr<dist::Link>> try_once(NodeSpec spec);
 
   std::optional<dist::PeerSettings> settings(const std::string& node) const override;
-  bool accepts(const std::string& node) const override;
   void link_up(const std::shared_ptr<dist::Link>& link) override;
   void link_down(const std::shared_ptr<dist::Link>& link, dist::LinkError why) override;
 

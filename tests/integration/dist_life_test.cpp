@@ -108,12 +108,9 @@ TEST(DistDial, SharesOneDialAmongAllWhoAsk) {
   EXPECT_EQ(links.size(), 1u);
 }
 
-TEST(DistDial, RefusesWhoIsNotAcceptedOrHasAnotherCookie) {
+TEST(DistDial, RefusesWhoHasAnotherCookie) {
   Epmd epmd;
   TestNode muster(config_for(epmd));
-  muster.refused = {"a@127.0.0.1"};
-  ErlNode a(epmd, {});
-  EXPECT_EQ(a.eval("net_adm:ping('muster@127.0.0.1')"), "pang");
   ErlOptions options;
   options.name = "b@127.0.0.1";
   options.cookie = "another";
@@ -263,6 +260,34 @@ TEST_F(DistPair, ClosesTheLinkOfAPeerThatDoesNotRead) {
     muster.on_node([&] { (*link)->send("nosuch", etf::binary(text)); });
   EXPECT_TRUE(waits_for(muster, "down a@127.0.0.1 overloaded"));
   a.process().signal(SIGCONT);
+}
+
+TEST_F(DistPair, APeerThatStreamsCallsAndDoesNotReadIsNotReadEither) {
+  auto config = config_for(epmd_);
+  config.limits.read_stop = 64 << 10;
+  TestNode muster(std::move(config));
+  Insider peer(muster.node().port());
+  ASSERT_TRUE(peer.is_in());
+  const auto own = dist::encoded_atom("bad@127.0.0.1"), us = dist::encoded_atom("x");
+  const dist::WireNames names{own, us, 77};
+  std::string call;
+  dist::FrameWriter writer(call, names, dist::Op::reg_send, 4);
+  writer.own({1, 0}).atom("").atom("srv").payload().tuple(3).atom("$gen_call");
+  writer.tuple(2).own({1, 0}).own_ref(5).tuple(2).atom("echo");
+  writer.term(etf::binary(std::string(300, 'x'))).end();
+  std::string few;
+  for (int i = 0; i < 8; ++i) few += call;
+  for (int i = 0; i < 10'000 && peer.say(few); ++i) continue;
+  auto queued = [&] {
+    return muster.on_node([&] { return muster.node().find("bad@127.0.0.1")->queued(); });
+  };
+  EXPECT_LT(queued(), 2u << 20);
+  EXPECT_GT(queued(), 64u << 10);
+  EXPECT_TRUE(eventually([&] {
+    peer.hear(1 << 20, milliseconds(100));
+    return queued() == 0;
+  }));
+  EXPECT_EQ(muster.events(), std::vector<std::string>{"up bad@127.0.0.1"});
 }
 
 TEST_F(DistPair, HoldsBackASenderUntilThePeerReads) {

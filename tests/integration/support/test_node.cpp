@@ -113,10 +113,6 @@ std::optional<dist::PeerSettings> TestNode::settings(const std::string& node) co
   return found->second;
 }
 
-bool TestNode::accepts(const std::string& node) const {
-  return std::find(refused.begin(), refused.end(), node) == refused.end();
-}
-
 void TestNode::spawn(std::shared_ptr<dist::Job> job, const dist::SpawnRequest& request) {
   auto call = dist::ErpcCall::read(request);
   if (!call) {

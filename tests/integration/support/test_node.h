@@ -46,12 +46,10 @@ class TestNode : public dist::PeerDirectory, public dist::SpawnHandler, public d
   void note(std::string event);
 
   std::map<std::string, dist::PeerSettings> known;
-  std::vector<std::string> refused;
   boost::asio::io_context& context() { return context_; }
 
  private:
   std::optional<dist::PeerSettings> settings(const std::string& node) const override;
-  bool accepts(const std::string& node) const override;
   void spawn(std::shared_ptr<dist::Job> job, const dist::SpawnRequest& request) override;
   void link_up(const std::shared_ptr<dist::Link>& link) override;
   void link_down(const std::shared_ptr<dist::Link>& link, dist::LinkError why) override;

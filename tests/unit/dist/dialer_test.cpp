@@ -13,7 +13,6 @@ using namespace std::chrono_literals;
 class DialerTest : public testing::Test, public PeerDirectory {
  protected:
   std::optional<PeerSettings> settings(const std::string&) const override { return peer; }
-  bool accepts(const std::string&) const override { return true; }
 
   using Answer = std::shared_ptr<std::optional<Result<std::shared_ptr<Link>>>>;
   Answer connect(std::string name) {

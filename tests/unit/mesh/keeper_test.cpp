@@ -28,7 +28,6 @@ class KeeperTest : public testing::Test, public dist::PeerDirectory, public Watc
     settings.tls = true;  // and no TLS files are configured
     return settings;
   }
-  bool accepts(const std::string&) const override { return true; }
   Task<> node_up(const NodeSpec&, const NodeFacts&, bool) override { co_return Result<>(); }
   void node_down(const NodeSpec&, DownReason reason, const std::string&) override {
     told_.push_back(reason);
