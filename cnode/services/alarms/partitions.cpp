@@ -11,6 +11,7 @@ namespace {
 
 constexpr std::size_t most_names = 200'000, most_kept = 4'000'000, most_lost = 100,
                       most_pairs = 10'000, most_shown = 50;
+constexpr std::uint64_t messages_between_sweeps = 100;
 
 bool contains(const std::vector<std::uint32_t>& set, std::uint32_t number) {
   return std::binary_search(set.begin(), set.end(), number);
@@ -27,11 +28,37 @@ std::size_t Partitions::SetHash::operator()(const Set& set) const {
 std::optional<Partitions::Number> Partitions::number(const std::string& name) {
   auto at = numbers_.find(name);
   if (at != numbers_.end()) return at->second;
-  if (names_.size() >= most_names) return std::nullopt;
-  auto number = static_cast<Number>(names_.size());
-  names_.push_back(name);
+  if (free_.empty()) {
+    if (names_.size() >= most_names) return std::nullopt;
+    free_.push_back(static_cast<Number>(names_.size()));
+    names_.emplace_back();
+  }
+  auto number = free_.back();
+  free_.pop_back();
+  names_[number] = name;
   numbers_.emplace(name, number);
   return number;
+}
+
+/// It looks at all sets: not with every message.
+void Partitions::make_room(std::size_t names) {
+  if (names_.size() + names <= most_names || free_.size() >= names) return;
+  if (room_made_ > 0 && now_ < room_made_ + messages_between_sweeps) return;
+  room_made_ = now_;
+  std::vector<bool> is_used(names_.size());
+  for (auto& [set, users] : sets_)
+    for (auto number : set) is_used[number] = true;
+  for (auto& [number, member] : members_) {
+    is_used[number] = true;
+    for (auto peer : member.lost) is_used[peer] = true;
+  }
+  free_.clear();
+  for (Number number = 0; number < names_.size(); ++number) {
+    if (is_used[number]) continue;
+    numbers_.erase(names_[number]);
+    names_[number].clear();
+    free_.push_back(number);
+  }
 }
 
 const Partitions::Set* Partitions::keep(Set set) {
@@ -59,6 +86,7 @@ bool Partitions::sees(Number one, Number other) const {
 }
 
 void Partitions::learn(const std::string& node, const std::vector<std::string>& peers) {
+  make_room(peers.size() + 1);
   auto own = number(node);
   if (!own) return;
   Set now{*own};

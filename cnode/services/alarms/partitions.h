@@ -14,7 +14,8 @@ namespace muster::alarms {
 /// and those of a group of at least three of whose connections three quarters are there. Plain
 /// code; owned by FamilyView. In a mesh all nodes see the same set of nodes (themselves included),
 /// which is kept and looked at once: a whole mesh of 10,000 nodes is one set. What is kept is
-/// bounded, where all sets differ as well: a node whose set has no room is not looked at.
+/// bounded, where all sets differ as well: a node whose set has no room is not looked at. Names
+/// that nobody sees any more make room when there is none.
 class Partitions {
  public:
   /// Whom a node says it is connected with now.
@@ -42,6 +43,7 @@ class Partitions {
   };
 
   std::optional<Number> number(const std::string& name);
+  void make_room(std::size_t names);
   const Set* keep(Set set);
   void let_go(const Set* set);
   bool sees(Number one, Number other) const;
@@ -51,6 +53,8 @@ class Partitions {
 
   std::unordered_map<std::string, Number> numbers_;
   std::vector<std::string> names_;
+  std::vector<Number> free_;                            ///< of names_: nobody's
+  std::uint64_t room_made_ = 0;                         ///< when
   std::unordered_map<Set, std::size_t, SetHash> sets_;  ///< how many nodes see it
   std::size_t kept_ = 0;                                ///< numbers in all sets
   std::map<Number, Member> members_;

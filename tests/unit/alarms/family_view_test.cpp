@@ -2,6 +2,8 @@
 
 #include <gtest/gtest.h>
 
+#include "services/alarms/partitions.h"
+
 namespace muster::alarms {
 namespace {
 
@@ -116,6 +118,23 @@ TEST(FamilyView, SeesOneLinkMissingAmongHundredsOfNodes) {
   EXPECT_EQ(pair.at("peer_sees_node"), true);
   view.learn(node("n3@h"), "peers", peers(all));
   EXPECT_EQ(held(view), "");
+}
+
+TEST(Partitions, NamesThatNobodySeesAnyMoreMakeRoom) {
+  Partitions partitions;
+  for (int round = 0; round < 250; ++round) {
+    std::vector<std::string> tools;
+    for (int i = 0; i < 1000; ++i)
+      tools.push_back("tool-" + std::to_string(round * 1000 + i) + "@h");
+    partitions.learn("a@h", tools);
+  }
+  partitions.learn("b@h", {"a@h"});
+  partitions.learn("a@h", {"b@h"});
+  EXPECT_TRUE(partitions.find().empty());
+  partitions.learn("a@h", {});
+  auto found = partitions.find();
+  ASSERT_TRUE(found.contains("pairs"));
+  EXPECT_EQ(found.at("pairs").at(0).at("peer"), "b@h");
 }
 
 TEST(FamilyView, LeavesAStarAlone) {
