@@ -95,6 +95,7 @@ LatestView Metrics::latest_view(const std::string& node, const Latest& latest,
   for (auto& sample : latest.samples) {
     if (!wanted.empty() && !std::binary_search(wanted.begin(), wanted.end(), sample.series))
       continue;
+    if (!dictionary_.has(sample.series)) continue;
     auto& series = dictionary_.series_of(sample.series);
     view.values.push_back(
         {series.name, parse_labels(series.labels), unless_empty(series.part), sample.number()});
@@ -115,7 +116,7 @@ Task<SeriesList> Metrics::list(Whose request, Caller) {
   }
   SeriesList list;
   for (auto id : ids)
-    if (id <= dictionary_.size()) list.items.push_back(series_view(id));
+    if (dictionary_.has(id)) list.items.push_back(series_view(id));
   std::sort(list.items.begin(), list.items.end(), [](auto& a, auto& b) {
     return std::tie(a.metric, a.labels, a.part) < std::tie(b.metric, b.labels, b.part);
   });

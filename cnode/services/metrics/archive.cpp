@@ -11,9 +11,9 @@ Result<std::unique_ptr<Archive>> Archive::open(std::filesystem::path folder,
   TRY(auto store, store::MetricStore::open(std::move(folder), std::move(settings)));
   TRYV(store->read_dictionary(
       [&](NodeId id, std::string name) { dictionary.restore_node(id, std::move(name)); },
-      [&](SeriesId id, store::Series series) {
-        dictionary.restore_series(id, std::move(series));
-      }));
+      [&](SeriesId id, store::Series series) { dictionary.restore_series(id, std::move(series)); },
+      [&](SeriesId id, std::int64_t day) { dictionary.restore_seen(id, day); }));
+  dictionary.note_unknown_days(day_of(clock.now()));
   return std::unique_ptr<Archive>(new Archive(std::move(store), clock));
 }
 
@@ -23,7 +23,7 @@ Archive::~Archive() {
 
 Task<store::Batch> Archive::append(store::Batch batch) {
   auto job = [&]() -> Result<store::Batch> {
-    store::Batch definitions{batch.nodes, batch.series, {}};
+    store::Batch definitions{batch.nodes, batch.series, {}, batch.seen};
     TRYV(store_->append(std::move(batch)));
     return definitions;
   };
@@ -37,6 +37,16 @@ Task<std::vector<store::MetricLine>> Archive::query(store::MetricQuery query) {
 
 Task<std::vector<SeriesId>> Archive::series_of(NodeId node) {
   auto job = [&]() -> Result<std::vector<SeriesId>> { return store_->series_of(node); };
+  co_return co_await offload(thread_, job);
+}
+
+Task<std::vector<store::Seen>> Archive::stale_series() {
+  auto job = [&] { return store_->stale_series(); };
+  co_return co_await offload(thread_, job);
+}
+
+Task<> Archive::remove_series(std::vector<SeriesId> ids) {
+  auto job = [&] { return store_->remove_series(ids); };
   co_return co_await offload(thread_, job);
 }
 

@@ -25,6 +25,9 @@ class Archive {
   Task<store::Batch> append(store::Batch batch);
   Task<std::vector<store::MetricLine>> query(store::MetricQuery query);
   Task<std::vector<SeriesId>> series_of(NodeId node);
+  /// Some series of which nothing is kept any more, and their end.
+  Task<std::vector<store::Seen>> stale_series();
+  Task<> remove_series(std::vector<SeriesId> ids);
   /// Some of what is due: closing hours, and with `trims` retention (of size alone while the clock
   /// has just jumped); also when one of both fails, which is said in the log when it begins and
   /// when it is over. Hours that could not be closed are tried again after growing pauses, and

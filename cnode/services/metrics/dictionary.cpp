@@ -48,11 +48,41 @@ std::map<std::string, std::string> parse_labels(std::string_view labels) {
 SeriesId Dictionary::series(const store::Series& series) {
   auto found = series_ids_.find(series);
   if (found != series_ids_.end()) return found->second;
-  if (series_.size() >= most_series) return 0;
-  series_.push_back(series);
-  auto id = static_cast<SeriesId>(series_.size());
-  series_ids_.emplace(series, id);
+  if (series_.size() >= most_series || newest_ >= most_numbers) return 0;
+  auto id = ++newest_;
+  auto known = series_ids_.emplace(series, id).first;
+  series_.emplace(id, Known{&known->first, 0});
   return id;
+}
+
+const store::Series& Dictionary::series_of(SeriesId id) const {
+  static const store::Series gone;
+  auto known = series_.find(id);
+  return known == series_.end() ? gone : *known->second.series;
+}
+
+bool Dictionary::note_seen(SeriesId id, std::int64_t day) {
+  auto known = series_.find(id);
+  if (known == series_.end()) return false;
+  if (known->second.day >= day) return true;
+  known->second.day = day;
+  unsaved_days_.push_back(id);
+  return true;
+}
+
+std::vector<SeriesId> Dictionary::drop(const std::vector<store::Seen>& stale) {
+  std::vector<SeriesId> dropped;
+  for (auto& [id, day] : stale) {
+    auto known = series_.find(id);
+    if (known != series_.end()) {
+      if (known->second.day > day) continue;
+      series_ids_.erase(series_ids_.find(*known->second.series));
+      series_.erase(known);
+    }
+    dropped.push_back(id);
+  }
+  std::erase_if(unsaved_days_, [&](auto id) { return !has(id); });
+  return dropped;
 }
 
 NodeId Dictionary::node(const std::string& name) {
@@ -87,23 +117,33 @@ void Dictionary::restore_node(NodeId id, std::string name) {
 }
 
 void Dictionary::restore_series(SeriesId id, store::Series series) {
-  if (id == 0 || id > most_series) return;
-  if (series_.size() < id) series_.resize(id);
-  series_[id - 1] = series;
-  series_ids_[std::move(series)] = id;
-  saved_series_ = static_cast<SeriesId>(series_.size());
+  if (id == 0 || id > most_numbers) return;
+  auto known = series_ids_.insert_or_assign(std::move(series), id).first;
+  series_[id] = {&known->first, 0};
+  saved_series_ = newest_ = std::max(newest_, id);
+}
+
+void Dictionary::restore_seen(SeriesId id, std::int64_t day) {
+  if (auto known = series_.find(id); known != series_.end()) known->second.day = day;
+}
+
+void Dictionary::note_unknown_days(std::int64_t day) {
+  for (auto& [id, known] : series_)
+    if (known.day == 0) note_seen(id, day);
 }
 
 void Dictionary::add_unsaved(store::Batch& batch) const {
   for (auto id = saved_nodes_ + 1; id <= nodes_.size(); ++id)
     batch.nodes.emplace_back(id, nodes_[id - 1]);
-  for (auto id = saved_series_ + 1; id <= series_.size(); ++id)
-    batch.series.emplace_back(id, series_[id - 1]);
+  for (auto id = saved_series_ + 1; id <= newest_; ++id)
+    batch.series.emplace_back(id, series_of(id));
+  for (auto id : unsaved_days_) batch.seen.emplace_back(id, series_.at(id).day);
 }
 
 void Dictionary::saved(const store::Batch& batch) {
   if (!batch.nodes.empty()) saved_nodes_ = std::max(saved_nodes_, batch.nodes.back().first);
   if (!batch.series.empty()) saved_series_ = std::max(saved_series_, batch.series.back().first);
+  unsaved_days_.erase(unsaved_days_.begin(), unsaved_days_.begin() + std::ssize(batch.seen));
 }
 
 }  // namespace muster::metrics

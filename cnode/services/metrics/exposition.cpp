@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <set>
 
 namespace muster::metrics {
 namespace {
@@ -44,10 +45,25 @@ void put_value(std::string& out, const store::Number& number, double scale) {
 }  // namespace
 
 void ExpositionPlan::extend(const Dictionary& dictionary) {
-  while (places_.size() < dictionary.size()) {
-    auto id = static_cast<SeriesId>(places_.size() + 1);
-    add(id, dictionary.series_of(id));
+  while (groups_of_.size() < dictionary.newest()) {
+    auto id = static_cast<SeriesId>(groups_of_.size() + 1);
+    groups_of_.push_back({none, none});
+    if (dictionary.has(id)) add(id, dictionary.series_of(id));
   }
+}
+
+void ExpositionPlan::remove(const std::vector<SeriesId>& gone) {
+  std::set<std::uint32_t> touched;
+  for (auto id : gone) {
+    if (id > groups_of_.size()) break;
+    auto groups = std::exchange(groups_of_[id - 1], {none, none});
+    touched.insert(groups.begin(), groups.end());
+  }
+  touched.erase(none);
+  for (auto group : touched)
+    std::erase_if(groups_[group].lines, [&](const Line& line) {
+      return std::binary_search(gone.begin(), gone.end(), line.series);
+    });
 }
 
 void ExpositionPlan::add(SeriesId id, const store::Series& series) {
@@ -56,33 +72,34 @@ void ExpositionPlan::add(SeriesId id, const store::Series& series) {
     auto& names = metric->prometheus;
     line.scale = names.scale;
     for (auto& [key, value] : names.labels) add_label(line.labels, key, value);
-    auto place = add(names.name, names.type, metric->doc, line);
-    auto older = names.compat.empty() ? place : add(names.compat, names.type, metric->doc, line);
-    places_.push_back({place, older});
+    auto group = add(names.name, names.type, metric->doc, line);
+    auto older = names.compat.empty() ? group : add(names.compat, names.type, metric->doc, line);
+    groups_of_[id - 1] = {group, older};
     return;
   }
   auto help = series.kind + " " + series.name;
   std::erase(help, '\n');
   std::replace(help.begin(), help.end(), '\\', '/');
   if (!series.part.empty()) add_label(line.labels, "part", series.part);
-  auto place = add("muster_library_" + clean_name(series.name), type_of_library(series.kind),
+  auto group = add("muster_library_" + clean_name(series.name), type_of_library(series.kind),
                    std::move(help), std::move(line));
-  places_.push_back({place, place});
+  groups_of_[id - 1] = {group, group};
 }
 
-ExpositionPlan::Place ExpositionPlan::add(const std::string& name, std::string type,
-                                          std::string help, Line line) {
+std::uint32_t ExpositionPlan::add(const std::string& name, std::string type, std::string help,
+                                  Line line) {
   auto [at, is_new] = by_name_.try_emplace(name, groups_.size());
   if (is_new) groups_.push_back({name, std::move(type), std::move(help), {}});
-  auto& lines = groups_[at->second].lines;
-  lines.push_back(std::move(line));
-  return {at->second, lines.size() - 1};
+  groups_[at->second].lines.push_back(std::move(line));
+  return static_cast<std::uint32_t>(at->second);
 }
 
 const ExpositionPlan::Line* ExpositionPlan::find(std::size_t group, SeriesId series) const {
-  for (auto& place : places_[series - 1])
-    if (place.group == group) return &groups_[group].lines[place.line];
-  return nullptr;
+  auto& own = groups_of_[series - 1];
+  if (own[0] != group && own[1] != group) return nullptr;
+  auto& lines = groups_[group].lines;
+  return &*std::lower_bound(lines.begin(), lines.end(), series,
+                            [](const Line& line, SeriesId id) { return line.series < id; });
 }
 
 Exposition::Exposition(const ExpositionPlan& plan,

@@ -21,7 +21,7 @@ struct Latest {
 using LatestPtr = std::shared_ptr<const Latest>;
 
 /// Which series are written under which names: those of the catalogue, and the older ones that some
-/// have. Series are only ever added, also while somebody is being told. Owned by the service.
+/// have. Series come and go also while somebody is being told; groups stay. Owned by the service.
 class ExpositionPlan {
  public:
   struct Line {
@@ -35,20 +35,21 @@ class ExpositionPlan {
   };
   /// Takes in what is new in the dictionary.
   void extend(const Dictionary& dictionary);
+  /// Ascending.
+  void remove(const std::vector<SeriesId>& gone);
   const std::deque<Group>& groups() const { return groups_; }
   /// The line of a series in this group, or null.
   const Line* find(std::size_t group, SeriesId series) const;
 
  private:
-  struct Place {
-    std::size_t group = 0, line = 0;
-  };
   void add(SeriesId id, const store::Series& series);
-  Place add(const std::string& name, std::string type, std::string help, Line line);
+  std::uint32_t add(const std::string& name, std::string type, std::string help, Line line);
 
   std::deque<Group> groups_;
   std::map<std::string, std::size_t> by_name_;
-  std::vector<std::array<Place, 2>> places_;  ///< by series; equal where there is one name only
+  /// By series; equal where there is one name only, `none` where it has gone.
+  static constexpr std::uint32_t none = 0xffffffff;
+  std::vector<std::array<std::uint32_t, 2>> groups_of_;
 };
 
 /// Prometheus' text format of many nodes, in pieces of about 64 KiB, each of which takes a

@@ -109,6 +109,9 @@ void Metrics::from_other_agent(const std::string& node, const std::string& agent
 void Metrics::take(const topology::NodeRow& row, Reading reading) {
   accounts_.add_to(row.name, reading, clock_.steady());
   dropped_ += reading.left_out;
+  auto day = day_of(clock_.now());
+  std::erase_if(reading.samples,
+                [&](auto& sample) { return !dictionary_.note_seen(sample.series, day); });
   if (reading.samples.empty()) return;
   auto id = dictionary_.node(row.name);
   if (id == 0 || pending_samples_ + reading.samples.size() > most_pending) {
@@ -159,6 +162,7 @@ asio::awaitable<void> Metrics::run_storing() {
       usage_ = *usage;
     else
       log::error("metrics: {}", usage.error().text());
+    if (trims) co_await free_series();
     end_live();
     if (!is_ending_) ask_silent();
     for (int i = 0; i < 10 && !is_ending_; ++i) co_await pause(100ms);
@@ -179,6 +183,23 @@ asio::awaitable<void> Metrics::store_pending() {
   if (stored) dictionary_.saved(*stored);
   if (!stored && !is_failing_) log::error("metrics are in memory only: {}", stored.error().text());
   is_failing_ = !stored;
+}
+
+/// Peers and libraries that nobody has seen for as long as anything is kept.
+asio::awaitable<void> Metrics::free_series() {
+  auto stale = co_await archive_->stale_series();
+  if (!stale) {
+    log::warn("metrics: {}", stale.error().text());
+    co_return;
+  }
+  auto gone = dictionary_.drop(*stale);
+  if (gone.empty()) co_return;
+  std::sort(gone.begin(), gone.end());
+  reader_.forget_series();
+  plan_.remove(gone);
+  // What is not removed now is there again after a restart, and goes then.
+  if (auto removed = co_await archive_->remove_series(std::move(gone)); !removed)
+    log::warn("metrics: {}", removed.error().text());
 }
 
 asio::awaitable<void> Metrics::run_watching() {

@@ -98,6 +98,7 @@ class Metrics {
   asio::awaitable<void> run_storing();
   asio::awaitable<void> run_watching();
   asio::awaitable<void> store_pending();
+  asio::awaitable<void> free_series();
   void heard(const ops::Event& event);
   void configure(const std::string& node, bool is_changed);
   void end_live();

@@ -76,6 +76,11 @@ SampleReader::SampleReader(Dictionary& dictionary) : dictionary_(dictionary) {
   }
 }
 
+void SampleReader::forget_series() {
+  std::fill(plain_.begin(), plain_.end(), 0);
+  for (auto& known : labelled_) known.clear();
+}
+
 Reading SampleReader::read(const etf::Term& message) {
   Reading reading;
   auto* map = message.get_if<etf::Map>();

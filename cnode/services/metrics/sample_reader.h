@@ -27,6 +27,8 @@ class SampleReader {
 
   explicit SampleReader(Dictionary& dictionary);
   Reading read(const etf::Term& message);
+  /// Series have gone from the dictionary.
+  void forget_series();
   /// `agent` of a message: what the agent of this name took of the node.
   void read_account(const std::string& agent, const etf::Term& account, Reading& reading);
   /// One value of a row of the catalogue.

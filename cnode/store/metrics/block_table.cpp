@@ -18,6 +18,7 @@ PRAGMA cache_size = -32768;
 CREATE TABLE IF NOT EXISTS nodes (id INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE);
 CREATE TABLE IF NOT EXISTS series (id INTEGER PRIMARY KEY, name TEXT NOT NULL, labels TEXT NOT NULL,
   kind TEXT NOT NULL, part TEXT NOT NULL, UNIQUE (name, labels, kind, part));
+CREATE TABLE IF NOT EXISTS seen (series INTEGER PRIMARY KEY, day INTEGER NOT NULL);
 CREATE TABLE IF NOT EXISTS grains (id INTEGER PRIMARY KEY, step INTEGER NOT NULL UNIQUE);
 CREATE TABLE IF NOT EXISTS blocks (key INTEGER PRIMARY KEY, data BLOB NOT NULL);
 CREATE TABLE IF NOT EXISTS state (name TEXT PRIMARY KEY, value INTEGER NOT NULL);
@@ -41,6 +42,7 @@ Result<BlockTable> BlockTable::open(const std::string& file) {
 Result<> BlockTable::check() {
   TRYV(read_nodes([](NodeId, std::string) {}));
   TRYV(read_series([](SeriesId, Series) {}));
+  TRYV(read_seen([](SeriesId, std::int64_t) {}));
   TRYV(grains());
   Statement s(db_, "SELECT name, value FROM state");
   while (s.step()) {
@@ -61,16 +63,46 @@ Result<> BlockTable::read_series(const EachSeries& each) {
   return s.result();
 }
 
+Result<> BlockTable::read_seen(const EachSeen& each) {
+  Statement s(db_, "SELECT series, day FROM seen");
+  while (s.step()) each(static_cast<SeriesId>(s.integer(0)), s.integer(1));
+  return s.result();
+}
+
 Result<> BlockTable::add_node(NodeId id, const std::string& name) {
   Statement s(db_, "INSERT OR IGNORE INTO nodes (id, name) VALUES (?, ?)");
   return s.bind(std::int64_t{id}).bind(name).run();
 }
 
 Result<> BlockTable::add_series(SeriesId id, const Series& series) {
-  Statement s(db_,
-              "INSERT OR IGNORE INTO series (id, name, labels, kind, part) VALUES (?, ?, ?, ?, ?)");
+  Statement s(
+      db_, "INSERT OR REPLACE INTO series (id, name, labels, kind, part) VALUES (?, ?, ?, ?, ?)");
   s.bind(std::int64_t{id}).bind(series.name).bind(series.labels);
   return s.bind(series.kind).bind(series.part).run();
+}
+
+Result<> BlockTable::write_seen(SeriesId id, std::int64_t day) {
+  Statement s(db_, "INSERT OR REPLACE INTO seen (series, day) VALUES (?, ?)");
+  return s.bind(std::int64_t{id}).bind(day).run();
+}
+
+Result<std::vector<Seen>> BlockTable::seen_before(std::int64_t day, std::size_t most) {
+  std::vector<Seen> found;
+  Statement s(db_,
+              "SELECT series, day FROM seen WHERE day < min(?, (SELECT max(day) FROM seen))"
+              " AND series < (SELECT max(id) FROM series) LIMIT ?");
+  s.bind(day).bind(static_cast<std::int64_t>(most));
+  while (s.step()) found.emplace_back(static_cast<SeriesId>(s.integer(0)), s.integer(1));
+  TRYV(s.result());
+  return found;
+}
+
+Result<> BlockTable::remove_series(SeriesId id) {
+  for (auto* sql : {"DELETE FROM series WHERE id = ?", "DELETE FROM seen WHERE series = ?"}) {
+    Statement s(db_, sql);
+    TRYV(s.bind(std::int64_t{id}).run());
+  }
+  return {};
 }
 
 Result<int> BlockTable::grain(std::int64_t step_seconds) {

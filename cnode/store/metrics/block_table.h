@@ -46,8 +46,15 @@ class BlockTable {
   using EachSeries = std::function<void(SeriesId, Series)>;
   Result<> read_nodes(const EachNode& each);
   Result<> read_series(const EachSeries& each);
+  using EachSeen = std::function<void(SeriesId, std::int64_t day)>;
+  Result<> read_seen(const EachSeen& each);
   Result<> add_node(NodeId id, const std::string& name);
+  /// Where it is there under another number, it has this one from now on.
   Result<> add_series(SeriesId id, const Series& series);
+  Result<> write_seen(SeriesId id, std::int64_t day);
+  /// Series that were last seen before a day; never the newest, which says how far numbers went.
+  Result<std::vector<Seen>> seen_before(std::int64_t day, std::size_t most);
+  Result<> remove_series(SeriesId id);
   /// The number that stands for a step; made where there is none yet.
   Result<int> grain(std::int64_t step_seconds);
   /// Every grain there is, with its step.

@@ -45,17 +45,20 @@ MetricStore::MetricStore(fs::path folder, Settings settings, BlockTable table)
       journal_(folder_) {}
 
 Result<> MetricStore::read_dictionary(const BlockTable::EachNode& node,
-                                      const BlockTable::EachSeries& series) {
+                                      const BlockTable::EachSeries& series,
+                                      const BlockTable::EachSeen& seen) {
   TRYV(table_.read_nodes(node));
-  return table_.read_series(series);
+  TRYV(table_.read_series(series));
+  return table_.read_seen(seen);
 }
 
 Result<> MetricStore::define(const Batch& batch) {
-  if (batch.nodes.empty() && batch.series.empty()) return {};
+  if (batch.nodes.empty() && batch.series.empty() && batch.seen.empty()) return {};
   TRYV(table_.begin());
   auto saved = [&]() -> Result<> {
     for (auto& [id, name] : batch.nodes) TRYV(table_.add_node(id, name));
     for (auto& [id, series] : batch.series) TRYV(table_.add_series(id, series));
+    for (auto& [id, day] : batch.seen) TRYV(table_.write_seen(id, day));
     return table_.commit();
   }();
   if (!saved) table_.roll_back();

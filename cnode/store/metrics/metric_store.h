@@ -16,12 +16,13 @@
 namespace muster::store {
 
 /// What was measured at about the same time, of many nodes: stored as one journal entry. Ids are
-/// given by the caller, counting up from 1; a new one comes with its definition, and again until
-/// append() has worked.
+/// given by the caller, counting up from 1 and never again given to something else; a new one comes
+/// with its definition, and again until append() has worked; so does a series on another day.
 struct Batch {
   std::vector<std::pair<NodeId, std::string>> nodes;
   std::vector<std::pair<SeriesId, Series>> series;
   std::vector<Round> rounds;
+  std::vector<Seen> seen;
 };
 
 struct MetricQuery {
@@ -69,7 +70,9 @@ class MetricStore {
   static Result<std::unique_ptr<MetricStore>> open(std::filesystem::path folder, Settings settings);
 
   /// What there is at the start.
-  Result<> read_dictionary(const BlockTable::EachNode& node, const BlockTable::EachSeries& series);
+  Result<> read_dictionary(
+      const BlockTable::EachNode& node, const BlockTable::EachSeries& series,
+      const BlockTable::EachSeen& seen = [](SeriesId, std::int64_t) {});
 
   /// Rounds whose time is beyond what can be kept (before 1970, after 2448) are left out. On an
   /// error samples are in memory until their hour is closed, and those of series and nodes that
@@ -88,6 +91,10 @@ class MetricStore {
   /// Deletes what is past its time, if `age_counts`, and the oldest above the limit; at most some
   /// hours per call.
   Result<> trim(std::int64_t now, bool age_counts = true);
+  /// Some series of which nothing is kept any more: last seen before the oldest that there is.
+  Result<std::vector<Seen>> stale_series();
+  /// Their definitions go.
+  Result<> remove_series(const std::vector<SeriesId>& ids);
   MetricUsage usage();
   const Schedule& schedule() const { return settings_.schedule; }
 
@@ -118,6 +125,8 @@ class MetricStore {
   /// What a job came to; a new file where the old one turned out to be damaged.
   Result<> look_at(Result<> outcome);
   Result<> close_some(std::int64_t now, std::size_t most, bool& has_more);
+  /// Since the epoch, of all that is kept; nothing where that is not known.
+  Result<std::optional<std::int64_t>> oldest_hour();
   Result<> trim_some(std::int64_t now, bool age_counts);
   void shed_memory();
   void forget(HeadKey key);

@@ -20,6 +20,35 @@ Result<> MetricStore::trim(std::int64_t now, bool age_counts) {
   return look_at(trim_some(now, age_counts));
 }
 
+Result<std::optional<std::int64_t>> MetricStore::oldest_hour() {
+  if (salvaged_) return std::optional<std::int64_t>();
+  auto oldest = journal_.oldest_hour();
+  if (!heads_.empty()) oldest = std::min(oldest, heads_.begin()->first.first);
+  TRY(auto grains, table_.grains());
+  for (auto& [grain, step] : grains) {
+    TRY(auto hour, table_.oldest_hour(grain));
+    if (hour) oldest = std::min(oldest, *hour);
+  }
+  return std::optional(oldest);
+}
+
+Result<std::vector<Seen>> MetricStore::stale_series() {
+  constexpr std::size_t most = 10'000;
+  TRY(auto hour, oldest_hour());
+  if (!hour) return std::vector<Seen>{};
+  return table_.seen_before(*hour / 24, most);
+}
+
+Result<> MetricStore::remove_series(const std::vector<SeriesId>& ids) {
+  TRYV(table_.begin());
+  auto removed = [&]() -> Result<> {
+    for (auto id : ids) TRYV(table_.remove_series(id));
+    return table_.commit();
+  }();
+  if (!removed) table_.roll_back();
+  return look_at(removed);
+}
+
 Result<> MetricStore::trim_some(std::int64_t now, bool age_counts) {
   constexpr std::int64_t most_hours = 6;
   auto remove = [&](int grain, std::int64_t hour, std::int64_t end) -> Result<> {

@@ -4,6 +4,7 @@
 #include <cmath>
 #include <cstdint>
 #include <string>
+#include <utility>
 #include <vector>
 
 namespace muster::store {
@@ -37,6 +38,9 @@ struct Series {
 };
 using SeriesId = std::uint32_t;
 using NodeId = std::uint32_t;
+
+/// A series and the newest day (since the epoch) of which there are samples of it.
+using Seen = std::pair<SeriesId, std::int64_t>;
 
 struct Sample {
   SeriesId series = 0;

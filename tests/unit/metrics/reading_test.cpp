@@ -16,6 +16,7 @@ using etf::binary;
 using etf::Map;
 using etf::Term;
 using testing::HasSubstr;
+using testing::Not;
 
 Term message(Map values) {
   Map map;
@@ -152,6 +153,58 @@ TEST(Dictionary, NamesWhatIsNotStoredYetUntilItIs) {
   ASSERT_EQ(second.series.size(), 1u);
   EXPECT_EQ(second.series[0].second.name, "b");
   EXPECT_TRUE(second.nodes.empty());
+}
+
+TEST(Dictionary, MakesRoomForNamesThatNobodyHasAnyMoreAndNeverGivesTheirNumbersAgain) {
+  Dictionary dictionary;
+  auto peer = [](int i) {
+    return store::Series{"dist.queue", "peer=\"p" + std::to_string(i) + "\"", "gauge", ""};
+  };
+  for (std::size_t i = 0; i < Dictionary::most_series; ++i)
+    EXPECT_TRUE(dictionary.note_seen(dictionary.series(peer(static_cast<int>(i))), 10));
+  EXPECT_EQ(dictionary.series(peer(-1)), 0u) << "full";
+  dictionary.note_seen(2, 11);
+  EXPECT_EQ(dictionary.drop({{1, 10}, {2, 10}, {3, 10}}), (std::vector<SeriesId>{1, 3}))
+      << "the second has been seen since";
+  EXPECT_FALSE(dictionary.note_seen(1, 11));
+  EXPECT_EQ(dictionary.series_of(1).name, "");
+  EXPECT_EQ(dictionary.series(peer(-1)), Dictionary::most_series + 1);
+  EXPECT_EQ(dictionary.series(peer(0)), Dictionary::most_series + 2) << "it came back";
+  EXPECT_EQ(dictionary.series(peer(2)), 0u) << "full again";
+  EXPECT_EQ(dictionary.of_metric("dist.queue").size(), Dictionary::most_series);
+}
+
+TEST(SampleReader, DoesNotGoOnUnderTheNumberOfASeriesThatHasGone) {
+  Dictionary dictionary;
+  SampleReader reader(dictionary);
+  Map peer, dist, values;
+  peer.pairs.emplace_back(atom("queue_size"), 5);
+  dist.pairs.emplace_back(atom("a@b"), Term(peer));
+  values.pairs.emplace_back(atom("dist"), Term(dist));
+  auto read = [&] { return reader.read(message(values)).samples.at(0).series; };
+  EXPECT_EQ(read(), 1u);
+  dictionary.note_seen(1, 1);
+  dictionary.drop({{1, 1}});
+  reader.forget_series();
+  EXPECT_EQ(read(), 2u);
+}
+
+TEST(Exposition, LeavesOutWhatHasGone) {
+  Dictionary dictionary;
+  for (std::string peer : {"a", "b", "c"})
+    dictionary.series({"dist.queue", "peer=\"" + peer + "\"", "gauge", ""});
+  ExpositionPlan plan;
+  plan.extend(dictionary);
+  dictionary.drop({{2, 0}});
+  plan.remove({2});
+  dictionary.series({"dist.queue", "peer=\"d\"", "gauge", ""});
+  plan.extend(dictionary);
+  auto latest = std::make_shared<const Latest>(
+      Latest{{0, 0}, {{1, false, 1}, {2, false, 2}, {3, false, 3}, {4, false, 4}}});
+  Exposition exposition(plan, {{"n", latest}}, "");
+  auto text = exposition.next_piece();
+  for (std::string peer : {"a", "c", "d"}) EXPECT_THAT(text, HasSubstr("peer=\"" + peer + "\""));
+  EXPECT_THAT(text, Not(HasSubstr("peer=\"b\"")));
 }
 
 TEST(Exposition, GroupsAMetricOfAllNodesUnderOneType) {

@@ -259,7 +259,7 @@ TEST_F(Stored, EachTierIsKeptForItsTime) {
 }
 
 TEST_F(Stored, AboveTheLimitTheOldestGoesFirst) {
-  auto opened = MetricStore::open(folder.path, {*parse_schedule("1m:7d"), 600'000});
+  auto opened = MetricStore::open(folder.path, {*parse_schedule("1m:7d"), 640'000});
   store = *std::move(opened);
   std::mt19937_64 random(1);
   for (std::int64_t i = 0; i < 20 * 60; ++i) {
