@@ -85,10 +85,6 @@ Result<> check_field(const Field& field, const json::value& value) {
 
 }  // namespace
 
-std::span<const ProviderType> provider_types() {
-  return kTypes;
-}
-
 Result<const ProviderType*> find_provider_type(std::string_view name,
                                                std::string_view virtual_provider) {
   const bool is_virtual = name == "virtual";

@@ -30,9 +30,6 @@ struct ProviderType {
   Make make = nullptr;  ///< none: nothing can be deployed there yet
 };
 
-/// All that can be stored.
-std::span<const ProviderType> provider_types();
-
 /// The type named so; `virtual_provider` counts when the name is "virtual" (RELEASE D4.3: `type`
 /// virtual, `vprovider` hp). Errors: bad_request with field /type or /vprovider, naming those
 /// known.

@@ -21,7 +21,6 @@ struct Command {
   std::map<std::string, std::string> env;  ///< variables of the script
   std::map<std::string, Secret> secrets;   ///< more of them; their values are blanked in the output
   std::vector<Secret> hidden;              ///< values that are blanked too, and no variables
-  std::string input;                       ///< bytes for its stdin; else /dev/null
   std::string directory;                   ///< absolute, or below the home; else the home
   std::chrono::seconds limit{60};          ///< then it and its process group are killed
   std::size_t output_limit = 64 * 1024;    ///< the last so many bytes are kept
@@ -49,17 +48,6 @@ struct LocalFile {
 /// Called on the loop now and then with the bytes that are there.
 using Progress = std::function<void(std::uint64_t done, std::uint64_t total)>;
 
-/// What a host says of itself.
-struct HostFacts {
-  std::string home;  ///< where commands start and relative paths lie; absolute
-  std::string user;
-  std::string architecture;          ///< "x86_64"
-  std::string kernel;                ///< "Linux 6.1.0"
-  bool has_user_systemd = false;     ///< `systemctl --user` answers
-  std::uint64_t disk_free = 0;       ///< bytes below home
-  std::uint64_t max_open_files = 0;  ///< soft limit of a process
-};
-
 /// A machine on which commands run and files are placed: this one, or one reached by SSH.
 ///
 /// Shared by everything that works on that machine. Lives on the loop's thread; nothing here blocks
@@ -82,7 +70,7 @@ class Host {
   /// host takes only so many at a time; the limit counts from the start of the command.
   ///
   /// What the command leaves running does not keep it waiting; that must redirect its own output.
-  /// Neither script, variables nor input can be seen in the host's process list.
+  /// Neither script nor variables can be seen in the host's process list.
   virtual Task<CommandResult> run(Command command) = 0;
 
   /// Places a file: under its name only when complete and verified. Nothing is sent when it is
@@ -96,11 +84,6 @@ class Host {
   /// As run(), but a command that fails is an error too, with the end of its output in the message.
   /// Gives the output.
   Task<std::string> expect(Command command, std::string doing);
-
-  /// Writes a small file, at once or not at all. Folders are made.
-  Task<> write_file(std::string path, std::string bytes, unsigned mode);
-
-  Task<HostFacts> facts();
 };
 
 }  // namespace muster::drivers

@@ -18,7 +18,7 @@ bool is_variable(std::string_view name) {
 }
 
 /// {0} token, {1} setup, {2} seconds, {3} exports, {4} cd, {5} script, {6} bytes of output.
-/// Descriptors: 3 the command's stdin, 4 and 5 the output file for reading and for appending.
+/// Descriptors: 4 and 5 the output file for reading and for appending.
 /// The subshell with `sleep` is the limit: it wakes this shell by ALRM and takes its sleep along
 /// when it is not needed any more. No program is started that need not be: each command of each
 /// deployment pays for it. All is one compound command, read before any of it runs. KILL 0 ends
@@ -39,12 +39,11 @@ exit 1
 exec 4<"$muster_f" 5>>"$muster_f"
 rm -f "$muster_f"
 printf '\n{0} begin\n'
-( trap 'kill -KILL $!; exit 0' TERM; sleep {2} & wait $!; kill -ALRM $$ ) >/dev/null 3<&- 4<&- 5>&- &
+( trap 'kill -KILL $!; exit 0' TERM; sleep {2} & wait $!; kill -ALRM $$ ) >/dev/null 4<&- 5>&- &
 muster_w=$!
 ( trap - ALRM
-{3}{4}eval {5} ) <&3 >&5 2>&5 3<&- 4<&- 5>&- &
+{3}{4}eval {5} ) </dev/null >&5 2>&5 4<&- 5>&- &
 muster_p=$!
-exec 3<&-
 while :; do
 wait $muster_p
 muster_c=$?

@@ -18,12 +18,11 @@ namespace muster::drivers {
 class ShellRun {
  public:
   /// `setup` is shell text of the host's own that runs first. Errors: bad_request for a variable
-  /// whose name is none, or a NUL anywhere but in the input.
+  /// whose name is none, or a NUL.
   static Result<ShellRun> prepare(Command command, std::string setup = {});
 
-  /// What the shell is to evaluate; the command's stdin is to be its descriptor 3.
+  /// What the shell is to evaluate.
   const std::string& text() const { return text_; }
-  const std::string& input() const { return command_.input; }
   std::chrono::seconds limit() const { return command_.limit; }
 
   /// Bytes that the shell printed. True when the last marker is among them.

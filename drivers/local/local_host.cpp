@@ -84,7 +84,7 @@ Task<CommandResult> LocalHost::run(Command command) {
 Task<CommandResult> LocalHost::follow(ShellRun shell) {
   std::error_code ec;
   fs::create_directories(home_, ec);
-  CO_TRY(auto process, LocalProcess::start(reapers_, home_, shell.text(), shell.input()));
+  CO_TRY(auto process, LocalProcess::start(reapers_, home_, shell.text()));
   const auto started = steady_clock::now();
   auto reading = [&process, &shell]() -> Task<> {
     for (;;) {

@@ -81,9 +81,8 @@ std::vector<std::string> login_environment() {
 }
 
 Result<LocalProcess> LocalProcess::start(TaskGroup& reapers, const std::filesystem::path& directory,
-                                         const std::string& text, const std::string& input) {
+                                         const std::string& text) {
   TRY(auto script, as_file(text));
-  TRY(auto bytes, as_file(input));
   std::array<int, 2> ends{};
   if (::pipe2(ends.data(), O_CLOEXEC) != 0) return system_error("make a command's output");
   Descriptor ours(ends[0]), theirs(ends[1]);
@@ -95,9 +94,8 @@ Result<LocalProcess> LocalProcess::start(TaskGroup& reapers, const std::filesyst
   ::posix_spawn_file_actions_addchdir_np(&actions, directory.c_str());
   ::posix_spawn_file_actions_adddup2(&actions, script.number, 0);
   ::posix_spawn_file_actions_adddup2(&actions, theirs.number, 1);
-  ::posix_spawn_file_actions_adddup2(&actions, bytes.number, 3);
   ::posix_spawn_file_actions_addopen(&actions, 2, "/dev/null", O_WRONLY, 0);
-  ::posix_spawn_file_actions_addclosefrom_np(&actions, 4);
+  ::posix_spawn_file_actions_addclosefrom_np(&actions, 3);
   sigset_t none, all;
   ::sigemptyset(&none);
   ::sigfillset(&all);

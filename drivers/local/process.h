@@ -13,14 +13,14 @@
 
 namespace muster::drivers {
 
-/// One shell on this machine: evaluates `text` with `input` as its descriptor 3, leads a session of
-/// its own, and prints into a pipe of ours. Made by start(), which does not block; lives on the
-/// loop's thread. Dropping it before it has ended kills its process group.
+/// One shell on this machine: evaluates `text`, leads a session of its own, and prints into a pipe
+/// of ours. Made by start(), which does not block; lives on the loop's thread. Dropping it before
+/// it has ended kills its process group.
 class LocalProcess {
  public:
   /// `reapers` owns the coroutine that collects its status, so that no SIGCHLD handler is needed.
   static Result<LocalProcess> start(TaskGroup& reapers, const std::filesystem::path& directory,
-                                    const std::string& text, const std::string& input);
+                                    const std::string& text);
   LocalProcess(LocalProcess&&) noexcept;
   LocalProcess& operator=(LocalProcess&&) = delete;
   ~LocalProcess();

@@ -11,11 +11,8 @@ namespace {
 
 using std::chrono::steady_clock;
 
-/// What any login shell understands. The script, and so all that is secret, comes through stdin;
-/// the rest of that is the command's own input.
+/// What any login shell understands. The script, and so all that is secret, comes through stdin.
 constexpr std::string_view kShell = "exec /bin/sh";
-constexpr std::string_view kShellWithInput =
-    "exec /bin/sh -c 'exec 3<&0; IFS= read -r n; eval \"$(head -c \"$n\")\"'";
 
 /// A channel that is open. Closing waits for the host, so it is not the destructor's business: a
 /// channel that was not closed goes with its session.
@@ -104,14 +101,12 @@ Task<> talk(Channel& channel, ShellRun& shell, std::string text) {
 
 Task<CommandResult> run_in_channel(std::shared_ptr<Session> session, ShellRun shell,
                                    std::shared_ptr<bool> is_sent) {
-  const bool has_input = !shell.input().empty();
   Channel channel(session);
   CO_TRYV(co_await channel.open());
-  CO_TRYV(co_await channel.start(std::string(has_input ? kShellWithInput : kShell)));
+  CO_TRYV(co_await channel.start(std::string(kShell)));
   const auto started = steady_clock::now();
   *is_sent = true;
-  auto text = has_input ? fmt::format("{}\n{}{}", shell.text().size(), shell.text(), shell.input())
-                        : "exec 3</dev/null\n" + shell.text();
+  auto text = shell.text();
   // The wrapper ends it at its limit; this is for one that was stopped or cannot be heard.
   const auto limit = shell.limit() + std::chrono::seconds(15);
   auto talked = co_await with_timeout(talk(channel, shell, std::move(text)), limit, "a command");

@@ -3,6 +3,7 @@
 #include <fcntl.h>
 #include <fmt/format.h>
 #include <libssh2.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -78,11 +79,18 @@ std::string HostKeyTable::known_fingerprint(const std::string& host, std::uint16
   return found == keys_.end() ? std::string() : fingerprint(found->second.bytes);
 }
 
-HostKeyTable KnownHosts::read() const {
+const HostKeyTable& KnownHosts::read() {
+  struct stat is {};
+  if (::stat(file_.c_str(), &is) != 0) is = {};
+  const std::array<std::int64_t, 4> as{static_cast<std::int64_t>(is.st_ino), is.st_mtim.tv_sec,
+                                       is.st_mtim.tv_nsec, is.st_size};
+  if (as == read_as_) return table_;
   std::ifstream in(file_);
   std::stringstream text;
   text << in.rdbuf();
-  return HostKeyTable::parse(text.str());
+  table_ = HostKeyTable::parse(text.str());
+  read_as_ = as;
+  return table_;
 }
 
 std::string KnownHosts::type_of(const std::string& host, std::uint16_t port) {
@@ -91,8 +99,8 @@ std::string KnownHosts::type_of(const std::string& host, std::uint16_t port) {
 
 Result<> KnownHosts::check(const std::string& host, std::uint16_t port, const HostKey& key) {
   if (strict_) return check_strictly(host, port, key);
-  // Read each time: a line that the user takes out counts at once.
-  auto table = read();
+  // Looked at each time: a line that the user takes out counts at once.
+  const auto& table = read();
   switch (table.judge(host, port, key)) {
     case HostKeyTable::Verdict::known:
       return {};
@@ -108,7 +116,7 @@ Result<> KnownHosts::check(const std::string& host, std::uint16_t port, const Ho
     case HostKeyTable::Verdict::first:
       break;
   }
-  const auto line = table.add(host, port, key);
+  const auto line = HostKeyTable().add(host, port, key);
   std::error_code ec;
   fs::create_directories(file_.parent_path(), ec);
   const int fd = ::open(file_.c_str(), O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600);

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <array>
 #include <cstdint>
 #include <filesystem>
 #include <map>
@@ -39,7 +40,8 @@ class HostKeyTable {
 
 /// Decides whether a host is the one it should be. A first key is taken and written down, a changed
 /// one is refused. With `strict`, the user's own known_hosts files decide (ssh's, hashed names too)
-/// and nothing is taken. Lives on the loop's thread; reads and writes small files there.
+/// and nothing is taken. Lives on the loop's thread; writes a small file there, and reads it when
+/// it has changed.
 class KnownHosts {
  public:
   KnownHosts(std::filesystem::path file, bool strict) : file_(std::move(file)), strict_(strict) {}
@@ -49,11 +51,15 @@ class KnownHosts {
   std::string type_of(const std::string& host, std::uint16_t port);
 
  private:
-  HostKeyTable read() const;
+  const HostKeyTable& read();
   Result<> check_strictly(const std::string& host, std::uint16_t port, const HostKey& key) const;
 
   std::filesystem::path file_;
   bool strict_;
+  /// What the file held when it was last read: its inode, time and size tell whether it has
+  /// changed.
+  HostKeyTable table_;
+  std::array<std::int64_t, 4> read_as_{};
 };
 
 }  // namespace muster::drivers::ssh

@@ -154,7 +154,7 @@ Task<std::vector<FleetNodePtr>> Engine::deploy(DeployOrder order) {
 Task<> Engine::want(FleetNodePtr node, Goal goal) {
   bool is_interrupted = false;
   Change how = [&, goal](Deployment& row) -> Result<> {
-    is_interrupted = interrupts(row, goal);
+    is_interrupted = interrupts(row, goal) || (goal == Goal::gone && node->is_queued);
     // Asked for although it was handed over: it is DOWN, or all is well.
     if (goal == Goal::running && row.goal == Goal::running && row.reached == Reached::handed_over &&
         state_of(row) != NodeState::up)
@@ -181,6 +181,46 @@ Task<> Engine::retry(FleetNodePtr node) {
   CO_TRYV(co_await change(node, std::move(how)));
   go_on(node);
   co_return Result<>();
+}
+
+Task<std::string> Engine::forget(FleetNodePtr node) {
+  Change how = [](Deployment& row) { return orchestration::want(row, Goal::gone); };
+  CO_TRYV(co_await change(node, std::move(how)));
+  if (std::exchange(node->is_gone, true)) co_return Error(Errc::not_found, "it is gone");
+  // Whatever happens: either it goes, or work on it goes on.
+  struct Undo {
+    Engine& engine;
+    FleetNodePtr node;
+    bool is_done = false;
+    ~Undo() {
+      if (is_done) return;
+      node->is_gone = false;
+      engine.go_on(node);
+    }
+  } undo{*this, node};
+  while (node->is_busy) {
+    node->cancel();
+    co_await pause(std::chrono::milliseconds(5));
+  }
+  const auto& row = node->row;
+  auto left = fmt::format("{}: processes and folder of {}", row.machine, row.id);
+  if (auto release = catalogue_.release(row.release_id);
+      release && release->start_mode == StartMode::systemd)
+    left += ", its systemd unit";
+  const bool is_last =
+      !fleet_.any([&](const Deployment& other) { return host_of(other) == host_of(row); });
+  CO_TRYV(co_await manager_.forget(row.id));
+  if (is_last) {
+    CO_TRY(auto archives, co_await archives_.forget_host(host_of(row)));
+    for (auto& path : archives) left += ", " + path;
+  }
+  CO_TRYV(co_await rows_.remove(row.id, std::nullopt));
+  undo.is_done = true;
+  node->row.step = Step::remove;
+  node->row.status = StepStatus::done;
+  fleet_.remove(row.id);
+  publish_step(row);
+  co_return left;
 }
 
 void Engine::go_on(FleetNodePtr node) {

@@ -51,6 +51,10 @@ class Engine {
   Task<> want_all(std::vector<FleetNodePtr> nodes, Goal goal);  ///< but those being deleted
   Task<> retry(FleetNodePtr node);
 
+  /// Ends a node of a host that is gone for good, without a word to that host; gives what it would
+  /// still have. Errors: the database's, then it is one that is being deleted.
+  Task<std::string> forget(FleetNodePtr node);
+
   const Fleet& fleet() const { return fleet_; }
   /// Nothing is being done.
   bool is_idle() const { return tasks_.size() == 0; }

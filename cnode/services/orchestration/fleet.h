@@ -23,7 +23,8 @@ struct FleetNode {
   Slots writing{1};          ///< one change of the row at a time
   TaskGroup::Cancel cancel;  ///< ends the work on it; set while there is some
   bool is_busy = false;
-  bool is_gone = false;  ///< nothing is left of it; its row goes, or has gone
+  bool is_queued = false;  ///< waits for a place on its host: nothing of its step is begun
+  bool is_gone = false;    ///< nothing is left of it; its row goes, or has gone
 };
 using FleetNodePtr = std::shared_ptr<FleetNode>;
 

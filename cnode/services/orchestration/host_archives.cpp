@@ -86,9 +86,23 @@ std::optional<HostRelease> HostArchives::last_use(const Deployment& node) const 
   return row;
 }
 
+Task<std::vector<std::string>> HostArchives::forget_host(HostKey host) {
+  std::vector<HostRelease> there;
+  for (auto& [key, release] : known_)
+    if (key.first == host) there.push_back(release);
+  std::vector<std::string> paths;
+  for (auto& release : there) {
+    CO_TRYV(co_await rows_.remove(release));
+    known_.erase(key_of(release));
+    paths.push_back(scripts::archive_path(tag_of(host), release.sha256));
+  }
+  co_return paths;
+}
+
 Task<> HostArchives::remove(HostRelease release) {
-  CO_TRY(auto host, find_host_(release.host));
   auto key = key_of(release);
+  if (!known_.contains(key)) co_return Result<>();
+  CO_TRY(auto host, find_host_(release.host));
   auto& turn = turns_.try_emplace(key, 1).first->second;
   auto held = co_await turn.take();
   if (is_used(key, "") || !known_.contains(key)) co_return Result<>();

@@ -6,6 +6,7 @@
 #include <set>
 #include <string>
 #include <utility>
+#include <vector>
 
 #include "base/slots.h"
 #include "ops/events.h"
@@ -45,6 +46,8 @@ class HostArchives {
   /// The host says that it is not there, whatever the row says.
   Task<> forget(const HostKey& key, const std::string& sha256);
 
+  /// The rows of a host that is gone for good go; gives the paths of the archives.
+  Task<std::vector<std::string>> forget_host(HostKey host);
   /// The machines of a provider on which there are some, in use or not.
   std::set<HostKey> hosts_of(const std::string& provider_id) const;
 

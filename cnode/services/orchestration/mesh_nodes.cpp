@@ -86,12 +86,12 @@ Task<> MeshNodes::connect(RunningNode from, Member to) {
 }
 
 std::optional<NodeManager::Health> MeshNodes::health(const std::string& id) const {
-  auto row = topology_.find(id);
-  if (!row || !row->is_wanted) return std::nullopt;
-  auto view = topology_.view(*row);
-  Health health{view.state == topology::NodeState::up, {}};
-  if (view.reason) health.reason = mesh::name_of(*view.reason);
-  return health;
+  auto* row = topology_.peek(id);
+  if (row == nullptr || !row->is_wanted) return std::nullopt;
+  auto* keeper = manager_.find(id);
+  if (keeper && keeper->is_up()) return Health{true, {}};
+  auto reason = mesh::name_of(keeper ? keeper->reason() : mesh::DownReason::starting);
+  return Health{false, std::string(reason)};
 }
 
 Member MeshNodes::member(const topology::NodeRow& row) const {
@@ -99,13 +99,16 @@ Member MeshNodes::member(const topology::NodeRow& row) const {
   return {row.id, row.name, row.cookie, keeper && keeper->is_up()};
 }
 
-std::vector<Member> MeshNodes::members(const std::string& family_id) const {
+std::vector<Member> MeshNodes::added(const std::string& family_id) const {
+  std::vector<const topology::NodeRow*> rows;
+  auto look = [&](const topology::NodeRow& row) {
+    if (row.origin != topology::Origin::deployed) rows.push_back(&row);
+  };
+  topology_.peek_family(family_id, look);
+  std::stable_sort(rows.begin(), rows.end(),
+                   [](auto* a, auto* b) { return a->added_at < b->added_at; });
   std::vector<Member> all;
-  auto rows = topology_.of_family(family_id);
-  if (!rows) return all;
-  std::stable_sort(rows->begin(), rows->end(),
-                   [](auto& a, auto& b) { return a.added_at < b.added_at; });
-  for (auto& row : *rows) all.push_back(member(row));
+  for (auto* row : rows) all.push_back(member(*row));
   return all;
 }
 

@@ -23,7 +23,7 @@ class MeshNodes final : public NodeManager {
   Task<> forget(std::string id) override;
   Task<> connect(RunningNode from, Member to) override;
   std::optional<Health> health(const std::string& id) const override;
-  std::vector<Member> members(const std::string& family_id) const override;
+  std::vector<Member> added(const std::string& family_id) const override;
   std::optional<Member> find(const std::string& id_or_name) const override;
 
  private:

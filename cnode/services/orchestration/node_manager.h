@@ -50,8 +50,8 @@ class NodeManager {
     std::string reason;
   };
   virtual std::optional<Health> health(const std::string& id) const = 0;
-  /// The managed nodes of a family, deployed or added, oldest first.
-  virtual std::vector<Member> members(const std::string& family_id) const = 0;
+  /// The managed nodes of a family that were not deployed from here, oldest first.
+  virtual std::vector<Member> added(const std::string& family_id) const = 0;
   /// By id or name, whatever its family.
   virtual std::optional<Member> find(const std::string& id_or_name) const = 0;
 };

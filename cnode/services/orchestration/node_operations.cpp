@@ -30,7 +30,8 @@ std::vector<ops::Operation> NodeOperations::operations() {
   rows.add("retry_node", {"POST", node + "/retry", {}, 202}, Role::operator_,
            "Goes on with a node in ERROR, from the step that failed", &NodeOperations::retry);
   rows.add("delete_node", {"DELETE", node, {}, 202}, Role::operator_,
-           "Stops a node and removes it from its host", &NodeOperations::erase);
+           "Stops a node and removes it from its host; or forgets it with its host",
+           &NodeOperations::erase);
   rows.add("start_family", {"POST", family + "start", {family_nodes + "/start"}, 202},
            Role::operator_, "Starts all nodes of a family", &NodeOperations::start_family);
   rows.add("stop_family", {"POST", family + "stop", {family_nodes + "/stop"}, 202}, Role::operator_,
@@ -108,8 +109,15 @@ Task<DeployedNode> NodeOperations::restart(ById request, ops::Caller) {
   return want(std::move(request.id), Goal::restarted);
 }
 
-Task<DeployedNode> NodeOperations::erase(ById request, ops::Caller) {
-  return want(std::move(request.id), Goal::gone);
+Task<DeployedNode> NodeOperations::erase(DeleteNode request, ops::Caller) {
+  if (!request.forget.value_or(false)) co_return co_await want(std::move(request.id), Goal::gone);
+  CO_TRY(auto node, find(request.id));
+  auto last = view(node->row);
+  CO_TRY(last.left_behind, co_await engine_.forget(node));
+  last.goal = Goal::gone;
+  last.step.reset();
+  last.error.reset();
+  co_return last;
 }
 
 Task<DeployedNode> NodeOperations::retry(ById request, ops::Caller) {

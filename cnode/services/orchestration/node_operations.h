@@ -26,7 +26,7 @@ class NodeOperations {
   Task<DeployedNode> stop(ById request, ops::Caller caller);
   Task<DeployedNode> restart(ById request, ops::Caller caller);
   Task<DeployedNode> retry(ById request, ops::Caller caller);
-  Task<DeployedNode> erase(ById request, ops::Caller caller);
+  Task<DeployedNode> erase(DeleteNode request, ops::Caller caller);
   Task<DeployedNodes> start_family(OfFamily request, ops::Caller caller);
   Task<DeployedNodes> stop_family(OfFamily request, ops::Caller caller);
   Task<DeployedNodes> restart_family(OfFamily request, ops::Caller caller);

@@ -38,6 +38,15 @@ struct ListDeployedNodes : ops::PageRequest {
 };
 BOOST_DESCRIBE_STRUCT(ListDeployedNodes, (ops::PageRequest), (family, state))
 
+struct DeleteNode : ById {
+  std::optional<bool> forget;
+
+  static constexpr ops::Doc docs[] = {{"forget",
+                                       "true: for a host that is gone for good. Nothing is done "
+                                       "there; what would stay there is said"}};
+};
+BOOST_DESCRIBE_STRUCT(DeleteNode, (ById), (forget))
+
 /// All nodes of a family.
 struct OfFamily {
   std::string family;
@@ -64,10 +73,13 @@ struct DeployedNode {
   std::optional<DeployError> error;
   std::string family, family_id, release, release_id, provider, provider_id, domain_id, host;
   Timestamp created_at, changed_at;
+  std::optional<std::string>
+      left_behind;  ///< of delete_node with `forget`: what the host still has
 };
 BOOST_DESCRIBE_STRUCT(DeployedNode, (),
                       (id, uuid, name, state, reason, goal, step, error, family, family_id, release,
-                       release_id, provider, provider_id, domain_id, host, created_at, changed_at))
+                       release_id, provider, provider_id, domain_id, host, created_at, changed_at,
+                       left_behind))
 
 struct DeployedNodes {
   std::vector<DeployedNode> items;

@@ -85,8 +85,8 @@ std::vector<Member> StepRunner::members(const std::string& family_id,
     bool is_up = !health || health->is_up || health->reason == "starting";
     members.push_back({row.id, row.name, row.cookie, is_up});
   }
-  for (auto& added : manager_.members(family_id))
-    if (added.id != but_not && !fleet_.find(added.id)) members.push_back(added);
+  for (auto& added : manager_.added(family_id))
+    if (added.id != but_not) members.push_back(std::move(added));
   return members;
 }
 

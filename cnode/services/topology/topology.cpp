@@ -73,9 +73,16 @@ Result<NodeRow> Topology::find(const std::string& id_or_name) const {
   return Error(Errc::not_found, fmt::format("no node '{}'", id_or_name));
 }
 
-const NodeRow* Topology::peek(const std::string& name) const {
-  auto at = by_name_.find(name);
-  return at == by_name_.end() ? nullptr : &*at->second;
+const NodeRow* Topology::peek(const std::string& id_or_name) const {
+  if (auto at = by_name_.find(id_or_name); at != by_name_.end()) return &*at->second;
+  auto at = by_id_.find(id_or_name);
+  return at == by_id_.end() ? nullptr : &*at->second;
+}
+
+void Topology::peek_family(const std::string& family_id,
+                           const std::function<void(const NodeRow&)>& look) const {
+  for (auto& [name, row] : by_name_)
+    if (row->family_id == family_id) look(*row);
 }
 
 Result<std::vector<NodeRow>> Topology::of_family(const std::string& family) const {

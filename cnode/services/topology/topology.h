@@ -41,9 +41,12 @@ class Topology final : public mesh::Watcher {
 
   /// By id or name. Error: not_found.
   Result<NodeRow> find(const std::string& id_or_name) const;
-  /// The same by name, for a look that copies nothing: null where there is none. Good until the
-  /// caller waits.
-  const NodeRow* peek(const std::string& name) const;
+  /// The same for a look that copies nothing: null where there is none. Good until the caller
+  /// waits.
+  const NodeRow* peek(const std::string& id_or_name) const;
+  /// Looks at all nodes of a family, by its id, sorted by name, and copies nothing.
+  void peek_family(const std::string& family_id,
+                   const std::function<void(const NodeRow&)>& look) const;
   /// All nodes of a family (by id or name), sorted by name. Error: not_found.
   Result<std::vector<NodeRow>> of_family(const std::string& family) const;
   /// Whether a node of this name has a row.

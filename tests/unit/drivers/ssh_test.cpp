@@ -1,6 +1,10 @@
 // SSH's decisions and texts, without a connection.
 #include <gtest/gtest.h>
 
+#include <filesystem>
+#include <fstream>
+
+#include "base/random.h"
 #include "drivers/ssh/agent.h"
 #include "drivers/ssh/host_keys.h"
 #include "drivers/ssh/keys.h"
@@ -34,6 +38,20 @@ TEST(HostKeyTable, RefusesAnotherKeyOrAnotherType) {
   table.add("h", 22, key("ssh-ed25519", "one"));
   EXPECT_EQ(table.judge("h", 22, key("ssh-ed25519", "two")), Verdict::changed);
   EXPECT_EQ(table.judge("h", 22, key("ecdsa-sha2-nistp256", "one")), Verdict::changed);
+}
+
+TEST(KnownHosts, SeesWhatTheUserChangesInTheFile) {
+  const auto file = std::filesystem::temp_directory_path() / ("muster-known-" + random_hex(8));
+  KnownHosts known(file, false);
+  EXPECT_TRUE(known.check("h", 22, key("ssh-ed25519", "one")));
+  EXPECT_TRUE(known.check("other", 22, key("ssh-ed25519", "one")));
+  EXPECT_EQ(known.type_of("h", 22), "ssh-ed25519");
+  EXPECT_TRUE(known.check("h", 22, key("ssh-ed25519", "one")));
+  EXPECT_FALSE(known.check("h", 22, key("ssh-ed25519", "two")));
+  std::ofstream(file) << "";
+  EXPECT_TRUE(known.check("h", 22, key("ssh-ed25519", "two")));
+  EXPECT_FALSE(known.check("h", 22, key("ssh-ed25519", "one")));
+  std::filesystem::remove(file);
 }
 
 TEST(HostKeyTable, TellsPortsApart) {

@@ -90,14 +90,17 @@ class EngineTest : public CatalogueTest {
       if (ran == 0 && !is_waiting && engine->is_idle()) break;
     }
   }
-  void call(const std::string& verb, const std::string& path, json::value body = json::object()) {
+  /// `meanwhile` begins when the operation has answered; what it leads to goes on.
+  void call(const std::string& verb, const std::string& path, json::value body = json::object(),
+            std::function<asio::awaitable<void>()> meanwhile = {}) {
     auto route = table->route(verb, path);
     auto& match = std::get<ops::Table::Match>(route);
     for (auto& [name, value] : match.parameters) body.as_object()[name] = value;
     reply.reset();
     is_waiting = true;
-    auto run = [this, operation = match.operation, body]() -> asio::awaitable<void> {
+    auto run = [this, operation = match.operation, body, &meanwhile]() -> asio::awaitable<void> {
       reply.emplace(co_await operation->call(body, admin));
+      if (meanwhile) co_await meanwhile();
       is_waiting = false;
     };
     auto ended = [](std::exception_ptr) {};
@@ -277,6 +280,65 @@ TEST_F(EngineTest, AProviderKeepsTheServersAndUsersOfItsNodes) {
   };
   EXPECT_EQ(refused("PATCH", path, servers(as("other"))).errc(), Errc::conflict);
   ok("PATCH", path, servers(as("erl")));  // as before, and the unused one goes
+}
+
+TEST_F(EngineTest, ForgetsANodeWhoseHostIsGoneForGood) {
+  ok("POST", "/api/orch/node_families", family);
+  begin();
+  call("POST", "/api/orch/node_families/shop/nodes");
+  host->unreachable = 1'000'000;
+  call("DELETE", "/api/orch/nodes/" + only_id());
+  ASSERT_EQ(only_state(), NodeState::error);
+  const auto id = only_id();
+  call("DELETE", "/api/orch/nodes/" + id, json::object{{"forget", true}});
+  ASSERT_TRUE(reply && *reply) << reply->error().text();
+  auto left = std::string((*reply)->at("left_behind").as_string());
+  EXPECT_THAT(left, testing::HasSubstr(id));
+  EXPECT_THAT(left, testing::HasSubstr(".tar.gz"));
+  EXPECT_TRUE(engine->fleet().all().empty());
+  EXPECT_TRUE(manager.kept.empty());
+  die_and_return();
+  EXPECT_TRUE(engine->fleet().all().empty());
+  ok("DELETE", "/api/orch/node_families/shop");
+  ok("DELETE", "/api/orch/providers/here");
+}
+
+TEST_F(EngineTest, ForgetsANodeThatIsBeingDeployed) {
+  ok("POST", "/api/orch/node_families", family);
+  begin();
+  manager.is_stuck = true;
+  bool is_forgotten = false;
+  auto forget = [&]() -> asio::awaitable<void> {
+    while (!host->folders.contains(only_id())) co_await pause(std::chrono::milliseconds(1));
+    DeleteNode request;
+    request.id = only_id();
+    request.forget = true;
+    is_forgotten = (co_await operations->erase(std::move(request), admin)).has_value();
+  };
+  call("POST", "/api/orch/node_families/shop/nodes", json::object(), forget);
+  EXPECT_TRUE(is_forgotten);
+  EXPECT_TRUE(engine->fleet().all().empty());
+  EXPECT_TRUE(manager.kept.empty());
+}
+
+TEST_F(EngineTest, DoesNotUnpackForNodesThatAreDeletedInTheQueue) {
+  ok("POST", "/api/orch/node_families", family);
+  begin();
+  host->is_slow = true;
+  auto erase = [&]() -> asio::awaitable<void> {
+    auto queued = [&] {
+      auto nodes = engine->fleet().of_family(catalogue->family("shop")->id);
+      return std::count_if(nodes.begin(), nodes.end(), [](auto& node) { return node->is_queued; });
+    };
+    while (queued() < 4) co_await pause(std::chrono::milliseconds(1));
+    OfFamily request{"shop"};
+    (void)co_await operations->erase_family_nodes(std::move(request), admin);
+    host->is_slow = false;
+  };
+  call("POST", "/api/orch/node_families/shop/nodes", json::object{{"amount", 12}}, erase);
+  EXPECT_EQ(std::count(host->log.begin(), host->log.end(), "unpack"), 8);
+  EXPECT_TRUE(engine->fleet().all().empty());
+  EXPECT_THAT(host->folders, testing::IsEmpty());
 }
 
 TEST_F(EngineTest, DisablesTheUnitOfASystemdNodeThatDoesNotRun) {

@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include "base/timeout.h"
 #include "drivers/host.h"
 #include "services/orchestration/deployment_rows.h"
 #include "services/orchestration/node_manager.h"
@@ -25,6 +26,7 @@ class FakeHost final : public drivers::Host {
   int started_twice = 0;
   std::uint64_t uploaded = 0;  ///< bytes, the last time
   std::string unpack;          ///< the last script that did
+  bool is_slow = false;        ///< unpacking takes as long as this is so
 
   const std::string& name() const override { return name_; }
   asio::awaitable<void> close() override { co_return; }
@@ -55,6 +57,8 @@ class FakeHost final : public drivers::Host {
       co_return result;
     }
     carry_out(command, result);
+    while (is_slow && command.script.find("tar -xzof") != std::string::npos)
+      co_await pause(std::chrono::milliseconds(1));
     co_return result;
   }
 
@@ -120,9 +124,11 @@ class FakeNodeManager final : public NodeManager {
 
   std::map<std::string, RunningNode> kept;
   std::vector<std::pair<std::string, std::string>> connections;
-  bool is_deaf = false;  ///< nothing answers
+  bool is_deaf = false;   ///< nothing answers
+  bool is_stuck = false;  ///< reach() ends only when it is cancelled
 
   Task<> reach(RunningNode node, std::chrono::steady_clock::duration) override {
+    if (is_stuck) co_await pause(std::chrono::hours(1));
     if (is_deaf || !host_.running.contains(node.id))
       co_return Error(Errc::timeout, "not registered");
     co_return Result<>();
@@ -148,7 +154,7 @@ class FakeNodeManager final : public NodeManager {
     if (!kept.contains(id)) return std::nullopt;
     return Health{host_.running.contains(id), "closed"};
   }
-  std::vector<Member> members(const std::string&) const override { return {}; }
+  std::vector<Member> added(const std::string&) const override { return {}; }
   std::optional<Member> find(const std::string&) const override { return std::nullopt; }
 
  private:
