@@ -211,7 +211,8 @@ Task<std::string> Engine::forget(FleetNodePtr node) {
       !fleet_.any([&](const Deployment& other) { return host_of(other) == host_of(row); });
   CO_TRYV(co_await manager_.forget(row.id));
   if (is_last) {
-    CO_TRY(auto archives, co_await archives_.forget_host(host_of(row)));
+    auto key = host_of(row);
+    CO_TRY(auto archives, co_await archives_.forget_host(std::move(key)));
     for (auto& path : archives) left += ", " + path;
   }
   CO_TRYV(co_await rows_.remove(row.id, std::nullopt));
