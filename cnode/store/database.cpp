@@ -76,26 +76,28 @@ void Database::run_batch(std::vector<Work>& batch) {
     return;
   }
   std::vector<Result<>> outcomes;
-  auto begun = connection_.execute("BEGIN IMMEDIATE");
+  auto committed = connection_.execute("BEGIN IMMEDIATE");
   for (auto& work : batch) {
-    if (!begun) {
-      outcomes.push_back(begun.error());
-      continue;
-    }
+    if (!committed) break;
     auto outcome = connection_.execute("SAVEPOINT job");
     if (outcome) outcome = work.run(connection_);
     auto closed = connection_.execute(outcome ? "RELEASE job" : "ROLLBACK TO job; RELEASE job");
     outcomes.push_back(outcome && !closed ? closed : outcome);
+    // A full disk may have undone the whole transaction, and a further SAVEPOINT would begin one
+    // that its RELEASE commits: nothing more of this batch is run.
+    if (sqlite3_get_autocommit(connection_.handle()) != 0)
+      committed = Error(Errc::unavailable, "database: the transaction is undone: " +
+                                               (outcome ? "" : outcome.error().text()));
   }
-  if (begun) {
-    if (auto committed = connection_.execute("COMMIT"); !committed) {
-      log::error("{}", committed.error().text());
+  if (committed) committed = connection_.execute("COMMIT");
+  if (!committed) {
+    log::error("{}", committed.error().text());
+    if (sqlite3_get_autocommit(connection_.handle()) == 0)
       if (auto undone = connection_.execute("ROLLBACK"); !undone)
         log::warn("{}", undone.error().text());
-      outcomes.assign(batch.size(), committed);
-      std::lock_guard lock(mutex_);
-      ++load_.failures;
-    }
+    outcomes.assign(batch.size(), committed);
+    std::lock_guard lock(mutex_);
+    ++load_.failures;
   }
   for (std::size_t i = 0; i < batch.size(); ++i) batch[i].done(std::move(outcomes[i]));
 }

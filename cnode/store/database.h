@@ -20,9 +20,10 @@ namespace muster::store {
 /// cut). A thread of its own runs all jobs, so the loop never waits for a disk. Writes that queue
 /// up while a commit is under way share the next one: each job runs in a savepoint of its own, a
 /// job that fails undoes itself alone, and all are answered after the common COMMIT. A COMMIT that
-/// fails (full disk) fails all of them. Owned by app; write() and read() are called on the loop. A
-/// caller that is cancelled waits for its job: what was written is written. Jobs get a Connection,
-/// touch nothing else of the loop's, and return a Result.
+/// fails (full disk) fails all of them, and so does a job in which SQLite gives the transaction up.
+/// Owned by app; write() and read() are called on the loop. A caller that is cancelled waits for
+/// its job: what was written is written. Jobs get a Connection, touch nothing else of the loop's,
+/// and return a Result.
 class Database {
  public:
   /// Opens `file`, makes it where it is missing (mode 0600) and brings it to the newest schema.

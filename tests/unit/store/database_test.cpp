@@ -5,6 +5,7 @@
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/detached.hpp>
 #include <boost/asio/io_context.hpp>
+#include <future>
 
 #include "store/cipher.h"
 #include "store/migrations.h"
@@ -68,6 +69,44 @@ TEST_F(InMemory, UndoesAFailedJobAloneWithinItsBatch) {
     EXPECT_EQ(seen.value(), 15);
   };
   run(body());
+}
+
+// The jobs behind such a one were committed by themselves and then answered as failed.
+TEST_F(InMemory, AJobThatLosesTheTransactionFailsItsWholeBatch) {
+  std::promise<void> all_wait;
+  auto hold = [&](Connection&) -> Result<> { return all_wait.get_future().wait(), Result<>(); };
+  auto shrink = [](Connection& db) { return db.execute("PRAGMA max_page_count = 1"); };
+  auto grow = [](Connection& db) {
+    Statement s(db,
+                "INSERT INTO node_families (id, name, origin, created_at)"
+                " VALUES ('big', ?, 'added', 0)");
+    return s.bind(std::string(1 << 20, 'x')).run();
+  };
+  auto before = [](Connection& db) { return insert(db, "before"); };
+  auto behind = [](Connection& db) { return insert(db, "behind"); };
+  std::vector<bool> answers;
+  auto start = [&](asio::awaitable<Result<>> task) {
+    asio::co_spawn(io, std::move(task), [&](std::exception_ptr, Result<> result) {
+      answers.push_back(result.has_value());
+    });
+    io.poll();
+  };
+  start(database->read(shrink));
+  start(database->read(hold));
+  start(database->write(before));
+  start(database->write(grow));
+  start(database->write(behind));
+  all_wait.set_value();
+  io.restart();
+  io.run();
+  EXPECT_EQ(answers, (std::vector<bool>{true, true, false, false, false}));
+  auto body = [&]() -> asio::awaitable<void> {
+    auto look = [](Connection& db) { return count(db); };
+    auto seen = co_await database->read(look);
+    EXPECT_EQ(seen.value(), 0);
+  };
+  run(body());
+  EXPECT_EQ(database->load().failures, 1U);
 }
 
 TEST_F(InMemory, SaysABrokenUniqueIsAConflict) {
