@@ -140,10 +140,8 @@ Result<> show_events(Client& client, const Options& options) {
   } else {
     TRY(since, last_event(client));
   }
-  return follow_events(client, options.topics, since, [&](const json::object& event) {
-    print_event(event, options.as_json);
-    return true;
-  });
+  return follow_events(client, options.topics, since,
+                       [&](const json::object& event) { print_event(event, options.as_json); });
 }
 
 Result<> show_openapi(Client& client, const Options& options) {

@@ -38,7 +38,7 @@ Result<std::uint64_t> last_event(Client& client) {
 }
 
 Result<> follow_events(Client& client, const std::vector<std::string>& topics, std::uint64_t since,
-                       const std::function<bool(const json::object& event)>& heard) {
+                       const std::function<void(const json::object& event)>& heard) {
   constexpr int patience = 20;
   for (;;) {
     auto target = fmt::format("/api/events?since={}&wait={}", since, patience);
@@ -50,8 +50,7 @@ Result<> follow_events(Client& client, const std::vector<std::string>& topics, s
     if (auto lost = object->at("lost").to_number<std::uint64_t>(); lost > 0)
       fmt::print(stderr, "{} events are lost\n", lost);
     since = object->at("seq").to_number<std::uint64_t>();
-    for (auto& event : object->at("items").as_array())
-      if (!heard(event.as_object())) return {};
+    for (auto& event : object->at("items").as_array()) heard(event.as_object());
   }
 }
 

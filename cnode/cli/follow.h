@@ -13,10 +13,10 @@ namespace muster::cli {
 /// The sequence number of the last event: what to follow from.
 Result<std::uint64_t> last_event(Client& client);
 
-/// Asks for events from `since` on, for ever or until `heard` gives false. An event is an object
+/// Asks for events from `since` on, for ever. An event is an object
 /// with topic, seq, at and data.
 Result<> follow_events(Client& client, const std::vector<std::string>& topics, std::uint64_t since,
-                       const std::function<bool(const json::object& event)>& heard);
+                       const std::function<void(const json::object& event)>& heard);
 
 /// The ids of the rows in an answer that have a node's state: one object, a list, or a page.
 std::set<std::string> rows_with_state(const json::value& answer);

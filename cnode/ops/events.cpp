@@ -76,9 +76,7 @@ void Subscription::offer(Delivery delivery) {
     else
       queue_.push_back(Gap{1});
   }
-  if (!was_empty) return;
-  ready_.cancel();
-  if (wake_) wake_();
+  if (was_empty) ready_.cancel();
 }
 
 std::optional<Delivery> Subscription::try_next() {

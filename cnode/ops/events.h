@@ -3,7 +3,6 @@
 #include <boost/asio/any_io_executor.hpp>
 #include <boost/asio/steady_timer.hpp>
 #include <deque>
-#include <functional>
 #include <list>
 #include <memory>
 #include <optional>
@@ -88,9 +87,6 @@ class Subscription {
   Task<Delivery> next();
   /// The same without waiting.
   std::optional<Delivery> try_next();
-  /// Called on the loop, from within publish(), whenever something came into an empty queue: for
-  /// listeners that are no coroutine. Must not destroy the Subscription.
-  void on_ready(std::function<void()> wake) { wake_ = std::move(wake); }
   std::size_t waiting() const { return queue_.size(); }
   std::uint64_t lost() const { return lost_; }
   const std::vector<std::string>& topics() const { return topics_; }
@@ -106,7 +102,6 @@ class Subscription {
   std::size_t bound_;
   std::uint64_t lost_ = 0;
   std::deque<Delivery> queue_;
-  std::function<void()> wake_;
   asio::steady_timer ready_;
 };
 

@@ -38,6 +38,9 @@ struct Row {
   /// waited long enough). Any other reaches its end, told or not: what has begun to change is not
   /// left half done, and it is short, for long work is rows that others carry on (202).
   bool ends_with_caller = false;
+  /// How long it may take follows from its request (commands.run: `timeout` for each node), and it
+  /// keeps to that: doors set no time limit of their own.
+  bool limits_itself = false;
 };
 
 /// A reply on its way to a door.

@@ -1,6 +1,7 @@
 // Managed nodes and commands against real Erlang nodes.
 #include <gtest/gtest.h>
 
+#include <csignal>
 #include <functional>
 #include <thread>
 
@@ -157,6 +158,25 @@ TEST_F(Topology, CommandsAnswerPerNode) {
   EXPECT_EQ(slow.at("results").at(0).at("outcome"), "timeout");
   auto run_id = std::string(value.at("id").as_string());
   EXPECT_EQ(daemon_.rest("GET", "/api/commands/" + run_id).json.at("caller"), "token:admin");
+}
+
+// The questions that go before the call had the whole limit each.
+TEST_F(Topology, ACommandKeepsItsTimeLimitInAll) {
+  auto erl = node("late@127.0.0.1");
+  nodes_.bring_up(erl.name());
+  ASSERT_EQ(::kill(erl.pid(), SIGSTOP), 0);
+  std::thread later([&] {
+    std::this_thread::sleep_for(seconds(2));
+    ::kill(erl.pid(), SIGCONT);
+  });
+  auto run = nodes_.run({{"module", "timer"},
+                         {"function", "sleep"},
+                         {"args", {60000}},
+                         {"timeout", 3000},
+                         {"nodes", {erl.name()}}});
+  later.join();
+  EXPECT_EQ(run.at("results").at(0).at("outcome"), "timeout");
+  EXPECT_LT(run.at("results").at(0).at("duration_ms").to_number<int>(), 4500);
 }
 
 TEST_F(Topology, ACommandEndsWhenItsClientHangsUp) {

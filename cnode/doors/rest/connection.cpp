@@ -33,6 +33,13 @@ class Held {
 
 }  // namespace
 
+std::optional<steady_clock::duration> time_limit(const ops::Operation& operation,
+                                                 const Limits& limits) {
+  if (operation.row().limits_itself) return std::nullopt;
+  if (operation.is_upload()) return limits.upload;
+  return limits.request;
+}
+
 /// The body of the request at hand as an upload's handler reads it.
 class Connection::Body final : public ops::BodySource {
  public:
@@ -290,9 +297,9 @@ asio::awaitable<Response> Connection::run_operation(const Plan& plan, ops::Prepa
   auto& row = plan.operation->row();
   std::exception_ptr bug;
   try {
-    auto limit = body ? steady_clock::duration(shared_.limits.upload) : shared_.limits.request;
-    auto task = with_timeout(plan.operation->run(std::move(request), plan.caller, body), limit,
-                             plan.operation->full_name());
+    auto task = plan.operation->run(std::move(request), plan.caller, body);
+    if (auto limit = time_limit(*plan.operation, shared_.limits))
+      task = with_timeout(std::move(task), *limit, plan.operation->full_name());
     if (row.ends_with_caller)
       task = unless(wait_for_hang_up(), std::move(task), Error(Errc::unavailable, "hung up"));
     auto reply = co_await std::move(task);

@@ -3,6 +3,7 @@
 #include <boost/asio/steady_timer.hpp>
 #include <chrono>
 #include <memory>
+#include <optional>
 #include <string>
 
 #include "doors/rest/dispatcher.h"
@@ -17,10 +18,14 @@ struct Limits {
   std::chrono::seconds head{10};         ///< for TLS's handshake, and for a request's head
   std::chrono::seconds transfer{30};     ///< without progress, either way
   std::uint64_t bytes_per_second{4096};  ///< a body must come faster, after `transfer`
-  std::chrono::seconds request{300};     ///< for an operation
+  std::chrono::seconds request{300};     ///< for an operation that does not limit itself
   std::chrono::hours upload{2};          ///< for one that takes a stream of bytes
   std::uint64_t held = 640u << 20;       ///< bodies in memory, all connections together
 };
+
+/// For this operation; nothing where it limits itself.
+std::optional<std::chrono::steady_clock::duration> time_limit(const ops::Operation& operation,
+                                                              const Limits& limits);
 
 /// What all connections of a server share.
 struct Shared {

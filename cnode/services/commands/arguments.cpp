@@ -3,83 +3,95 @@
 namespace muster::commands {
 
 using etf::Term;
+using ops::json::value;
 
 namespace {
+
+constexpr std::size_t longest_atom = 255, longest_string = 65535;
 
 class Reader {
  public:
   explicit Reader(std::set<std::string>& atoms) : atoms_(atoms) {}
 
-  Result<Term> read(const Term& term) {
-    if (auto* list = term.get_if<etf::List>()) return read_list(*list);
-    if (auto* tuple = term.get_if<etf::Tuple>()) {
-      TRY(auto elements, read_all(tuple->elements));
-      return Term(etf::Tuple{std::move(elements)});
+  Result<Term> read(const value& from) {
+    if (auto* array = from.if_array()) {
+      TRY(auto elements, read_all(*array));
+      return Term(etf::List{std::move(elements), nullptr});
     }
-    if (auto* map = term.get_if<etf::Map>()) return read_map(*map);
-    return term;
+    auto* object = from.if_object();
+    if (!object) return ops::term_of(from);
+    if (object->size() == 1 && object->begin()->key().starts_with('$'))
+      return read_special(object->begin()->key(), object->begin()->value());
+    etf::Map map;
+    for (auto& member : *object) {
+      TRY(auto term, read(member.value()));
+      map.pairs.emplace_back(etf::binary(member.key()), std::move(term));
+    }
+    return Term(std::move(map));
+  }
+
+  Result<std::vector<Term>> read_all(const ops::json::array& values) {
+    std::vector<Term> terms;
+    terms.reserve(values.size());
+    for (auto& each : values) {
+      TRY(auto term, read(each));
+      terms.push_back(std::move(term));
+    }
+    return terms;
   }
 
  private:
-  Result<std::vector<Term>> read_all(const std::vector<Term>& terms) {
-    std::vector<Term> out;
-    out.reserve(terms.size());
-    for (auto& term : terms) {
-      TRY(auto value, read(term));
-      out.push_back(std::move(value));
+  Result<Term> read_special(std::string_view key, const value& from) {
+    if (auto* text = from.if_string()) {
+      if (key == "$atom" && text->size() <= longest_atom) {
+        atoms_.emplace(*text);
+        return etf::atom(*text);
+      }
+      if (key == "$string" && text->size() <= longest_string)
+        return text->empty() ? Term() : Term(etf::CharList{std::string(*text)});
     }
-    return out;
-  }
-
-  Result<Term> read_list(const etf::List& list) {
-    TRY(auto elements, read_all(list.elements));
-    return Term(etf::List{std::move(elements), list.tail});
-  }
-
-  Result<Term> read_map(const etf::Map& map) {
-    std::string key;
-    if (map.pairs.size() == 1 && map.pairs[0].first.is<etf::Binary>() &&
-        map.pairs[0].first.text(key) && key.starts_with('$'))
-      return read_special(key, map.pairs[0].second);
-    etf::Map out;
-    for (auto& [name, value] : map.pairs) {
-      TRY(auto read_name, read(name));
-      TRY(auto read_value, read(value));
-      out.pairs.emplace_back(std::move(read_name), std::move(read_value));
+    if (auto* array = from.if_array(); array && key == "$tuple") {
+      TRY(auto elements, read_all(*array));
+      return Term(etf::Tuple{std::move(elements)});
     }
-    return Term(std::move(out));
-  }
-
-  Result<Term> read_special(const std::string& key, const Term& value) {
-    std::string text;
-    std::vector<Term> elements;
-    if (key == "$atom" && value.text(text) && text.size() <= 255) {
-      atoms_.insert(text);
-      return etf::atom(text);
-    }
-    if (key == "$tuple" && value.proper_list(elements)) {
-      TRY(auto read_elements, read_all(elements));
-      return Term(etf::Tuple{std::move(read_elements)});
-    }
-    if (key == "$string" && value.text(text) && text.size() < 65536)
-      return text.empty() ? Term() : Term(etf::CharList{text});
-    return Error(Errc::bad_request,
-                 "'" + key + "' wants an atom's name, a list, or text: $atom, $tuple, $string",
-                 "/args");
+    return Error(
+        Errc::bad_request,
+        fmt::format("'{}' wants an atom's name, a list, or text: $atom, $tuple, $string", key));
   }
 
   std::set<std::string>& atoms_;
 };
 
 }  // namespace
+}  // namespace muster::commands
 
-Result<std::vector<Term>> read_arguments(const Term& args, std::set<std::string>& atoms) {
-  std::vector<Term> elements;
-  if (!args.proper_list(elements))
-    return Error(Errc::bad_request, "a list of arguments wanted", "/args");
-  Reader reader(atoms);
-  TRY(auto list, reader.read(etf::List{std::move(elements), nullptr}));
-  return std::move(list.get_if<etf::List>()->elements);
+namespace muster::ops {
+
+using commands::Arguments;
+
+Result<Arguments> Convert<Arguments>::read(const Input& from) {
+  Arguments arguments;
+  if (auto* value = from.json()) {
+    auto* array = value->if_array();
+    if (!array) return from.wanted("a list of arguments");
+    commands::Reader reader(arguments.atoms);
+    TRY(arguments.terms, reader.read_all(*array));
+  } else if (auto* term = from.term(); !term || !term->proper_list(arguments.terms)) {
+    return from.wanted("a list of arguments");
+  }
+  return arguments;
 }
 
-}  // namespace muster::commands
+json::value Convert<Arguments>::to_json(const Arguments& arguments) {
+  return json_of(to_term(arguments));
+}
+
+etf::Term Convert<Arguments>::to_term(const Arguments& arguments) {
+  return etf::List{arguments.terms, nullptr};
+}
+
+json::object Convert<Arguments>::schema() {
+  return {{"type", "array"}, {"items", json::object()}};
+}
+
+}  // namespace muster::ops

@@ -8,7 +8,6 @@
 #include "etf/print.h"
 #include "mesh/stock_calls.h"
 #include "ops/rows.h"
-#include "services/commands/arguments.h"
 
 namespace muster::commands {
 
@@ -16,6 +15,8 @@ using mesh::StockCalls;
 using ops::Caller;
 
 namespace {
+
+using Duration = std::chrono::steady_clock::duration;
 
 constexpr auto default_limit = std::chrono::milliseconds(5000);
 constexpr std::uint32_t longest_limit = 3'600'000;
@@ -56,11 +57,11 @@ std::vector<ops::Operation> Commands::operations() {
                    {"POST", "/api/commands"},
                    Role::admin,
                    "Apply Module:Function(Args) on nodes or a family, and say what each answered"};
-  run_row.ends_with_caller = true;
+  run_row.ends_with_caller = run_row.limits_itself = true;
   rows.add(std::move(run_row), &Commands::run);
-  rows.add("list_runs", {"GET", "/api/commands"}, Role::viewer, "The recorded runs, newest first",
+  rows.add("list_runs", {"GET", "/api/commands"}, Role::admin, "The recorded runs, newest first",
            &Commands::list_runs);
-  rows.add("get_run", {"GET", "/api/commands/:id"}, Role::viewer,
+  rows.add("get_run", {"GET", "/api/commands/:id"}, Role::admin,
            "One recorded run with every node's answer", &Commands::get_run);
   return rows.take();
 }
@@ -86,8 +87,10 @@ Task<RunView> Commands::run(RunCommand request, Caller caller) {
   Order order;
   order.module = request.module;
   order.function = request.function;
-  order.atoms = {request.module, request.function};
-  CO_TRY(order.arguments, read_arguments(request.args.value_or(etf::Term()), order.atoms));
+  auto given = std::move(request.args).value_or(Arguments{});
+  order.arguments = std::move(given.terms);
+  order.atoms = std::move(given.atoms);
+  order.atoms.insert({request.module, request.function});
   order.limit = request.timeout ? std::chrono::milliseconds(*request.timeout) : default_limit;
 
   RunView view{
@@ -120,17 +123,19 @@ asio::awaitable<NodeResult> Commands::run_on(topology::NodeRow node, const Order
 
 /// The names are asked for as text first: an atom that the node has never seen is not sent, so that
 /// typing errors do not fill its atom table. A module that is not loaded yet counts when its file
-/// is on the code path.
+/// is on the code path. All of it within the one time limit.
 Task<dist::CallOutcome> Commands::apply(dist::Link& link, const Order& order) {
+  auto end = clock_.steady() + order.limit;
+  auto left = [&] { return std::max<Duration>(end - clock_.steady(), Duration(1)); };
   StockCalls known;
   for (auto& name : order.atoms)
     known.add("erlang", "binary_to_existing_atom", etf::list(etf::binary(name), etf::atom("utf8")));
   auto arguments = std::move(known).arguments();
   CO_TRY(auto check, co_await link.apply(StockCalls::module, StockCalls::function,
-                                         std::move(arguments), order.limit));
+                                         std::move(arguments), left()));
   if (!check.is_ok()) {
     std::vector<etf::Term> file{etf::CharList{order.module + ".beam"}};
-    CO_TRY(auto found, co_await link.apply("code", "where_is_file", std::move(file), order.limit));
+    CO_TRY(auto found, co_await link.apply("code", "where_is_file", std::move(file), left()));
     if (!found.is_ok() || found.value.is_atom("non_existing")) {
       auto mfa = etf::tuple(etf::binary(order.module), etf::binary(order.function),
                             static_cast<std::int64_t>(order.arguments.size()));
@@ -138,7 +143,7 @@ Task<dist::CallOutcome> Commands::apply(dist::Link& link, const Order& order) {
                                   etf::tuple(etf::atom("undef"), mfa), etf::Term()};
     }
   }
-  co_return co_await link.apply(order.module, order.function, order.arguments, order.limit);
+  co_return co_await link.apply(order.module, order.function, order.arguments, left());
 }
 
 Task<RunView> Commands::get_run(RunById request, Caller) {

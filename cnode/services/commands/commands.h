@@ -19,7 +19,7 @@ class Commands {
  public:
   Commands(store::Database& database, topology::Topology& topology, mesh::NodeManager& manager,
            const Clock& clock)
-      : runs_(database), topology_(topology), manager_(manager), clock_(clock) {}
+      : runs_(database, {}), topology_(topology), manager_(manager), clock_(clock) {}
 
   std::vector<ops::Operation> operations();
 

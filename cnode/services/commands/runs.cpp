@@ -13,10 +13,12 @@ using store::Statement;
 
 namespace {
 
-constexpr std::size_t most_bytes = 64 * 1024;
+constexpr std::size_t row_overhead = 128;  // of a result, beside its value
 constexpr auto keep_newest =
-    "DELETE FROM command_runs WHERE id IN"
-    " (SELECT id FROM command_runs ORDER BY started_at DESC, id DESC LIMIT -1 OFFSET 10000)";
+    "DELETE FROM command_runs WHERE id IN (SELECT id FROM"
+    " (SELECT id, row_number() OVER newest AS place, sum(bytes) OVER newest - bytes AS newer"
+    " FROM command_runs WINDOW newest AS (ORDER BY started_at DESC, id DESC))"
+    " WHERE place > ? OR newer > ?)";
 
 /// What is kept of an answer: the value, or {Kind, Reason, Stack} of an exception.
 std::optional<etf::Term> kept(const NodeResult& result) {
@@ -36,19 +38,18 @@ void restore(NodeResult& result, const etf::Term& term) {
   }
 }
 
-Result<> insert_result(Connection& db, const std::string& run, const NodeResult& result) {
+Result<> insert_result(Connection& db, const std::string& run, const NodeResult& result,
+                       const std::string& value) {
   Statement s(
       db,
       "INSERT INTO command_results (run_id, node_id, node_name, outcome, value, duration_ms)"
       " VALUES (?, ?, ?, ?, ?, ?)");
   s.bind(run).bind(result.id).bind(result.node.text);
   s.bind(boost::describe::enum_to_string(result.outcome, ""));
-  auto term = kept(result);
-  auto bytes = term ? etf::encode_external(*term) : std::string();
-  if (bytes.empty() || bytes.size() > most_bytes) {
+  if (value.empty()) {
     s.bind(std::nullopt);
   } else {
-    s.bind_blob(bytes);
+    s.bind_blob(value);
   }
   return s.bind(result.duration_ms).run();
 }
@@ -63,20 +64,35 @@ std::optional<Timestamp> time_or_null(const Statement& s, int column) {
 Task<> Runs::begin(const RunView& run, std::string arguments) {
   auto job = [&](Connection& db) -> Result<> {
     Statement s(db,
-                "INSERT INTO command_runs (id, module, function, arguments, caller, started_at)"
-                " VALUES (?, ?, ?, ?, ?, ?)");
+                "INSERT INTO command_runs (id, module, function, arguments, bytes, caller, "
+                "started_at) VALUES (?, ?, ?, ?, ?, ?, ?)");
     s.bind(run.id).bind(run.module).bind(run.function).bind_blob(arguments);
+    s.bind(static_cast<std::int64_t>(arguments.size()));
     TRYV(s.bind(run.caller).bind(run.started_at).run());
-    return Statement(db, keep_newest).run();
+    Statement trim(db, keep_newest);
+    trim.bind(static_cast<std::int64_t>(bounds_.runs));
+    return trim.bind(static_cast<std::int64_t>(bounds_.bytes)).run();
   };
   co_return co_await database_.write(job);
 }
 
 Task<> Runs::finish(const RunView& run) {
   auto job = [&](Connection& db) -> Result<> {
-    for (auto& result : run.results) TRYV(insert_result(db, run.id, result));
-    Statement s(db, "UPDATE command_runs SET finished_at = ? WHERE id = ?");
-    return s.bind(run.finished_at).bind(run.id).run();
+    Statement finished(db, "UPDATE command_runs SET finished_at = ? WHERE id = ?");
+    TRYV(finished.bind(run.finished_at).bind(run.id).run());
+    if (db.changes() == 0) return {};  // so many newer ones that its record is gone
+    std::size_t bytes = 0, values = 0;
+    for (auto& result : run.results) {
+      auto term = kept(result);
+      auto value = term ? etf::encode_external(*term) : std::string();
+      if (value.size() > bounds_.of_a_value || values + value.size() > bounds_.of_a_run)
+        value.clear();
+      values += value.size();
+      bytes += row_overhead + value.size();
+      TRYV(insert_result(db, run.id, result, value));
+    }
+    Statement weighed(db, "UPDATE command_runs SET bytes = bytes + ? WHERE id = ?");
+    return weighed.bind(static_cast<std::int64_t>(bytes)).bind(run.id).run();
   };
   co_return co_await database_.write(job);
 }

@@ -8,13 +8,14 @@
 
 #include "base/clock.h"
 #include "ops/convert.h"
+#include "services/commands/arguments.h"
 
 /// What the operations of `commands` take and give.
 namespace muster::commands {
 
 struct RunCommand {
   std::string module, function;
-  std::optional<etf::Term> args;
+  std::optional<Arguments> args;
   std::vector<std::string> nodes;
   std::optional<std::string> family;
   std::optional<std::uint32_t> timeout;
@@ -26,11 +27,12 @@ struct RunCommand {
                                            {"node_family", "family"}};
   static constexpr ops::Doc docs[] = {
       {"args",
-       "list of arguments; JSON text is a binary, {\"$atom\": \"x\"}, {\"$tuple\": […]} and "
+       "list of arguments; in JSON, text is a binary, and {\"$atom\": \"x\"}, {\"$tuple\": […]} "
+       "and "
        "{\"$string\": \"x\"} are what they say"},
       {"nodes", "ids or names"},
       {"family", "all nodes of this family"},
-      {"timeout", "ms for each node, 5000 when absent"}};
+      {"timeout", "ms for each node, 5000 when absent, at most 3600000"}};
 };
 BOOST_DESCRIBE_STRUCT(RunCommand, (), (module, function, args, nodes, family, timeout))
 

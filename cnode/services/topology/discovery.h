@@ -36,8 +36,6 @@ class Discovery {
   /// True when the node counts: no remote shell, no dynamic name. Its own neighbours are then on
   /// the next level.
   bool answered(const std::string& name, const Neighbours& neighbours);
-  /// Names seen in all.
-  std::size_t size() const { return seen_.size(); }
 
  private:
   void see(const std::string& name, const std::string& from);

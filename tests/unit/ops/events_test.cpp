@@ -135,17 +135,6 @@ TEST_F(EventsTest, AWaiterCanBeCancelled) {
   EXPECT_EQ(group.size(), 0u);
 }
 
-TEST_F(EventsTest, ACallbackIsToldOncePerEmptyQueue) {
-  auto subscription = *bus_.subscribe({});
-  int told = 0;
-  subscription->on_ready([&] { ++told; });
-  publish(3);
-  EXPECT_EQ(told, 1);
-  drain(*subscription);
-  publish(1);
-  EXPECT_EQ(told, 2);
-}
-
 TEST_F(EventsTest, AnUnsubscribedQueueIsForgotten) {
   {
     auto subscription = *bus_.subscribe({});

@@ -34,6 +34,8 @@
                      message := binary(), atom() => term()}.
 
 -define(TIME_LIMIT_MS, 30000).
+%% For a release's archive, which may be large and is hashed and stored before the answer.
+-define(UPLOAD_LIMIT_MS, 7200000).
 
 %% @doc The node name of the daemon: the configured one, or that of our own.
 -spec daemon() -> {ok, node()} | {error, problem()}.
@@ -163,9 +165,10 @@ update_node(Args) -> call(topology, update_node, Args).
 
 %%% commands
 
-%% @doc Applies `module', `function', `args' on `nodes' or a `family', and says what each answered.
+%% @doc Applies `module', `function', `args' on `nodes' or a `family', and says what each answered
+%% within `timeout' ms. The daemon keeps that limit, so there is none here.
 -spec run(args()) -> reply().
-run(Args) -> call(commands, run, Args).
+run(Args) -> call(commands, run, Args, infinity).
 
 %% @doc What was run, newest first.
 -spec list_runs(args()) -> reply().
@@ -308,11 +311,11 @@ ssh_key() -> call(orchestration, ssh_key, #{}).
 
 %% @doc Stores a release: `name', `release' (the tar.gz, a binary), `start_cmd', `stop_cmd', …
 -spec create_release(args()) -> reply().
-create_release(Args) -> call(orchestration, create_release, Args).
+create_release(Args) -> call(orchestration, create_release, Args, ?UPLOAD_LIMIT_MS).
 
 %% @doc Stores the tar.gz (`body') of a release made without one.
 -spec upload_release(args()) -> reply().
-upload_release(Args) -> call(orchestration, upload_release, Args).
+upload_release(Args) -> call(orchestration, upload_release, Args, ?UPLOAD_LIMIT_MS).
 
 %% @doc Changes how a release is started and stopped.
 -spec update_release(args()) -> reply().

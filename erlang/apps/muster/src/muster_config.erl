@@ -57,8 +57,9 @@ not_found(Places) ->
       ["the daemon's executable `muster` was not found. Looked at: ",
        lists:join("; ", [[Place, " (", case Path of "" -> "nothing"; _ -> Path end, ")"]
                          || {Place, Path} <- Places]),
-       ". Install the muster package, or build it from the Muster repository "
-       "(cmake --workflow --preset release) and name the file in {muster, [{executable, Path}]}."]).
+       ". Build it in the Muster repository (cmake --preset release -DMUSTER_TESTS=OFF && "
+       "ninja -C build/release muster) and name the file, build/release/bin/muster, in "
+       "{muster, [{executable, Path}]}."]).
 
 is_program(Path) ->
     filelib:is_regular(Path) andalso os:find_executable(filename:absname(Path)) =/= false.

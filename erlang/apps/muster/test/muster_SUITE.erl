@@ -13,11 +13,12 @@
          starts_it_again_with_back_off/1, ends_it_with_the_application/1,
          kills_one_that_does_not_end/1, it_ends_with_the_emulator/1,
          uses_a_running_daemon_when_told/1]).
--export([every_function_calls_its_operation/1, problems_are_errors/1]).
+-export([every_function_calls_its_operation/1, what_takes_long_is_given_its_time/1,
+         problems_are_errors/1]).
 -export([facade_and_daemon_offer_the_same/1, the_real_daemon_answers/1,
          the_real_daemon_ends_with_the_application/1, the_real_daemon_ends_with_the_emulator/1]).
 %% Called on the peers.
--export([log/2, log_to/1, answer_as/1]).
+-export([log/2, log_to/1, answer_as/1, limit_of/1]).
 
 all() -> [{group, executable}, {group, sidecar}, {group, facade}, {group, real_daemon}].
 
@@ -29,7 +30,8 @@ groups() ->
                             hands_log_lines_to_logger, starts_it_again_with_back_off,
                             ends_it_with_the_application, kills_one_that_does_not_end,
                             it_ends_with_the_emulator, uses_a_running_daemon_when_told]},
-     {facade, [], [every_function_calls_its_operation, problems_are_errors]},
+     {facade, [], [every_function_calls_its_operation, what_takes_long_is_given_its_time,
+                   problems_are_errors]},
      {real_daemon, [], [facade_and_daemon_offer_the_same, the_real_daemon_answers,
                         the_real_daemon_ends_with_the_application,
                         the_real_daemon_ends_with_the_emulator]}].
@@ -93,7 +95,7 @@ names_all_places_when_there_is_no_executable(_) ->
         {error, {{executable_not_found, Text}, _}} =
             peer:call(Node, application, start, [muster]),
         [?assertNotEqual(nomatch, string:find(Text, Part))
-         || Part <- ["{muster, executable}", "priv/muster", "PATH", "Install", "build"]]
+         || Part <- ["{muster, executable}", "priv/muster", "PATH", "cmake", "{muster, [{executable"]]
     after
         muster_test_nodes:stop(Node)
     end.
@@ -209,6 +211,20 @@ every_function_calls_its_operation(_) ->
         muster_test_nodes:stop(Node)
     end.
 
+%% run/1 was cut after 30 s, and its work with it.
+what_takes_long_is_given_its_time(_) ->
+    Node = muster_test_nodes:start("app", []),
+    try
+        ok = peer:call(Node, application, set_env, [muster, node, muster_test_nodes:name(Node)]),
+        [ok = peer:call(Node, ?MODULE, answer_as, [Service])
+         || Service <- [commands, orchestration]],
+        ?assertEqual([infinity, 7200000, 7200000, 30000],
+                     [peer:call(Node, ?MODULE, limit_of, [Function])
+                      || Function <- [run, upload_release, create_release, get_run]])
+    after
+        muster_test_nodes:stop(Node)
+    end.
+
 problems_are_errors(_) ->
     Node = muster_test_nodes:start("app", []),
     try
@@ -293,6 +309,21 @@ answer_as(Service) ->
     Pid = spawn(fun() -> register(Service, self()), Self ! {self(), ready}, answer(Service) end),
     receive {Pid, ready} -> ok end.
 
+%% The time limit that a function of the facade gives its call.
+limit_of(Function) ->
+    Self = self(),
+    Tracer = spawn(fun() ->
+                           receive {trace, _, call, {gen_server, call, [_, _, Limit]}} ->
+                                   Self ! {limit, Limit}
+                           end
+                   end),
+    1 = erlang:trace_pattern({gen_server, call, 3}, true, []),
+    1 = erlang:trace(Self, true, [call, {tracer, Tracer}]),
+    {ok, _} = muster:Function(#{}),
+    Limit = receive {limit, L} -> L end,
+    1 = erlang:trace(Self, false, [call]),
+    Limit.
+
 answer(silent) ->
     receive after infinity -> ok end;
 answer(Service) ->
@@ -330,17 +361,17 @@ function({metrics, Operation}) ->
     maps:get(Operation, #{catalogue => metric_catalogue, list => metrics, latest => latest_metrics,
                           query => query_metrics, settings => metric_settings,
                           set_interval => set_metric_interval, live => live_metrics,
-                          daemon => daemon_metrics});
+                          daemon => daemon_metrics}, Operation);
 function({notifications, Operation}) ->
     maps:get(Operation, #{list => notifications, get => notification, levels => notification_levels,
-                          set_level => set_notification_level});
+                          set_level => set_notification_level}, Operation);
 function({alarms, Operation}) ->
     maps:get(Operation, #{list => alarms, get => alarm, history => alarm_history,
                           acknowledge => acknowledge_alarm, clear => clear_alarm,
                           comment => comment_alarm, add_rule => add_alarm_rule,
                           list_rules => list_alarm_rules, remove_rule => remove_alarm_rule,
                           add_webhook => add_alarm_webhook, list_webhooks => list_alarm_webhooks,
-                          remove_webhook => remove_alarm_webhook});
+                          remove_webhook => remove_alarm_webhook}, Operation);
 function({_, Operation}) ->
     Operation.
 

@@ -17,5 +17,19 @@ TEST(Server, OnAnyAddressIsFoundAtLoopbackByLocalClients) {
   EXPECT_EQ(url_of(at("0.0.0.0"), false, false), "http://0.0.0.0:8080");
 }
 
+// commands.run was cut after 300 s, and it promises an hour.
+TEST(Server, SetsNoTimeLimitForAnOperationThatLimitsItself) {
+  auto limit = [](ops::Row row) {
+    std::function<Result<ops::Empty>(ops::Empty, ops::Caller)> handler =
+        [](ops::Empty, ops::Caller) { return ops::Empty{}; };
+    return time_limit(ops::immediate_operation<ops::Empty, ops::Empty>(std::move(row), handler),
+                      {});
+  };
+  ops::Row row{"s", "o", {"POST", "/x"}, ops::Role::viewer, "Does it"};
+  EXPECT_EQ(limit(row), std::chrono::seconds(300));
+  row.limits_itself = true;
+  EXPECT_FALSE(limit(row));
+}
+
 }  // namespace
 }  // namespace muster::doors::rest

@@ -1,0 +1,74 @@
+#include "services/commands/runs.h"
+
+#include <gtest/gtest.h>
+
+#include "tests/unit/support/loop.h"
+
+namespace muster::commands {
+namespace {
+
+class RunsTest : public testing::Test {
+ protected:
+  RunsTest() : runs(*database, {5, 4000, 3000, 1000}) {}
+
+  /// Runs it, with answers of so many bytes.
+  void run(int number, const std::vector<std::size_t>& sizes) {
+    RunView view{
+        std::to_string(number), "m", "f", "token:x", Timestamp(std::chrono::seconds(number)),
+        std::nullopt,           {}};
+    ASSERT_TRUE(test::finish(io, runs.begin(view, "arguments")));
+    for (auto size : sizes) {
+      NodeResult result;
+      result.id = std::to_string(view.results.size());
+      result.node = {"n" + result.id + "@h"};
+      result.outcome = Outcome::value;
+      result.value = etf::binary(std::string(size, 'x'));
+      view.results.push_back(std::move(result));
+    }
+    view.finished_at = view.started_at;
+    ASSERT_TRUE(test::finish(io, runs.finish(view)));
+  }
+  std::vector<std::string> kept() {
+    std::vector<std::string> ids;
+    auto page = test::finish(io, runs.list({}));
+    for (auto& each : page->items) ids.push_back(each.id);
+    return ids;
+  }
+
+  asio::io_context io;
+  std::unique_ptr<store::Database> database = *store::Database::open_in_memory();
+  Runs runs;
+};
+
+TEST_F(RunsTest, TheNewestAreKept) {
+  for (int i = 1; i <= 7; ++i) run(i, {10});
+  EXPECT_EQ(kept(), (std::vector<std::string>{"7", "6", "5", "4", "3"}));
+  EXPECT_EQ(test::finish(io, runs.get("1")).error().errc(), Errc::not_found);
+}
+
+// 10,000 runs with as many answers of 64 KiB would have been 6 TB.
+TEST_F(RunsTest, TheOldestGoWhenAllTakeTooMuch) {
+  for (int i = 1; i <= 4; ++i) run(i, {900, 900});
+  run(5, {});
+  EXPECT_EQ(kept(), (std::vector<std::string>{"5", "4", "3"}));
+}
+
+TEST_F(RunsTest, ValuesAreLeftOutOfARunThatIsTooLarge) {
+  run(1, {900, 1100, 900, 900, 900, 100});
+  auto run = test::finish(io, runs.get("1"));
+  ASSERT_TRUE(run);
+  std::vector<bool> has_value;
+  for (auto& result : run->results) has_value.push_back(result.value.has_value());
+  EXPECT_EQ(has_value, (std::vector<bool>{true, false, true, true, false, true}));
+}
+
+TEST_F(RunsTest, ARunThatEndsAfterItsRecordIsGoneIsNoError) {
+  RunView slow{"0", "m", "f", "token:x", Timestamp{}, std::nullopt, {NodeResult{}}};
+  ASSERT_TRUE(test::finish(io, runs.begin(slow, "arguments")));
+  for (int i = 1; i <= 6; ++i) run(i, {});
+  slow.finished_at = Timestamp{};
+  EXPECT_TRUE(test::finish(io, runs.finish(slow)));
+}
+
+}  // namespace
+}  // namespace muster::commands
