@@ -12,6 +12,7 @@
 
 #include "base/random.h"
 #include "drivers/shell.h"
+#include "tests/unit/support/temporary_folder.h"
 
 namespace muster::orchestration {
 namespace {
@@ -21,7 +22,6 @@ namespace fs = std::filesystem;
 class RunningScripts : public testing::Test {
  protected:
   RunningScripts() { fs::create_directories(home / id); }
-  ~RunningScripts() override { fs::remove_all(home); }
 
   /// Runs it in the host's home or in a folder of it; its exit code.
   int run(const std::string& script, const std::string& folder = ".") const {
@@ -40,7 +40,8 @@ class RunningScripts : public testing::Test {
   }
 
   std::string id = random_uuid();
-  fs::path home = fs::temp_directory_path() / ("muster-scripts-" + random_hex(8));
+  test::TemporaryFolder temporary;
+  const fs::path home = temporary.path;
 };
 
 TEST_F(RunningScripts, JoinRunsOnceWhateverBecomesOfItsCaller) {
