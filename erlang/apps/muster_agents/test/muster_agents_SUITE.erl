@@ -139,8 +139,8 @@ beams_use_kernel_and_stdlib_only(Config) ->
              beam_lib:chunks(filename:join(?config(dir, Config), File), [imports]),
          ?assertEqual([], lists:usort([M || {M, _, _} <- Imports])
                       -- [application, application_controller, atomics, binary, code, dets, erl_parse,
-                          erl_prim_loader, erl_scan, erlang, ets, file, filename, gen,
-                          gen_server, inet, io_lib, lists, logger, logger_formatter, maps, os,
+                          erl_prim_loader, erl_scan, erlang, erts_debug, ets, file, filename,
+                          gen, gen_server, inet, io_lib, lists, logger, logger_formatter, maps, os,
                           persistent_term, prim_file, proplists, socket, telemetry, timer,
                           unicode])
      end || #{file := File} <- ?config(agents, Config)].
