@@ -48,7 +48,7 @@ std::map<std::string, std::string> parse_labels(std::string_view labels) {
 SeriesId Dictionary::series(const store::Series& series) {
   auto found = series_ids_.find(series);
   if (found != series_ids_.end()) return found->second;
-  if (series_.size() >= most_series || newest_ >= most_numbers) return 0;
+  if (is_full() || newest_ >= most_numbers) return 0;
   auto id = ++newest_;
   auto known = series_ids_.emplace(series, id).first;
   series_.emplace(id, Known{&known->first, 0});

@@ -43,6 +43,7 @@ class Dictionary {
   SeriesId newest() const { return newest_; }
   const std::string& node_name(NodeId id) const { return nodes_[id - 1]; }
   std::size_t size() const { return series_.size(); }
+  bool is_full() const { return series_.size() >= most_series; }
   /// All series of a metric.
   std::vector<SeriesId> of_metric(const std::string& name) const;
 

@@ -187,6 +187,10 @@ asio::awaitable<void> Metrics::store_pending() {
 
 /// Peers and libraries that nobody has seen for as long as anything is kept.
 asio::awaitable<void> Metrics::free_series() {
+  if (dictionary_.is_full() && !is_full_)
+    log::error("metrics: {} different series are all there can be: new ones are left out",
+               dictionary_.size());
+  is_full_ = dictionary_.is_full();
   auto stale = co_await archive_->stale_series();
   if (!stale) {
     log::warn("metrics: {}", stale.error().text());

@@ -135,7 +135,7 @@ class Metrics {
   std::chrono::steady_clock::time_point last_heard_{};
   store::MetricUsage usage_;
   std::uint64_t dropped_ = 0;
-  bool is_failing_ = false, is_ending_ = false;
+  bool is_failing_ = false, is_full_ = false, is_ending_ = false;
   std::unique_ptr<ops::Subscription> heard_;
   ProcessHealth process_;
   std::vector<HealthSource> health_sources_;

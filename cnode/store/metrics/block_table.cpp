@@ -42,7 +42,6 @@ Result<BlockTable> BlockTable::open(const std::string& file) {
 Result<> BlockTable::check() {
   TRYV(read_nodes([](NodeId, std::string) {}));
   TRYV(read_series([](SeriesId, Series) {}));
-  TRYV(read_seen([](SeriesId, std::int64_t) {}));
   TRYV(grains());
   Statement s(db_, "SELECT name, value FROM state");
   while (s.step()) {

@@ -39,7 +39,7 @@ class BlockTable {
   /// Makes the file where it is missing (mode 0600).
   static Result<BlockTable> open(const std::string& file);
 
-  /// Reads all but the blocks. Error: internal, where a page of it is damaged.
+  /// Reads all without which blocks mean nothing. Error: internal, where a page of it is damaged.
   Result<> check();
 
   using EachNode = std::function<void(NodeId, std::string)>;

@@ -69,7 +69,7 @@ class MetricStore {
   /// with it the journal: nobody knows any more what its numbers stand for.
   static Result<std::unique_ptr<MetricStore>> open(std::filesystem::path folder, Settings settings);
 
-  /// What there is at the start.
+  /// What there is at the start; days of series that cannot be read are left out.
   Result<> read_dictionary(
       const BlockTable::EachNode& node, const BlockTable::EachSeries& series,
       const BlockTable::EachSeen& seen = [](SeriesId, std::int64_t) {});

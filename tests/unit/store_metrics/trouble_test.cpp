@@ -193,6 +193,21 @@ TEST_F(Troubled, ADamagedPageOfTheDictionaryPutsTheFileAside) {
   EXPECT_EQ(values(1).size(), 1u);
 }
 
+TEST_F(Troubled, ADamagedPageOfTheDaysOnWhichSeriesWereSeenCostsNothingElse) {
+  open();
+  define();
+  damage_page_of("seen");
+  open();
+  EXPECT_FALSE(is_put_aside());
+  EXPECT_EQ(first_series(), "memory.total");
+  auto next = batch(1);
+  next.seen = {{1, 20'000}};
+  ASSERT_TRUE(store->append(std::move(next)));
+  close_hours(start + 2 * hour);
+  EXPECT_EQ(first_series(), "memory.total");
+  EXPECT_EQ(values(1).size(), 2u);
+}
+
 TEST_F(Troubled, ADamagedPageOfBlocksIsFoundWhenItIsWrittenAndTheDictionaryStays) {
   open();
   define();
