@@ -2,6 +2,7 @@
 // what the node raises itself: provoked, and over again.
 #include "alarm_test.h"
 #include "host_view.h"
+#include "ports.h"
 
 namespace muster::test {
 namespace {
@@ -91,6 +92,35 @@ TEST_F(AlarmsOfChecks, WhatOsMonRaises) {
 }
 
 // Debian has neither Riak nor poolboy nor elarm: what they raise comes through the same doors.
+/// A new agent cannot know what nobody keeps a list of.
+TEST_F(AlarmsOfChecks, WhatNobodyListsOutlivesTheAgent) {
+  ErlNode erl(epmd_, named("l@127.0.0.1"));
+  erl.eval("ok = application:start(sasl), ok = mnesia:start()");
+  add(erl.name());
+  wait_for_agent(erl, "alarms");
+  erl.eval("gen_event:delete_handler(alarm_handler, alarm_handler, swap)");
+  erl.eval("alarm_handler:set_alarm({late, bird})");
+  erl.eval(
+      "mnesia_lib:report_system_event({inconsistent_database, starting_partitioned_network, x})");
+  raised("late");
+  raised("mnesia_inconsistent", "major");
+  erl.eval(R"erl(
+    Agents = fun() -> [whereis(N) || N <- registered(),
+                                     lists:prefix("muster_agent_alarms", atom_to_list(N))] end,
+    [Old] = Agents(), exit(Old, kill))erl");
+  ASSERT_TRUE(eventually([&] { return erl.eval("Agents() -- [Old] =/= []") == "true"; },
+                         std::chrono::seconds(20)));
+  erl.eval("alarm_handler:set_alarm({later, bird})");
+  raised("later");
+  erl.eval("alarm_handler:clear_alarm(later)");
+  over("later");
+  EXPECT_EQ(list("condition=late").size(), 1u);
+  EXPECT_EQ(list("condition=mnesia_inconsistent").size(), 1u);
+  erl.eval("alarm_handler:clear_alarm(late), mnesia:stop()");
+  over("late");
+  over("mnesia_inconsistent");
+}
+
 TEST_F(AlarmsOfChecks, WhatApplicationsRaise) {
   ErlNode erl(epmd_, named("s@127.0.0.1"));
   erl.eval("ok = application:start(sasl)");

@@ -74,6 +74,22 @@ TEST_F(AlarmsOfLimits, FilesAndSockets) {
   over("open_socket_limit");
 }
 
+/// Before 6.2 it does not say how many files are open; listing thousands would be dear.
+TEST_F(AlarmsOfLimits, ManyFilesOfAnOldLinux) {
+  HostView host;
+  host.show("old_linux", "\n");
+  auto options = named("o@127.0.0.1");
+  options.env = host.env();
+  options.through = {"sh", "-c", "ulimit -n 5000; exec \"$@\"", "sh"};
+  ErlNode erl(epmd_, options);
+  add(erl.name());
+  erl.eval(
+      "F = [element(2, file:open(\"/dev/null\", [read, raw])) || _ <- lists:seq(1, 4200)], ok");
+  raised("open_fd_limit", "minor");
+  erl.eval("[file:close(X) || X <- F], ok");
+  over("open_fd_limit");
+}
+
 TEST_F(AlarmsOfLimits, VeryManyModules) {
   auto erl = std::make_unique<ErlNode>(epmd_, named("m@127.0.0.1", {"+t", "200000"}));
   add(erl->name());
@@ -151,6 +167,12 @@ TEST_F(AlarmsOfLimits, MemoryOfTheHost) {
   memory(0.95);
   raised("memory_limit", "major");
   memory(0.1);
+  over("memory_limit");
+  // And of a container on it.
+  auto resident = std::stod(erl.eval("Resident()"));
+  host.show("memory.max", std::to_string(static_cast<long>(resident * 1024 / 0.95)) + "\n");
+  raised("memory_limit", "major");
+  host.show("memory.max", "max\n");
   over("memory_limit");
 }
 

@@ -201,6 +201,17 @@ TEST_F(MetricsTest, LiveValuesComeWhileSomebodyListensAndChangeNothingElse) {
   EXPECT_TRUE(raised.json.at("items").as_array().empty()) << "a look is no measurement";
 }
 
+TEST_F(MetricsTest, WhatIsNotReadOnDemandCannotBeLive) {
+  start();
+  for (auto* name : {"events.long_gc", "agent.memory", "message_queues.sum"}) {
+    auto live = daemon_->rest("POST", "/api/metrics/live",
+                              {{"node", "a@127.0.0.1"}, {"metrics", {"memory.total", name}}});
+    EXPECT_EQ(live.status, 400) << live.text;
+    EXPECT_NE(live.text.find(name), std::string::npos) << live.text;
+    EXPECT_NE(live.text.find("/metrics/1"), std::string::npos) << live.text;
+  }
+}
+
 TEST_F(MetricsTest, ARealPrometheusScrapesEveryNode) {
   if (!std::filesystem::exists("/usr/bin/prometheus")) GTEST_SKIP() << "no prometheus here";
   start();

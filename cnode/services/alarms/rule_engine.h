@@ -60,8 +60,13 @@ class RuleEngine {
   /// All values of one collection of one node.
   void samples(const Subject& node, std::span<const Sample> samples, Timestamp at);
   void notification(const Subject& node, const LogLine& line, Timestamp at);
-  /// What a check of the agent found: a list or map is a finding where it is not empty.
-  void check(const Subject& node, const std::string& key, const etf::Term& found, Timestamp at);
+  /// To be called before what an agent sends that has measured less because it was busy: what it
+  /// does not report is not over.
+  void keep(const Subject& node, Timestamp at);
+  /// What a check of the agent found: a list or map is a finding where it is not empty. `is_cut`:
+  /// it has only the largest of what was found.
+  void check(const Subject& node, const std::string& key, const etf::Term& found, Timestamp at,
+             bool is_cut = false);
   /// An event rule's or family rule's condition holds or does not.
   void state(const Subject& subject, const std::string& rule, const std::string& instance,
              bool holds, std::optional<ops::json::value> evidence, Timestamp at);
@@ -117,7 +122,8 @@ class RuleEngine {
                                  Timestamp at);
   void unreported(Place& place, Timestamp at);
   void drop_if_empty(const Subject& subject);
-  void items(Place& place, const RulePtr& rule, const std::vector<etf::Term>& found, Timestamp at);
+  void items(Place& place, const RulePtr& rule, const std::vector<etf::Term>& found, Timestamp at,
+             bool is_cut);
   void tick(Place& place, Timestamp at);
 
   Emit emit_;

@@ -3,6 +3,8 @@
 
 #include <re2/re2.h>
 
+#include <limits>
+
 #include "services/alarms/node_text.h"
 #include "services/notifications/entry_reader.h"
 
@@ -91,7 +93,7 @@ void RuleEngine::notification(const Subject& node, const LogLine& line, Timestam
 }
 
 void RuleEngine::check(const Subject& node, const std::string& key, const etf::Term& found,
-                       Timestamp at) {
+                       Timestamp at, bool is_cut) {
   auto rules = by_check_.find(key);
   if (rules == by_check_.end()) return;
   auto all = is_empty(found) ? std::vector<etf::Term>() : elements(found);
@@ -99,7 +101,7 @@ void RuleEngine::check(const Subject& node, const std::string& key, const etf::T
     if (rule->rule.kind != RuleKind::check || !rule->covers(node)) continue;
     auto& where = place(node);
     if (rule->rule.instance) {
-      items(where, rule, all, at);
+      items(where, rule, all, at, is_cut);
     } else {
       std::optional<value> evidence;
       if (!all.empty()) evidence = as_evidence(all);
@@ -110,10 +112,12 @@ void RuleEngine::check(const Subject& node, const std::string& key, const etf::T
   drop_if_empty(node);
 }
 
-/// Each thing found is a condition of its own; those that are not found any more are over.
+/// Each thing found is a condition of its own; those that are not found any more are over, unless
+/// they may be among those that were left out, which are smaller than all that are there.
 void RuleEngine::items(Place& place, const RulePtr& rule, const std::vector<etf::Term>& found,
-                       Timestamp at) {
+                       Timestamp at, bool is_cut) {
   std::set<std::string> seen;
+  double least = std::numeric_limits<double>::infinity();
   for (auto& one : found) {
     auto* map = one.get_if<etf::Map>();
     auto* name = map ? map->find(*rule->rule.instance) : nullptr;
@@ -121,14 +125,17 @@ void RuleEngine::items(Place& place, const RulePtr& rule, const std::vector<etf:
     auto instance = node_text(*name);
     auto measure = rule->rule.value ? number(map->find(*rule->rule.value)) : std::optional(1.0);
     if (!measure) continue;
+    least = std::min(least, *measure);
     auto* live = find_live(place, *rule, instance);
     auto level = rule->rule.value ? rule->level(*measure, live ? live->level : 0) : 1;
     if (level > 0) seen.insert(instance);
     if (live || level > 0) settle(place, rule, instance, level, *measure, evidence_of(one), at);
   }
-  for (auto& live : place.live)
-    if (live.rule == rule && !seen.contains(live.instance))
-      over(place, live, "the condition is over");
+  for (auto& live : place.live) {
+    if (live.rule != rule || seen.contains(live.instance)) continue;
+    bool is_left_out = is_cut && (!rule->rule.value || rule->level(least, live.level) > 0);
+    if (!is_left_out) over(place, live, "the condition is over");
+  }
   sweep(place);
 }
 

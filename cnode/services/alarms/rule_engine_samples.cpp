@@ -91,6 +91,13 @@ std::optional<double> RuleEngine::measured(Place& place, const RulePtr& rule, co
   return first > 0 ? std::optional(100.0 * (sample.value - first) / first) : std::nullopt;
 }
 
+void RuleEngine::keep(const Subject& node, Timestamp at) {
+  auto where = places_.find(key_of(node));
+  if (where == places_.end()) return;
+  for (auto& live : where->second.live)
+    if (live.rule->rule.kind == RuleKind::metric) live.seen = at;
+}
+
 /// A disk that is gone, a peer that is gone: its condition is over, too.
 void RuleEngine::unreported(Place& place, Timestamp at) {
   bool any = false;

@@ -22,6 +22,25 @@ Subject subject_of(const Alarm& alarm) {
           alarm.family_id, alarm.family};
 }
 
+/// Whether the agent says that it was too busy to measure all.
+bool is_backing_off(const etf::Map& message) {
+  auto* agent = message.find("agent");
+  auto* account = agent ? agent->get_if<etf::Map>() : nullptr;
+  auto* flag = account ? account->find("backing_off") : nullptr;
+  auto* number = flag ? flag->get_if<std::int64_t>() : nullptr;
+  return number && *number == 1;
+}
+
+/// Whether more queues were long than the agent lists.
+bool is_cut(const etf::Map& message, const etf::Term& queues) {
+  auto* scan = message.find("scan");
+  auto* figures = scan ? scan->get_if<etf::Map>() : nullptr;
+  auto* term = figures ? figures->find("long_count") : nullptr;
+  auto* count = term ? term->get_if<std::int64_t>() : nullptr;
+  auto* list = queues.get_if<etf::List>();
+  return count && list && *count > static_cast<std::int64_t>(list->elements.size());
+}
+
 }  // namespace
 
 Subject subject_of(const topology::NodeRow& row) {
@@ -186,6 +205,7 @@ void Watch::from_metrics_agent(const std::string& name, const etf::Term& message
   auto* values = map ? map->find("values") : nullptr;
   if (!row || !values) return;
   auto node = subject_of(*row);
+  if (is_backing_off(*map)) engine_.keep(node, moment());
   auto samples = reader_.read(*values);
   engine_.samples(node, samples, moment());
   account(node, message, "metrics");
@@ -216,9 +236,9 @@ void Watch::from_alarms_agent(const std::string& name, const etf::Term& message)
   list.clear();
   if (auto* cleared = map->find("cleared"); cleared && cleared->proper_list(list))
     for (auto& id : list) pass_off(node, id);
-  if (auto* present = map->find("present")) only_present(node, *present);
+  if (auto* present = map->find("present")) only_present(node, *present, map->find("complete"));
   if (auto* queues = map->find("long_queues"))
-    engine_.check(node, "long_queues", *queues, moment());
+    engine_.check(node, "long_queues", *queues, moment(), is_cut(*map, *queues));
   if (auto* checks = map->find("checks")) checked(node, *checks);
   account(node, message, "alarms");
 }
@@ -243,9 +263,11 @@ void Watch::pass_off(const Subject& node, const etf::Term& id) {
   desk_.clear(node, known.source, known.condition, known.instance, "the node cleared it");
 }
 
-void Watch::only_present(const Subject& node, const etf::Term& ids) {
-  std::vector<etf::Term> list;
-  if (!ids.proper_list(list)) return;
+/// Of sources whose whole list the agent could read, what is not in it is over. Of others (Mnesia
+/// has no list) it knows only what happened while it was there.
+void Watch::only_present(const Subject& node, const etf::Term& ids, const etf::Term* sources) {
+  std::vector<etf::Term> list, complete;
+  if (!ids.proper_list(list) || !sources || !sources->proper_list(complete)) return;
   std::set<std::tuple<Source, std::string, std::string>> present;
   for (auto& id : list) {
     auto known = passed_on(id, engine_);
@@ -255,7 +277,13 @@ void Watch::only_present(const Subject& node, const etf::Term& ids) {
     auto* rule = alarm.source == Source::builtin ? engine_.find(alarm.condition) : nullptr;
     bool is_passed_on = alarm.source == Source::sasl || alarm.source == Source::elarm ||
                         (rule && rule->kind == RuleKind::passed_on);
-    return is_passed_on && !present.contains({alarm.source, alarm.condition, alarm.instance});
+    if (!is_passed_on || present.contains({alarm.source, alarm.condition, alarm.instance}))
+      return false;
+    auto* source = "sasl";
+    if (alarm.source == Source::elarm) source = "elarm";
+    if (rule && rule->check && rule->check->starts_with("mnesia/")) source = "mnesia";
+    return std::any_of(complete.begin(), complete.end(),
+                       [&](const etf::Term& name) { return name.is_atom(source); });
   };
   desk_.clear_all(node, is_gone, "the node has it no more");
 }

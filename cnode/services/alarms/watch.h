@@ -55,7 +55,7 @@ class Watch {
   void decided(const Finding& finding);
   void pass_on(const Subject& node, const etf::Term& alarm);
   void pass_off(const Subject& node, const etf::Term& id);
-  void only_present(const Subject& node, const etf::Term& ids);
+  void only_present(const Subject& node, const etf::Term& ids, const etf::Term* sources);
   void account(const Subject& node, const etf::Term& message, const std::string& agent);
   void checked(const Subject& node, const etf::Term& checks);
   void compare_families();

@@ -60,10 +60,17 @@ Result<LiveView> Metrics::live(AskLive request, Caller) {
   if (seconds == 0 || seconds > longest)
     return Error(Errc::bad_request, fmt::format("1 to {} wanted", longest), "/seconds");
   if (request.metrics.empty()) return Error(Errc::bad_request, "wanted names", "/metrics");
-  for (std::size_t i = 0; i < request.metrics.size(); ++i)
-    if (!find_metric(request.metrics[i]) && dictionary_.of_metric(request.metrics[i]).empty())
-      return Error(Errc::not_found, fmt::format("no metric '{}'", request.metrics[i]),
+  for (std::size_t i = 0; i < request.metrics.size(); ++i) {
+    auto& name = request.metrics[i];
+    auto* metric = find_metric(name);
+    if (!metric && dictionary_.of_metric(name).empty())
+      return Error(Errc::not_found, fmt::format("no metric '{}'", name),
                    fmt::format("/metrics/{}", i));
+    if (metric && !metric->source.empty())
+      return Error(Errc::bad_request,
+                   fmt::format("'{}' is what agents count, and not read on demand", name),
+                   fmt::format("/metrics/{}", i));
+  }
   std::size_t more = 0;
   for (auto& node : nodes) more += live_.contains(node.name) ? 0 : 1;
   if (live_.size() + more > most_nodes)

@@ -1,10 +1,12 @@
-// Preloaded into a node (LD_PRELOAD) that is to see another host than there is: of /proc/NAME it
-// reads HOST_VIEW/NAME where there is such a file, and its wall clock is off by as many
-// microseconds as HOST_VIEW/clock says. So it is for the programs that the node starts: for df
-// every disk is as full, in percent, as HOST_VIEW/disk says.
+// Preloaded into a node (LD_PRELOAD) that is to see another host than there is: of /proc/NAME and
+// /sys/fs/cgroup/NAME it reads HOST_VIEW/NAME where there is such a file, and its wall clock is off
+// by as many microseconds as HOST_VIEW/clock says. So it is for the programs that the node starts:
+// for df every disk is as full, in percent, as HOST_VIEW/disk says. Where there is
+// HOST_VIEW/old_linux, /proc/self/fd has no size.
 #include <dlfcn.h>
 #include <fcntl.h>
 #include <sys/mman.h>
+#include <sys/stat.h>
 #include <sys/statvfs.h>
 #include <sys/time.h>
 #include <time.h>
@@ -14,6 +16,7 @@
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
+#include <string>
 
 namespace {
 
@@ -26,11 +29,11 @@ Function real(const char* name) {
 
 /// `buffer` is the path shown instead, or the path itself is returned.
 const char* shown(const char* path, char (&buffer)[512]) {
-  constexpr char prefix[] = "/proc/";
   auto* view = std::getenv("HOST_VIEW");
-  if (view == nullptr || std::strncmp(path, prefix, sizeof prefix - 1) != 0) return path;
-  auto* name = path + sizeof prefix - 1;
-  if (std::strchr(name, '/') != nullptr) return path;
+  const char* name = nullptr;
+  for (auto* prefix : {"/proc/", "/sys/fs/cgroup/"})
+    if (std::strncmp(path, prefix, std::strlen(prefix)) == 0) name = path + std::strlen(prefix);
+  if (view == nullptr || name == nullptr || std::strchr(name, '/') != nullptr) return path;
   std::snprintf(buffer, sizeof buffer, "%s/%s", view, name);
   return ::access(buffer, R_OK) == 0 ? buffer : path;
 }
@@ -51,6 +54,11 @@ const char* map_clock() {
 long long clock_offset() {
   static const char* const text = map_clock();
   return text == nullptr ? 0 : std::atoll(text);
+}
+
+bool is_old_linux() {
+  auto* view = std::getenv("HOST_VIEW");
+  return view != nullptr && ::access((std::string(view) + "/old_linux").c_str(), R_OK) == 0;
 }
 
 /// Nothing where disks are as they are.
@@ -84,6 +92,13 @@ extern "C" int open64(const char* path, int flags, ...) {
   auto mode = va_arg(more, mode_t);
   va_end(more);
   return open(path, flags, mode);
+}
+
+extern "C" int stat(const char* path, struct stat* info) {
+  static const auto next = real<int (*)(const char*, struct stat*)>("stat");
+  int result = next(path, info);
+  if (result == 0 && std::strcmp(path, "/proc/self/fd") == 0 && is_old_linux()) info->st_size = 0;
+  return result;
 }
 
 extern "C" int clock_gettime(clockid_t clock, timespec* time) {

@@ -175,6 +175,23 @@ TEST_F(RuleEngineTest, IsOverWhenItIsNotReportedAnyMore) {
   EXPECT_EQ(all, "t[/mnt]=0 ");
 }
 
+TEST_F(RuleEngineTest, WhatABusyAgentDoesNotMeasureIsNotOver) {
+  add(threshold("t", {{Severity::minor, 70, 60}}));
+  sample(80, "/mnt");
+  std::string all;
+  for (int minute = 0; minute < 30; ++minute) {
+    pass(60);
+    engine.keep(node, now);
+    all += sample(10, "/");
+  }
+  EXPECT_EQ(all, "");
+  for (int minute = 0; minute < 16; ++minute) {
+    pass(60);
+    all += sample(10, "/");
+  }
+  EXPECT_EQ(all, "t[/mnt]=0 ");
+}
+
 TEST_F(RuleEngineTest, WhatIsReportedIsNotOverWhileItsWindowIsLongerThanItsPatience) {
   auto rule = threshold("g", {{Severity::minor, 20, 10}});
   rule.measure = Measure::growth_percent;
@@ -258,7 +275,7 @@ TEST_F(RuleEngineTest, AHostilePatternCannotHoldItUp) {
   EXPECT_LT(std::chrono::steady_clock::now() - began, std::chrono::seconds(5));
 }
 
-TEST_F(RuleEngineTest, EachThingThatACheckFindsIsAConditionOfItsOwn) {
+Rule of_queues() {
   Rule rule;
   rule.id = "queues";
   rule.kind = RuleKind::check;
@@ -266,12 +283,17 @@ TEST_F(RuleEngineTest, EachThingThatACheckFindsIsAConditionOfItsOwn) {
   rule.instance = "pid";
   rule.value = "len";
   rule.levels = {{Severity::minor, 5000, 4000}, {Severity::major, 20000, 16000}};
-  add(rule);
-  auto queue = [](std::string pid, int length) {
-    etf::Map map;
-    map.pairs = {{atom("pid"), binary(pid)}, {atom("len"), length}, {atom("label"), binary("db")}};
-    return Term(map);
-  };
+  return rule;
+}
+
+Term queue(std::string pid, int length) {
+  etf::Map map;
+  map.pairs = {{atom("pid"), binary(pid)}, {atom("len"), length}, {atom("label"), binary("db")}};
+  return map;
+}
+
+TEST_F(RuleEngineTest, EachThingThatACheckFindsIsAConditionOfItsOwn) {
+  add(of_queues());
   engine.check(node, "long_queues", etf::list(queue("<1>", 6000), queue("<2>", 30000)), now);
   EXPECT_EQ(take(), "queues[<1>]=1 queues[<2>]=2 ");
   EXPECT_EQ(evidence.at("label"), "db");
@@ -281,6 +303,22 @@ TEST_F(RuleEngineTest, EachThingThatACheckFindsIsAConditionOfItsOwn) {
   EXPECT_EQ(take(), "queues[<1>]=0 ");
   engine.check(node, "long_queues", etf::list(atom("odd"), queue("<1>", 10)), now);
   EXPECT_EQ(take(), "");
+}
+
+TEST_F(RuleEngineTest, WhatIsNotListedMayBeAmongThoseLeftOut) {
+  add(of_queues());
+  auto look = [&](Term queues, bool is_cut) {
+    engine.check(node, "long_queues", std::move(queues), now, is_cut);
+    return take();
+  };
+  EXPECT_EQ(look(etf::list(queue("<1>", 9000), queue("<2>", 8000)), true),
+            "queues[<1>]=1 queues[<2>]=1 ");
+  EXPECT_EQ(look(etf::list(queue("<3>", 9000), queue("<4>", 4500)), true), "queues[<3>]=1 ")
+      << "another 4,500 may wait for those that are not listed";
+  EXPECT_EQ(look(etf::list(queue("<3>", 9000), queue("<4>", 3900)), true),
+            "queues[<1>]=0 queues[<2>]=0 ")
+      << "those left out are shorter";
+  EXPECT_EQ(look(etf::list(queue("<5>", 9000)), false), "queues[<5>]=1 queues[<3>]=0 ");
 }
 
 TEST_F(RuleEngineTest, EventsHoldForTheirTimeAndTransientOnesPass) {

@@ -11,9 +11,10 @@
 %%
 %% Sent at once (100 ms): #{raised => [#{id, description, source, severity, at, ...}], cleared => [Id]}
 %% with sources sasl, elarm (id {elarm, Id, Src}) and mnesia. Each interval also: present => [Id], all
-%% that is raised, since an overload of alarms is dropped (dropped => N).
-%% After each scan: long_queues => [#{pid, name, len, ...evidence}], scan => #{processes, scanned,
-%% sum, most, wall_us} or #{skipped => Why}, and checks => #{Key => Value} of those that have changed
+%% that is known to be raised, since an overload of alarms is dropped (dropped => N), and complete =>
+%% [Source]: those of which it is all that there is.
+%% After each scan: long_queues => [#{pid, name, len, ...evidence}], the longest 20 of the long_count in
+%% scan => #{processes, scanned, sum, most, long_count, wall_us} or #{skipped => Why}, and checks => #{Key => Value} of those that have changed
 %% since they were last sent to this daemon:
 %%     old_code => [Module], code_mode => interactive | embedded, timezone => Seconds,
 %%     multi_scheduling => [blocked | blocked_normal], peers => [Node],
@@ -67,7 +68,9 @@ first() ->
              checks_ms => 3600000, helpers => #{}, scan => #{skipped => not_yet}, checks => #{},
              attached => erlang:monotonic_time(millisecond)}).
 
-lease(_, Options, State) -> {#{sent => #{}, dropped => 0}, wish(Options, State)}.
+%% An overload of Mnesia's is over after a minute, and the agent before us may not have said so.
+lease(_, Options, State) ->
+    {#{sent => #{}, dropped => 0, unsaid => [{mnesia, overload}]}, wish(Options, State)}.
 
 settings(_, Map, Data, State) -> {Data, wish(Map, State)}.
 
@@ -80,15 +83,17 @@ wish(Map, State) ->
                       end
               end, State, Least).
 
-tick(interval, #{dropped := Before} = Data, State) ->
-    New = resync(attach_again(State)),
+tick(interval, #{dropped := Before, unsaid := Unsaid} = Data, State) ->
+    {Complete, #{present := Present} = New} = resync(attach_again(State)),
     Dropped = atomics:get(maps:get(gate, New), ?DROPPED),
-    Sample = #{raised => [A || {_, A} <- maps:to_list(maps:get(present, New))], cleared => [],
-               present => maps:keys(maps:get(present, New)), dropped => Dropped - Before},
+    Ids = maps:keys(Present),
+    Sample = #{raised => maps:values(Present), cleared => Unsaid -- Ids, present => Ids,
+               complete => case map_size(Present) < ?MOST_PRESENT of true -> Complete; false -> [] end,
+               dropped => Dropped - Before},
     %% All of them to a daemon that is new; after that they come as they change.
     Known = maps:is_key(present, maps:get(sent, Data)),
     {case Known of true -> Sample#{raised := []}; false -> Sample end,
-     sent(present, true, Data#{dropped := Dropped}), New};
+     sent(present, true, Data#{dropped := Dropped, unsaid := []}), New};
 tick(batch, Data, #{batch := {Raised, Cleared}} = State) ->
     {#{raised => Raised, cleared => Cleared}, Data, State};
 tick(scan, #{sent := Sent} = Data, #{checks := Checks} = State) ->
@@ -105,6 +110,8 @@ tick(_, Data, State) ->
 sent(Key, Value, #{sent := Sent} = Data) -> Data#{sent := Sent#{Key => Value}}.
 
 %% The link did not take it: everything again, with the next.
+lost(#{cleared := Ids}, #{unsaid := Unsaid} = Data) ->
+    Data#{sent := #{}, unsaid := lists:sublist(Ids ++ Unsaid, ?MOST_PRESENT)};
 lost(_, Data) -> Data#{sent := #{}}.
 
 message({sasl, What}, #{gate := Gate} = State) ->
@@ -247,31 +254,35 @@ alarm(Id, Description, Source, Severity) ->
     #{id => bound(Id), description => bound(Description), source => Source, severity => Severity,
       at => microseconds()}.
 
-%% What is raised as the sources have it, for what was dropped or came before us.
-resync(State) -> resync_elarm(resync_sasl(State)).
+%% What is raised as the sources have it, for what was dropped or came before us; and of which sources
+%% that is all. One that does not run has raised nothing; where there is no list (another handler than
+%% the usual one, Mnesia, or it is too long), what we have heard stands.
+resync(State) -> lists:foldl(fun resync/2, {[], State}, [sasl, elarm, mnesia]).
 
-resync_sasl(State) ->
-    Theirs = is_pid(whereis(alarm_handler))
-        andalso manager(alarm_handler, {call, alarm_handler, get_alarms}),
-    case Theirs of
-        {ok, Alarms} when is_list(Alarms) ->
-            compare([{Id, D} || {Id, D} <- lists:sublist(Alarms, ?MOST_PRESENT)], State);
-        _ -> State   % another handler than the usual one: what we have heard stands
+resync(Source, {Complete, #{present := Present} = State}) ->
+    case catch theirs(Source) of
+        {ok, Alarms} when length(Alarms) =< ?MOST_PRESENT ->
+            Now = maps:from_list([{case A of
+                                       {Id, _} -> bound(Id);
+                                       _ -> elarm_id(element(2, A), element(4, A))
+                                   end, A} || A <- Alarms]),
+            {[Source | Complete],
+             maps:fold(fun(_, {Id, D}, New) ->
+                               note({raise, alarm(Id, D, sasl, indeterminate)}, New);
+                          (_, Alarm, New) -> from_elarm(Alarm, New)
+                       end,
+                       clear(ids(Source, State) -- maps:keys(Now), State),
+                       maps:without(maps:keys(Present), Now))};
+        _ -> {Complete, State}
     end.
 
-compare(Theirs, #{present := Present} = State) ->
-    Now = maps:from_list([{bound(Id), D} || {Id, D} <- Theirs]),
-    lists:foldl(fun(Alarm, S) -> note({raise, Alarm}, S) end,
-                clear(ids(sasl, State) -- maps:keys(Now), State),
-                [alarm(Id, D, sasl, indeterminate)
-                 || {Id, D} <- maps:to_list(maps:without(maps:keys(Present), Now))]).
-
-resync_elarm(#{elarm := none} = State) -> State;
-resync_elarm(State) ->
-    case catch foreign(elarm, get_alarms, []) of
-        {ok, Alarms} ->
-            clear(ids(elarm, State) -- [elarm_id(element(2, A), element(4, A)) || A <- Alarms], State);
-        _ -> State
+theirs(Source) ->
+    #{Source := Server} = #{sasl => alarm_handler, elarm => elarm_server, mnesia => mnesia_subscr},
+    case whereis(Server) of
+        undefined -> {ok, []};
+        _ when Source =:= sasl -> manager(Server, {call, Server, get_alarms});
+        _ when Source =:= elarm -> foreign(elarm, get_alarms, []);
+        _ -> unknown
     end.
 
 ids(Source, #{present := Present}) ->
@@ -328,7 +339,9 @@ scan(#{long_queue := Limit}) ->
     Began = erlang:monotonic_time(microsecond),
     Found = case processes_of() of
                 too_many -> #{skipped => too_many_processes};
-                Processes -> slices(Processes, Limit, 0, #{scanned => 0, sum => 0, most => 0, long => []})
+                Processes ->
+                    slices(Processes, Limit, 0,
+                           #{scanned => 0, sum => 0, most => 0, long_count => 0, long => []})
             end,
     Long = lists:sublist(lists:reverse(lists:sort(maps:get(long, Found, []))), ?MOST_LONG_QUEUES),
     Scan = maps:remove(long, Found),
@@ -371,14 +384,15 @@ slice(N, {iterator, Iterator}, Limit, Found) ->
         none -> {done, Found}
     end.
 
-measure(Pid, Limit, #{scanned := N, sum := Sum, most := Most, long := Long} = Found) ->
+measure(Pid, Limit, #{scanned := N, sum := Sum, most := Most} = Found) ->
     case process_info(Pid, message_queue_len) of
         {_, Length} ->
-            Found#{scanned := N + 1, sum := Sum + Length, most := max(Most, Length),
-                   long := case Length >= Limit of
-                               true -> [{Length, Pid} | keep(Long)];
-                               false -> Long
-                           end};
+            Now = Found#{scanned := N + 1, sum := Sum + Length, most := max(Most, Length)},
+            case Now of
+                #{long_count := Count, long := Long} when Length >= Limit ->
+                    Now#{long_count := Count + 1, long := [{Length, Pid} | keep(Long)]};
+                #{} -> Now
+            end;
         undefined -> Found
     end.
 

@@ -13,8 +13,8 @@
 %% processes, and sends 5 kB. Keys of slow/0 are read every ten minutes and repeated in between. All
 %% is bounded: 200 links, 2,000 ports, 1,000 metrics of libraries in 20 ms and 100 kB per pass (the
 %% next pass goes on where this one stopped); beyond that `lacking` says how many. When the run queue
-%% is longer than 4 per scheduler only what costs nothing is read; when the link to the daemon is
-%% full, nothing; `agent.backed_off` says so.
+%% is longer than 4 per scheduler only what costs next to nothing is read; when the link to the daemon
+%% is full, nothing; `agent.backed_off` says so.
 %%
 %% What it takes of the host and gives back: scheduler_wall_time (a reference of its own process),
 %% microstate accounting (the guard turns it off if it was off), one telemetry handler per event that
@@ -54,16 +54,18 @@ cheap() ->
         ++ [memory, gc, io, run_queues, nodes, time, queues, persistent_term, registered,
             process_groups, dets_count].
 
-dear() ->
-    [scheduler_wall_time, microstate_accounting, check_io, allocators, dist, ports, sockets, timers,
-     os, cpu, os_process, mnesia].
+%% Under pressure, too, what tells of it: it takes microseconds.
+dear(run_queue) -> [scheduler_wall_time, os_process];
+dear(none) ->
+    [microstate_accounting, check_io, allocators, dist, ports, sockets, timers, os, cpu, mnesia
+     | dear(run_queue)].
 
 slow() -> [code, applications, areas, os_limits, disk].
 
 %% One pass by itself. Without scheduler utilisation, which takes two.
 -spec sample(#{keys => [atom()]}) -> map().
 sample(Options) ->
-    {Values, Lacking} = read_all(maps:get(keys, Options, cheap() ++ dear() ++ slow())),
+    {Values, Lacking} = read_all(maps:get(keys, Options, cheap() ++ dear(none) ++ slow())),
     #{at => erlang:system_time(millisecond), values => Values, lacking => Lacking}.
 
 %%% What the skeleton calls. State: #{slow => {At, Values, Lacking}, msacc, cursor, events}.
@@ -82,18 +84,13 @@ tick(interval, #{busy := Busy, peer := Peer} = Data, State) ->
     case pressure(Peer) of
         dist_queue ->
             {sample_of(#{}, #{all => backed_off}, dist_queue), Data, State};
-        run_queue ->
-            {Values, Lacking} = read_all(cheap()),
-            {sample_of(Values, Lacking#{dear => backed_off}, run_queue), Data, State};
-        none ->
-            {Values, Lacking} = read_all(cheap() ++ dear()),
-            {Slow, SlowLacking, State1} = slow_values(State),
-            {User, UserLacking, State2} = user(State1),
+        Why ->
+            {Values, Lacking} = read_all(cheap() ++ dear(Why)),
             {Used, Now} = utilization(Values, maps:get(interval, Busy, none)),
-            State3 = keep_msacc(Values, State2),
-            All = maps:merge(maps:merge(Values, Slow), maps:merge(User, Used)),
-            Lacks = maps:merge(maps:merge(Lacking, SlowLacking), UserLacking),
-            {sample_of(All, Lacks, none), Data#{busy := Busy#{interval => Now}}, State3}
+            {More, MoreLacking, New} = more(Why, Values, State),
+            All = maps:merge(maps:merge(Values, Used), More),
+            {sample_of(All, maps:merge(Lacking, MoreLacking), Why),
+             Data#{busy := Busy#{interval => Now}}, New}
     end;
 tick({live, Turn}, #{turn := Turn, live := Keys, busy := Busy} = Data, State) ->
     #{until := Until, live_ms := Ms, handle := Handle, peer := Peer} = Data,
@@ -102,10 +99,14 @@ tick({live, Turn}, #{turn := Turn, live := Keys, busy := Busy} = Data, State) ->
             _ = later(Ms, Handle, {live, Turn}),
             case pressure(Peer) of
                 none ->
-                    {Values, Lacking} = read_all(Keys -- [scheduler_utilization]),
+                    {Values, Lacking} = read_all(Keys -- [scheduler_utilization, user]),
                     {Used, Now} = utilization(Values, maps:get(live, Busy, none)),
-                    Sample = sample_of(maps:merge(Values, Used), Lacking, none),
-                    {Sample#{interval_ms => Ms}, Data#{busy := Busy#{live => Now}}, State};
+                    {User, _, New} = case lists:member(user, Keys) of
+                                         true -> user(State);
+                                         false -> {#{}, none, State}
+                                     end,
+                    Sample = sample_of(maps:merge(maps:merge(Values, Used), User), Lacking, none),
+                    {Sample#{interval_ms => Ms}, Data#{busy := Busy#{live => Now}}, New};
                 Why ->
                     Sample = sample_of(#{}, #{all => backed_off}, Why),
                     {Sample#{interval_ms => Ms}, Data, State}
@@ -117,7 +118,8 @@ tick(_, Data, State) ->
     {none, Data, State}.
 
 settings(Handle, #{live := Keys} = Map, #{turn := Turn} = Data, State) when is_list(Keys) ->
-    Known = [K || K <- Keys, lists:member(K, [scheduler_utilization | cheap() ++ dear() ++ slow()])],
+    All = [scheduler_utilization, user | cheap() ++ dear(none) ++ slow()],
+    Known = [K || K <- Keys, lists:member(K, All)],
     Wanted = case lists:member(scheduler_utilization, Known) of
                  true -> lists:usort([scheduler_wall_time | Known]);
                  false -> Known
@@ -142,6 +144,12 @@ sample_of(Values, Lacking, BackedOff) ->
       agent => #{backed_off => BackedOff}}.
 
 %%% Reading
+
+more(run_queue, _, State) -> {#{}, #{dear => backed_off}, State};
+more(none, Values, State) ->
+    {Slow, Lacking, State1} = slow_values(State),
+    {User, UserLacking, State2} = user(State1),
+    {maps:merge(Slow, User), maps:merge(Lacking, UserLacking), keep_msacc(Values, State2)}.
 
 %% What has just been read, or else what was read last.
 slow_values(#{slow := {At, Values, Lacking}} = State) ->
@@ -247,10 +255,7 @@ read(os_process) ->
     Wanted = [{<<"VmRSS">>, resident_kb}, {<<"VmSize">>, virtual_kb}, {<<"VmSwap">>, swapped_kb},
               {<<"Threads">>, threads}, {<<"VmHWM">>, resident_most_kb}],
     Own = maps:from_list([{Key, V} || {Field, Key} <- Wanted, #{Field := V} <- [Status]]),
-    case open_files(maps:get(<<"FDSize">>, Status, 0)) of
-        none -> {partly, Own, too_many_files};
-        Files -> Own#{open_files => Files}
-    end;
+    Own#{open_files => open_files(maps:get(<<"FDSize">>, Status, 0))};
 read(mnesia) -> mnesia();
 read(code) ->
     Loaded = erlang:loaded(),

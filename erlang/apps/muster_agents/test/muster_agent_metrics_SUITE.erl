@@ -8,17 +8,17 @@
 -export([every_name_of_wombatoam_is_there_or_left_out/1, names_and_series_are_unique/1,
          rows_are_well_formed/1, every_row_is_answered/1, stock_calls_say_the_same/1,
          a_pass_is_cheap/1, folsom_is_found/1, telemetry_is_found/1,
-         a_library_that_hangs_is_left/1,
+         a_library_that_hangs_is_left/1, libraries_can_be_live/1, a_busy_node_says_how_busy/1,
          many_metrics_of_users_take_turns/1]).
 %% Called on the peer.
 -export([lease/2, pass/0, make_folsom/1, fake_telemetry/0, telemetry_handlers/0,
-         hanging_telemetry/0, hang/0]).
+         hanging_telemetry/0, hang/0, burn/0]).
 
 all() ->
     [every_name_of_wombatoam_is_there_or_left_out, names_and_series_are_unique,
      rows_are_well_formed, every_row_is_answered, stock_calls_say_the_same, a_pass_is_cheap,
-     folsom_is_found, telemetry_is_found, a_library_that_hangs_is_left,
-     many_metrics_of_users_take_turns].
+     folsom_is_found, telemetry_is_found, a_library_that_hangs_is_left, libraries_can_be_live,
+     a_busy_node_says_how_busy, many_metrics_of_users_take_turns].
 
 init_per_suite(Config) ->
     Epmd = muster_test_nodes:start_epmd(),
@@ -176,6 +176,31 @@ telemetry_is_found(Config) ->
     muster_test_nodes:until(1, fun() -> peer:call(Node, ?MODULE, telemetry_handlers, []) end),
     ok = peer:call(Node, telemetry, execute, [[web, stop], #{duration => 1}, #{}]).
 
+libraries_can_be_live(Config) ->
+    Node = ?config(node, Config),
+    ok = peer:call(Node, ?MODULE, fake_telemetry, []),
+    ok = peer:call(Node, ?MODULE, lease, [muster_agent_metrics, 600000]),
+    _ = peer:call(Node, ?MODULE, pass, [], 20000),
+    Holder = peer:call(Node, erlang, whereis, [holder]),
+    _ = peer:call(Node, erlang, send, [muster_agent_metrics,
+                                       {muster_agent_settings, Holder, #{live => [user]}}]),
+    #{interval_ms := 1000, values := Values} = peer:call(Node, ?MODULE, pass, [], 20000),
+    ?assertEqual(#{user => [{telemetry, [web, stop], counter, 0}]}, Values).
+
+%% Long run queues keep it from reading what is dear, not from reading what tells of them.
+a_busy_node_says_how_busy(Config) ->
+    Node = ?config(node, Config),
+    Burners = peer:call(Node, ?MODULE, burn, []),
+    ok = peer:call(Node, ?MODULE, lease, [muster_agent_metrics, 1000]),
+    _ = peer:call(Node, ?MODULE, pass, [], 20000),
+    #{agent := Agent, values := Values} = peer:call(Node, ?MODULE, pass, [], 20000),
+    true = peer:call(Node, erlang, exit, [Burners, kill], 20000),
+    ?assertMatch(#{backed_off := run_queue, backing_off := 1}, Agent),
+    #{scheduler_utilization := Share, os_process := #{resident_kb := _, open_files := Files}} = Values,
+    ?assert(Share > 0.9),
+    ?assert(Files > 3),
+    ?assertEqual(none, maps:get(allocators, Values, none)).
+
 %% The process that asks it ends with the agent, even when that is killed.
 a_library_that_hangs_is_left(Config) ->
     Node = ?config(node, Config),
@@ -286,6 +311,14 @@ fake_telemetry() ->
 hanging_telemetry() ->
     fake_telemetry(["-module(telemetry).", "-export([list_handlers/1]).",
                     "list_handlers([]) -> receive never -> [] end."]).
+
+%% More than its schedulers can run, until the one that is returned ends.
+burn() ->
+    N = 8 * erlang:system_info(schedulers_online),
+    spawn(fun() ->
+                  _ = [spawn_link(fun Burn() -> Burn() end) || _ <- lists:seq(1, N)],
+                  receive after infinity -> ok end
+          end).
 
 %% Who waits for it.
 hang() ->
