@@ -59,7 +59,7 @@ class ArchiveTest : public testing::Test {
     store::MetricQuery query;
     query.nodes = {1};
     query.series = {1};
-    query.to = std::numeric_limits<std::int64_t>::max();
+    query.to = ms(clock.time) + 1;
     auto lines = run(archive->query(std::move(query)));
     return lines && !lines->empty() ? lines->front().points.size() : 0;
   }
