@@ -69,8 +69,10 @@ TEST_F(KeeperTest, AgentsAreNotKeptForALinkThatIsGoneAlready) {
   auto link = std::make_shared<dist::Link>(core, dist::Channel(dist::Channel::Socket(io_)),
                                            dist::HandshakePeer{spec_.name}, true);
   link->close(dist::LinkError::closed);
-  agents_.node_up(link, spec_, {});
-  agents_.node_up(link, spec_, {});  // nothing is left of the first time
+  asio::post(io_, [&] {  // on the loop a coroutine begins, and here ends, inside node_up()
+    agents_.node_up(link, spec_, {});
+    agents_.node_up(link, spec_, {});  // nothing is left of the first time
+  });
   turn();
 }
 
