@@ -1,5 +1,6 @@
 #include "store/metrics/block_table.h"
 
+#include <fmt/format.h>
 #include <sys/stat.h>
 
 #include "base/log.h"
@@ -225,7 +226,17 @@ std::optional<Block> BlockTable::read(const BlockKey& key, std::uint64_t& damage
 }
 
 Result<std::optional<std::int64_t>> BlockTable::oldest_hour(int grain) {
-  Statement s(db_, "SELECT key FROM blocks WHERE key >= ? AND key < ? ORDER BY key LIMIT 1");
+  return end_hour(grain, "ASC");
+}
+
+Result<std::optional<std::int64_t>> BlockTable::newest_hour(int grain) {
+  return end_hour(grain, "DESC");
+}
+
+Result<std::optional<std::int64_t>> BlockTable::end_hour(int grain, std::string_view order) {
+  Statement s(db_, fmt::format("SELECT key FROM blocks WHERE key >= ? AND key < ? "
+                               "ORDER BY key {} LIMIT 1",
+                               order));
   s.bind(first_of(grain, 0).row(0)).bind(first_of(grain + 1, 0).row(0));
   std::optional<std::int64_t> hour;
   if (s.step()) hour = BlockKey::of(s.integer(0)).hour;
@@ -235,10 +246,9 @@ Result<std::optional<std::int64_t>> BlockTable::oldest_hour(int grain) {
 
 std::optional<std::int64_t> BlockTable::newest_hour(int grain, NodeId node,
                                                     std::int64_t span_hours) {
-  Statement s(db_, "SELECT key FROM blocks WHERE key >= ? AND key < ? ORDER BY key DESC LIMIT 1");
-  s.bind(first_of(grain, 0).row(0)).bind(first_of(grain + 1, 0).row(0));
-  if (!s.step()) return std::nullopt;
-  auto hour = BlockKey::of(s.integer(0)).hour;
+  auto newest = newest_hour(grain);
+  if (!newest || !*newest) return std::nullopt;
+  auto hour = **newest;
   for (int i = 0; i < 200 && hour >= 0; ++i, hour -= span_hours)
     if (row(BlockKey{grain, hour, node}.row(0))) return hour;
   return std::nullopt;

@@ -97,6 +97,7 @@ class BlockTable {
 
   /// The hour of the oldest block of a grain. Error: internal, where its page is damaged.
   Result<std::optional<std::int64_t>> oldest_hour(int grain);
+  Result<std::optional<std::int64_t>> newest_hour(int grain);
   /// Of one node, if it is among the newest 200 of the grain. `span_hours`: what a block spans.
   std::optional<std::int64_t> newest_hour(int grain, NodeId node, std::int64_t span_hours);
   Result<> remove(int grain, std::int64_t from_hour, std::int64_t to_hour);
@@ -111,6 +112,7 @@ class BlockTable {
 
  private:
   explicit BlockTable(Connection db) : db_(std::move(db)) {}
+  Result<std::optional<std::int64_t>> end_hour(int grain, std::string_view order);
   std::int64_t pragma(const char* name);
   std::int64_t state(const char* name);
   Result<> write_state(const char* name, std::int64_t value);

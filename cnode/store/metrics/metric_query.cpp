@@ -72,6 +72,14 @@ std::optional<std::int64_t> MetricStore::oldest(std::size_t tier) {
   return oldest_[tier];
 }
 
+/// After the newest block of any node: nobody looks further, whatever the question's end.
+std::int64_t MetricStore::end_of(std::size_t tier) {
+  auto hour = table_.newest_hour(grains_[tier]);
+  if (!hour) return std::numeric_limits<std::int64_t>::max();  // its page is damaged
+  return *hour ? **hour * hour_ms + std::int64_t{settings_.schedule[tier].span().count()} * 1000
+               : 0;
+}
+
 /// The coarsest tier that is fine enough answers; where it no longer reaches, finer ones, then
 /// coarser ones do.
 Result<std::vector<MetricLine>> MetricStore::query(const MetricQuery& given) {
@@ -112,7 +120,7 @@ Result<std::vector<MetricLine>> MetricStore::query(const MetricQuery& given) {
     }
     from = std::max(query.from, from);
     if (from >= end) continue;
-    regions.push_back({tier, from, end});
+    regions.push_back({tier, from, std::min(end, end_of(tier))});
     end = from;
   }
   std::reverse(regions.begin(), regions.end());

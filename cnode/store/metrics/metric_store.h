@@ -139,6 +139,7 @@ class MetricStore {
   Result<> close_heads(const std::vector<HeadKey>& keys);
   Result<> roll_up(const Tier& tier, int grain, NodeId node, const Block& raw);
   std::optional<std::int64_t> oldest(std::size_t tier);
+  std::int64_t end_of(std::size_t tier);
   void query_tier(std::size_t tier, const MetricQuery& query, std::int64_t from, std::int64_t to,
                   Answer& answer);
   void query_block(const BlockKey& key, const MetricQuery& query, std::int64_t from,

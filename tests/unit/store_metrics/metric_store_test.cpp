@@ -109,6 +109,15 @@ TEST_F(Stored, OpenAndClosedHoursAnswerTogetherAtEveryStep) {
   EXPECT_EQ(store->series_of(1), (std::vector<SeriesId>{1, 2, 3}));
 }
 
+TEST_F(Stored, AQuestionWithoutEndIsAnsweredByWhatThereIs) {
+  open();
+  append(start, 1);
+  close(start + 2 * hour);
+  // Each walk over all the hours that a number can name would take seconds.
+  for (int i = 0; i < 200; ++i)
+    ASSERT_EQ(ask(1, 0, std::numeric_limits<std::int64_t>::max()).size(), 1u);
+}
+
 TEST_F(Stored, NothingIsLostWhenTheProcessEndsAtOnce) {
   auto child = ::fork();
   if (child == 0) {
