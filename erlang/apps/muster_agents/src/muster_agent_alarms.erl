@@ -65,7 +65,7 @@ first() ->
     _ = erlang:send_after(3000, self(), checks),
     attach(#{gate => atomics:new(2, [{signed, true}]), present => #{}, raised => [], cleared => [],
              batch => none, elarm => none, mnesia => none, long_queue => 1000, scan_ms => 60000,
-             checks_ms => 3600000, helpers => #{}, scan => #{skipped => not_yet}, checks => #{},
+             checks_ms => 3600000, helpers => #{}, scan => #{skipped => not_yet}, checks => #{}, long_queues => none,
              attached => erlang:monotonic_time(millisecond)}).
 
 %% An overload of Mnesia's is over after a minute, and the agent before us may not have said so.
@@ -99,7 +99,7 @@ tick(batch, Data, #{batch := {Raised, Cleared}} = State) ->
 tick(scan, #{sent := Sent} = Data, #{checks := Checks} = State) ->
     Changed = maps:filter(fun(Key, {Hash, _}) -> maps:get(Key, Sent, none) =/= Hash end, Checks),
     Now = maps:fold(fun(Key, {Hash, _}, D) -> sent(Key, Hash, D) end, Data, Changed),
-    Sample = maps:with([scan, long_queues], State),
+    Sample = maps:filter(fun(_, V) -> V =/= none end, maps:with([scan, long_queues], State)),
     {case map_size(Changed) of
          0 -> Sample;
          _ -> Sample#{checks => maps:map(fun(_, {_, Packed}) -> binary_to_term(Packed) end, Changed)}
@@ -147,7 +147,7 @@ message(checks, #{checks_ms := Ms} = State) ->
 message({scanned, {#{skipped := Why}, _, Checks}}, State) ->
     {{due, scan}, skipped(Why, known(Checks, State))};
 message({scanned, {Scan, Long, Checks}}, State) ->
-    {{due, scan}, known(Checks, State#{scan := Scan, long_queues => Long})};
+    {{due, scan}, known(Checks, State#{scan := Scan, long_queues := Long})};
 message({checked, Checks}, State) ->
     {{due, scan}, known(Checks, State)};
 message({'EXIT', Pid, Reason}, #{helpers := Helpers, mnesia := Mnesia} = State) ->
@@ -162,7 +162,7 @@ message(_, State) ->
     {none, State}.
 
 %% Then nothing is known of queues, which is not the same as that none is long.
-skipped(Why, State) -> maps:remove(long_queues, State#{scan := #{skipped => Why}}).
+skipped(Why, State) -> State#{scan := #{skipped => Why}, long_queues := none}.
 
 known(Checks, #{checks := Known} = State) -> State#{checks := maps:merge(Known, Checks)}.
 
