@@ -401,7 +401,8 @@ restart_node(Args) -> call(orchestration, restart_node, Args).
 -spec retry_node(args()) -> reply().
 retry_node(Args) -> call(orchestration, retry_node, Args).
 
-%% @doc Stops a node and removes it from its host.
+%% @doc Stops a node and removes it from its host. With `forget => true' one whose host is gone for
+%% good is taken out of the books; the reply says what was left there.
 -spec delete_node(args()) -> reply().
 delete_node(Args) -> call(orchestration, delete_node, Args).
 

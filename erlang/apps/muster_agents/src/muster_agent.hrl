@@ -117,8 +117,9 @@ loop(Leases, State) ->
         next({Leases, State})
     end.
 
+%% Here nothing else is held: a heap that a look or a sample has made grow is given back.
 next({Leases, _}) when map_size(Leases) =:= 0 -> ok;
-next({Leases, State}) -> loop(Leases, State).
+next({Leases, State}) -> erlang:garbage_collect(), loop(Leases, State).
 
 lease_to(_, _, Leases, State) when map_size(Leases) >= ?MOST_LEASES ->
     {{error, full}, Leases, State};
@@ -177,7 +178,6 @@ due(What, {Pid, _} = Handle, Leases, State) ->
                         _ -> Lease
                     end,
             {Now, New} = pass(What, Pid, Timed, State),
-            erlang:garbage_collect(),
             {Leases#{Pid := Now}, New};
         #{} ->
             {Leases, State}

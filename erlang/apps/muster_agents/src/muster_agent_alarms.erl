@@ -65,8 +65,8 @@ first() ->
     _ = erlang:send_after(3000, self(), checks),
     attach(#{gate => atomics:new(2, [{signed, true}]), present => #{}, raised => [], cleared => [],
              batch => none, elarm => none, mnesia => none, long_queue => 1000, scan_ms => 60000,
-             checks_ms => 3600000, helpers => #{}, scan => #{skipped => not_yet}, checks => #{}, long_queues => none,
-             attached => erlang:monotonic_time(millisecond)}).
+             checks_ms => 3600000, helpers => #{}, scan => #{skipped => not_yet}, long_queues => none,
+             checks => #{}, attached => erlang:monotonic_time(millisecond)}).
 
 %% An overload of Mnesia's is over after a minute, and the agent before us may not have said so.
 lease(_, Options, State) ->
@@ -83,7 +83,7 @@ wish(Map, State) ->
                       end
               end, State, Least).
 
-tick(interval, #{dropped := Before, unsaid := Unsaid} = Data, State) ->
+tick(interval, #{sent := Sent, dropped := Before, unsaid := Unsaid} = Data, State) ->
     {Complete, #{present := Present} = New} = resync(attach_again(State)),
     Dropped = atomics:get(maps:get(gate, New), ?DROPPED),
     Ids = maps:keys(Present),
@@ -91,23 +91,19 @@ tick(interval, #{dropped := Before, unsaid := Unsaid} = Data, State) ->
                complete => case map_size(Present) < ?MOST_PRESENT of true -> Complete; false -> [] end,
                dropped => Dropped - Before},
     %% All of them to a daemon that is new; after that they come as they change.
-    Known = maps:is_key(present, maps:get(sent, Data)),
-    {case Known of true -> Sample#{raised := []}; false -> Sample end,
-     sent(present, true, Data#{dropped := Dropped, unsaid := []}), New};
+    {case Sent of #{present := true} -> Sample#{raised := []}; #{} -> Sample end,
+     Data#{sent := Sent#{present => true}, dropped := Dropped, unsaid := []}, New};
 tick(batch, Data, #{batch := {Raised, Cleared}} = State) ->
     {#{raised => Raised, cleared => Cleared}, Data, State};
 tick(scan, #{sent := Sent} = Data, #{checks := Checks} = State) ->
-    Changed = maps:filter(fun(Key, {Hash, _}) -> maps:get(Key, Sent, none) =/= Hash end, Checks),
-    Now = maps:fold(fun(Key, {Hash, _}, D) -> sent(Key, Hash, D) end, Data, Changed),
+    Changed = maps:filter(fun(Key, Packed) -> maps:get(Key, Sent, none) =/= Packed end, Checks),
     Sample = maps:filter(fun(_, V) -> V =/= none end, maps:with([scan, long_queues], State)),
     {case map_size(Changed) of
          0 -> Sample;
-         _ -> Sample#{checks => maps:map(fun(_, {_, Packed}) -> binary_to_term(Packed) end, Changed)}
-     end, Now, State};
+         _ -> Sample#{checks => maps:map(fun(_, Packed) -> binary_to_term(Packed) end, Changed)}
+     end, Data#{sent := maps:merge(Sent, Checks)}, State};
 tick(_, Data, State) ->
     {none, Data, State}.
-
-sent(Key, Value, #{sent := Sent} = Data) -> Data#{sent := Sent#{Key => Value}}.
 
 %% The link did not take it: everything again, with the next.
 lost(#{cleared := Ids}, #{unsaid := Unsaid} = Data) ->
@@ -348,7 +344,7 @@ scan(#{long_queue := Limit}) ->
     {Scan#{processes => erlang:system_info(process_count),
            wall_us => erlang:monotonic_time(microsecond) - Began},
      [long_queue(Pid, Length) || {Length, Pid} <- Long],
-     hashed(#{old_code => old_code(), multi_scheduling => multi_scheduling(),
+     packed(#{old_code => old_code(), multi_scheduling => multi_scheduling(),
               timezone => timezone(), peers => lists:sort(nodes()),
               code_mode => code:get_mode(), applications => applications()})}.
 
@@ -429,16 +425,14 @@ applications() ->
 slow_checks() ->
     Parts = [fun() -> #{modules => modules()} end, fun() -> #{config => config()} end,
              fun() -> #{clashes => clashes()} end, fun app_files/0],
-    hashed(lists:foldl(fun(Look, Found) ->
+    packed(lists:foldl(fun(Look, Found) ->
                                receive after 100 -> ok end,
                                try maps:merge(Found, Look()) catch _:_ -> Found end
                        end, #{}, Parts)).
 
 %% Packed, since it is kept for daemons that come later.
-hashed(Checks) ->
-    maps:map(fun(_, Value) ->
-                     {erlang:phash2(Value, 1 bsl 32), term_to_binary(Value, [compressed])}
-             end, Checks).
+packed(Checks) ->
+    maps:map(fun(_, Value) -> term_to_binary(Value, [compressed]) end, Checks).
 
 %% Another code behind the same name shows as another number.
 modules() ->
