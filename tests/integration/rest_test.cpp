@@ -140,6 +140,23 @@ TEST_F(RestTest, SendsEventsToWebSockets) {
   EXPECT_EQ(listed.at("items").at(0), *seen);
 }
 
+TEST_F(RestTest, AProcessThatForgetsItsSubscriptionsIsToldSo) {
+  ErlNode erl(epmd_, {});
+  const auto call = "rpc:call('" + daemon_.name() + "', muster, ";
+  EXPECT_EQ(erl.eval("Made = [" + call +
+                     "subscribe, [#{pid => self()}]) || _ <- lists:seq(1, 1001)],"
+                     "{error, #{code := Code}} = lists:last(Made),"
+                     "{ok, #{subscription := One}} = hd(Made),"
+                     "{ok, _} = " +
+                     call +
+                     "unsubscribe, [#{subscription => One}]),"
+                     "{Again, _} = " +
+                     call +
+                     "subscribe, [#{pid => self()}]),"
+                     "{length([ok || {ok, _} <- Made]), Code, Again}"),
+            "{1000,quota,ok}");
+}
+
 TEST_F(RestTest, RefusesWebSocketsWithoutCredentialsOrSense) {
   EXPECT_EQ(WebSocket(daemon_.http_port(), "/api/events").status(), 401);
   EXPECT_EQ(WebSocket(daemon_.http_port(), "/api/events?ticket=x").status(), 401);

@@ -1,5 +1,7 @@
 #include "doors/dist/subscriber.h"
 
+#include <fmt/format.h>
+
 #include "base/random.h"
 
 namespace muster::doors::dist {
@@ -9,6 +11,8 @@ using etf::Term;
 using etf::tuple;
 
 namespace {
+
+constexpr std::size_t most_subscriptions = 1000;
 
 Term message_of(const ops::Delivery& delivery) {
   if (auto* event = std::get_if<ops::EventPtr>(&delivery))
@@ -54,6 +58,10 @@ Task<Subscribed> Subscribers::subscribe(Subscribe request, ops::Caller caller) {
   if (!link)
     co_return Error(Errc::bad_request,
                     "only a process of a connected Erlang node can subscribe here", "/pid");
+  if (active_.size() >= most_subscriptions)
+    co_return Error(Errc::quota, fmt::format("there are {} subscriptions: end those that nobody "
+                                             "reads with muster.unsubscribe",
+                                             active_.size()));
   auto seq = bus_.last_seq();
   CO_TRY(auto events, bus_.subscribe(std::move(request.topics), request.since));
   auto id = random_uuid();

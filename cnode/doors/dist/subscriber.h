@@ -39,7 +39,9 @@ BOOST_DESCRIBE_STRUCT(Unsubscribe, (), (subscription))
 /// muster.subscribe and muster.unsubscribe: events as messages {muster_event, Topic, #{seq, at,
 /// data}} to an Erlang process, until it dies, its link is lost, or it unsubscribes. Lost events
 /// come as {muster_event, gap, #{lost => N}}. A subscriber that reads slowly is waited for (the
-/// link's back-pressure); what its queue cannot hold is the gap. Owned by Door; lives on the loop.
+/// link's back-pressure); what its queue cannot hold is the gap. At most 1,000 subscriptions, so
+/// that a process that forgets its own cannot flood itself for ever. Owned by Door; lives on the
+/// loop.
 class Subscribers {
  public:
   Subscribers(asio::any_io_executor executor, muster::dist::Node& node, ops::EventBus& bus);
