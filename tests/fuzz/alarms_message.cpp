@@ -1,7 +1,5 @@
 // What the agents alarms and metrics say: whatever the term, what is kept of it can be stored and
 // read again.
-#include <algorithm>
-#include <cmath>
 #include <cstdint>
 #include <cstdlib>
 
@@ -10,36 +8,19 @@
 #include "services/alarms/node_text.h"
 #include "services/alarms/passed_on.h"
 #include "services/alarms/sample_reader.h"
+#include "tests/fuzz/same_json.h"
 
 namespace {
 
 using namespace muster;
 using namespace muster::alarms;
 
-/// Boost.JSON 1.81 reads some doubles back as their neighbour.
-bool is_same(const ops::json::value& a, const ops::json::value& b) {
-  if (a.is_double() && b.is_double())
-    return std::abs(a.as_double() - b.as_double()) <= std::abs(a.as_double()) * 1e-15;
-  if (a.is_object() && b.is_object()) {
-    auto in_b = [&](auto& pair) {
-      auto* other = b.as_object().if_contains(pair.key());
-      return other && is_same(pair.value(), *other);
-    };
-    auto& all = a.as_object();
-    return all.size() == b.as_object().size() && std::all_of(all.begin(), all.end(), in_b);
-  }
-  if (a.is_array() && b.is_array())
-    return std::equal(a.as_array().begin(), a.as_array().end(), b.as_array().begin(),
-                      b.as_array().end(), is_same);
-  return a == b;
-}
-
 void keep(const std::optional<ops::json::value>& evidence) {
   if (!evidence) return;
   boost::system::error_code ec;
   auto kept = bounded_evidence(*evidence);
   auto read = ops::json::parse(ops::json::serialize(kept), ec);
-  if (ec || !is_same(kept, read)) std::abort();
+  if (ec || !is_same_json(kept, read)) std::abort();
 }
 
 bool any_metric(const std::string&) {
