@@ -121,6 +121,15 @@ class Troubled : public testing::Test {
     }
     close_hours(start + 70 * hour);
   }
+  /// With sixty hours in the file.
+  void open_damaged_in_the_middle() {
+    open();
+    fill_sixty_hours();
+    store.reset();
+    auto pages = std::filesystem::file_size(folder.path / "metrics.db") / 32768;
+    damage_page(static_cast<std::int64_t>(pages / 2));
+    open();
+  }
   bool is_put_aside() const { return std::filesystem::exists(folder.path / "metrics.db.damaged"); }
 
   bool was_put_aside = false;  ///< while hours were closed
@@ -250,12 +259,7 @@ TEST_F(Troubled, ADamagedPageCostsWhatIsInItAlsoWhenItHasToBeChanged) {
 }
 
 TEST_F(Troubled, WhatIsLeftOfADamagedFileIsBroughtOverAlsoAfterARestart) {
-  open();
-  fill_sixty_hours();
-  store.reset();
-  auto pages = std::filesystem::file_size(folder.path / "metrics.db") / 32768;
-  damage_page(static_cast<std::int64_t>(pages / 2));
-  open();
+  open_damaged_in_the_middle();
   for (std::int64_t i = 0; i < 3600; i += 60) ASSERT_TRUE(store->append(batch(i, 2)));
   while (!is_put_aside()) ASSERT_TRUE(store->close_hours(start + 70 * hour, 1));
   for (int i = 0; i < 70; ++i) {
@@ -269,12 +273,7 @@ TEST_F(Troubled, WhatIsLeftOfADamagedFileIsBroughtOverAlsoAfterARestart) {
 }
 
 TEST_F(Troubled, ADamagedFileCountsAsUsedAndIsDeletedWhenItHasBeenBroughtOver) {
-  open();
-  fill_sixty_hours();
-  store.reset();
-  auto pages = std::filesystem::file_size(folder.path / "metrics.db") / 32768;
-  damage_page(static_cast<std::int64_t>(pages / 2));
-  open();
+  open_damaged_in_the_middle();
   auto whole = store->usage().bytes;
   for (std::int64_t i = 0; i < 3600; i += 60) ASSERT_TRUE(store->append(batch(i, 2)));
   while (!is_put_aside()) ASSERT_TRUE(store->close_hours(start + 70 * hour, 1));
