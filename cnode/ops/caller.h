@@ -8,14 +8,14 @@
 
 namespace muster::ops {
 
-/// What a caller may do; each role includes the ones before it.
-enum class Role { viewer, operator_, admin };
-BOOST_DESCRIBE_ENUM(Role, viewer, operator_, admin)
+/// What a caller may do; each role includes the ones before it. `none` calls no operation.
+enum class Role { none, viewer, operator_, admin };
+BOOST_DESCRIBE_ENUM(Role, none, viewer, operator_, admin)
 
 /// Who calls an operation, as its door found out.
 struct Caller {
   std::string name;  ///< "token:ci", "node:shell@host": for records and logs
-  Role role = Role::viewer;
+  Role role = Role::none;
   std::optional<etf::Pid> pid;  ///< the calling process, through the Erlang door
   std::string node;             ///< the node it calls from, through the Erlang door
 };

@@ -40,6 +40,8 @@ Task<NewToken> TokenTable::add(AddToken request, ops::Caller) {
   constexpr std::size_t longest = 100;
   if (request.name.empty() || request.name.size() > longest || request.name == "admin")
     co_return Error(Errc::bad_request, "wanted a name of 1 to 100 bytes other than admin", "/name");
+  if (request.role == ops::Role::none)
+    co_return Error(Errc::bad_request, "must be viewer, operator or admin", "/role");
   if (by_hash_.size() >= bound)
     co_return Error(Errc::quota, fmt::format("there are {} tokens", by_hash_.size()));
   constexpr std::size_t token_bytes = 32;

@@ -52,6 +52,12 @@ TEST_F(TokenTableTest, AnAddedTokenHasItsRoleAlsoAfterARestart) {
   EXPECT_FALSE(tokens_->find(token + "0"));
 }
 
+TEST_F(TokenTableTest, ATokenHasARole) {
+  auto made = call(0, {{"name", "ci"}, {"role", "none"}});
+  EXPECT_EQ(made.error().errc(), Errc::bad_request);
+  EXPECT_EQ(made.error().field, "/role");
+}
+
 TEST_F(TokenTableTest, ARemovedTokenOpensNothing) {
   auto token = make("ci", "viewer");
   EXPECT_TRUE(call(2, {{"name", "ci"}}));
