@@ -31,6 +31,8 @@ inline constexpr bool upper_case = false;
 ///     static json::value to_json(const T&);
 ///     static etf::Term to_term(const T&);
 ///     static json::object schema();
+/// and, where one holds more than its own bytes, about how much more:
+///     static std::size_t heap(const T&);
 template <class T>
 struct Convert;
 
@@ -129,6 +131,7 @@ Type integer_type() {
                            ? INT64_MAX
                            : static_cast<std::int64_t>(std::numeric_limits<T>::max());
   Type type{Kind::integer};
+  type.size = sizeof(T);
   type.read = [](const Input& from, void* to) -> Result<void> {
     TRY(auto value, from.integer(min, max));
     *static_cast<T*>(to) = static_cast<T>(value);
@@ -148,6 +151,7 @@ Type integer_type() {
 template <class E>
 Type enum_type() {
   Type type{Kind::enumeration};
+  type.size = sizeof(E);
   type.read = [](const Input& from, void* to) -> Result<void> {
     TRY(auto value, read_enum(enumerators_of<E>(), from));
     *static_cast<E*>(to) = static_cast<E>(value);
@@ -173,6 +177,8 @@ Type struct_type() {
   type.to_term = [](const void* p) { return struct_to_term(struct_of<T>(), p); };
   type.schema = [](Components& c) { return struct_schema(struct_of<T>(), c); };
   type.structure = [] { return &struct_of<T>(); };
+  type.size = sizeof(T);
+  type.heap = [](const void* p) { return struct_heap(struct_of<T>(), p); };
   return type;
 }
 
@@ -204,6 +210,15 @@ Type vector_type() {
   };
   type.schema = [](Components& c) {
     return json::object{{"type", "array"}, {"items", type_of<T>().schema(c)}};
+  };
+  type.size = sizeof(V);
+  type.heap = [](const void* p) {
+    return static_cast<const V*>(p)->capacity() * sizeof(T) + inner_heap(type_of<V>(), p);
+  };
+  type.inner = &type_of<T>;
+  type.count = [](const void* p) { return static_cast<const V*>(p)->size(); };
+  type.at = [](const void* p, std::size_t i) -> const void* {
+    return &(*static_cast<const V*>(p))[i];
   };
   return type;
 }
@@ -239,6 +254,14 @@ Type map_type() {
   type.schema = [](Components& c) {
     return json::object{{"type", "object"}, {"additionalProperties", type_of<T>().schema(c)}};
   };
+  type.size = sizeof(M);
+  type.heap = [](const void* p) {
+    constexpr std::size_t node = 48;  // of the tree, beside the pair
+    std::size_t sum = 0;
+    for (auto& [name, value] : *static_cast<const M*>(p))
+      sum += node + sizeof name + text_heap(name.capacity()) + type_of<T>().weight(&value);
+    return sum;
+  };
   return type;
 }
 
@@ -261,6 +284,11 @@ Type optional_type() {
     return optional ? type_of<T>().to_term(&*optional) : etf::atom("undefined");
   };
   type.is_present = [](const void* p) { return static_cast<const O*>(p)->has_value(); };
+  type.size = sizeof(O);
+  type.heap = [](const void* p) { return inner_heap(type_of<O>(), p); };
+  type.inner = &type_of<T>;
+  type.count = [](const void* p) -> std::size_t { return static_cast<const O*>(p)->has_value(); };
+  type.at = [](const void* p, std::size_t) -> const void* { return &**static_cast<const O*>(p); };
   return type;
 }
 
@@ -278,6 +306,9 @@ Type custom_type() {
     return Convert<T>::to_term(*static_cast<const T*>(p));
   };
   type.schema = [](Components&) { return Convert<T>::schema(); };
+  type.size = sizeof(T);
+  if constexpr (requires(const T& t) { Convert<T>::heap(t); })
+    type.heap = [](const void* p) { return Convert<T>::heap(*static_cast<const T*>(p)); };
   return type;
 }
 

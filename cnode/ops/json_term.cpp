@@ -54,11 +54,13 @@ etf::Term term_of(const json::value& value) {
       return etf::binary(value.get_string());
     case json::kind::array: {
       etf::List list;
+      list.elements.reserve(value.get_array().size());
       for (auto& element : value.get_array()) list.elements.push_back(term_of(element));
       return list;
     }
     case json::kind::object: {
       etf::Map map;
+      map.pairs.reserve(value.get_object().size());
       for (auto& pair : value.get_object())
         map.pairs.emplace_back(etf::binary(pair.key()), term_of(pair.value()));
       return map;
@@ -101,6 +103,21 @@ json::value json_of(const etf::Term& term) {
     return object;
   }
   return json::value(etf::to_string(term));
+}
+
+std::size_t weight(const json::value& value) {
+  constexpr std::size_t member = 40;  // of an object: the pair and its place in the table
+  std::size_t sum = sizeof value;
+  if (auto* text = value.if_string()) {
+    sum += text->capacity();
+  } else if (auto* array = value.if_array()) {
+    sum += (array->capacity() - array->size()) * sizeof value;
+    for (auto& element : *array) sum += weight(element);
+  } else if (auto* object = value.if_object()) {
+    sum += object->capacity() * member;
+    for (auto& pair : *object) sum += pair.key().size() + weight(pair.value());
+  }
+  return sum;
 }
 
 }  // namespace muster::ops

@@ -20,6 +20,9 @@ etf::Term term_of(const json::value& value);
 /// text as a shell prints them; a map's keys become text.
 json::value json_of(const etf::Term& term);
 
+/// About how many bytes of memory this value holds, itself included.
+std::size_t weight(const json::value& value);
+
 using etf::is_utf8;
 
 }  // namespace muster::ops

@@ -1,6 +1,7 @@
 #include <charconv>
 #include <cmath>
 
+#include "etf/weight.h"
 #include "ops/base64.h"
 #include "ops/convert.h"
 #include "ops/time_text.h"
@@ -19,7 +20,34 @@ Type scalar(Kind kind, Read, Json, Term, json::object (*schema)(Components&)) {
   type.to_json = [](const void* p) -> json::value { return Json{}(*static_cast<const T*>(p)); };
   type.to_term = [](const void* p) -> etf::Term { return Term{}(*static_cast<const T*>(p)); };
   type.schema = schema;
+  type.size = sizeof(T);
   return type;
+}
+
+/// One that holds memory beside itself.
+template <class T, std::size_t (*Heap)(const T&)>
+Type with_heap(Type type) {
+  type.heap = [](const void* p) { return Heap(*static_cast<const T*>(p)); };
+  return type;
+}
+
+std::size_t heap_of_text(const std::string& text) {
+  return text_heap(text.capacity());
+}
+std::size_t heap_of_name(const NodeName& name) {
+  return text_heap(name.text.capacity());
+}
+std::size_t heap_of_secret(const Secret& secret) {
+  return text_heap(secret.reveal().size());
+}
+std::size_t heap_of_blob(const Blob& blob) {
+  return blob.size();
+}
+std::size_t heap_of_json(const json::value& value) {
+  return weight(value) - sizeof value;
+}
+std::size_t heap_of_term(const etf::Term& term) {
+  return etf::weight(term) - sizeof term;
 }
 
 Result<NodeName> read_node_name(const Input& from) {
@@ -67,13 +95,13 @@ Result<Blob> read_blob(const Input& from) {
 
 template <>
 const Type& type_of<std::string>() {
-  static const Type type = scalar<std::string>(
+  static const Type type = with_heap<std::string, heap_of_text>(scalar<std::string>(
       Kind::text, [](const Input& in) { return in.text(); },
       [](const std::string& s) { return json::value(s); },
       [](const std::string& s) { return etf::binary(s); },
       [](Components&) {
         return json::object{{"type", "string"}};
-      });
+      }));
   return type;
 }
 
@@ -106,7 +134,7 @@ const Type& type_of<double>() {
 
 template <>
 const Type& type_of<Secret>() {
-  static const Type type = scalar<Secret>(
+  static const Type type = with_heap<Secret, heap_of_secret>(scalar<Secret>(
       Kind::secret,
       [](const Input& in) -> Result<Secret> {
         TRY(auto text, in.text());
@@ -116,7 +144,7 @@ const Type& type_of<Secret>() {
       [](const Secret&) -> etf::Term { throw std::logic_error("a secret on its way out"); },
       [](Components&) {
         return json::object{{"type", "string"}, {"writeOnly", true}};
-      });
+      }));
   return type;
 }
 
@@ -134,43 +162,43 @@ const Type& type_of<Timestamp>() {
 
 template <>
 const Type& type_of<NodeName>() {
-  static const Type type = scalar<NodeName>(
+  static const Type type = with_heap<NodeName, heap_of_name>(scalar<NodeName>(
       Kind::node_name, [](const Input& in) { return read_node_name(in); },
       [](const NodeName& n) { return json::value(n.text); },
       [](const NodeName& n) { return etf::atom(n.text); },
       [](Components&) {
         return json::object{{"type", "string"}, {"maxLength", 255}};
-      });
+      }));
   return type;
 }
 
 template <>
 const Type& type_of<Blob>() {
-  static const Type type = scalar<Blob>(
+  static const Type type = with_heap<Blob, heap_of_blob>(scalar<Blob>(
       Kind::blob, [](const Input& in) { return read_blob(in); },
       [](const Blob&) -> json::value { throw std::logic_error("bytes on their way out"); },
       [](const Blob&) -> etf::Term { throw std::logic_error("bytes on their way out"); },
       [](Components&) {
         return json::object{{"type", "string"}, {"contentEncoding", "base64"}};
-      });
+      }));
   return type;
 }
 
 template <>
 const Type& type_of<json::value>() {
-  static const Type type = scalar<json::value>(
+  static const Type type = with_heap<json::value, heap_of_json>(scalar<json::value>(
       Kind::json, [](const Input& in) -> Result<json::value> { return in.to_json(); },
       [](const json::value& v) { return v; }, [](const json::value& v) { return term_of(v); },
-      [](Components&) { return json::object(); });
+      [](Components&) { return json::object(); }));
   return type;
 }
 
 template <>
 const Type& type_of<etf::Term>() {
-  static const Type type = scalar<etf::Term>(
+  static const Type type = with_heap<etf::Term, heap_of_term>(scalar<etf::Term>(
       Kind::term, [](const Input& in) -> Result<etf::Term> { return in.to_term(); },
       [](const etf::Term& t) { return json_of(t); }, [](const etf::Term& t) { return t; },
-      [](Components&) { return json::object(); });
+      [](Components&) { return json::object(); }));
   return type;
 }
 

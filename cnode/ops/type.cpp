@@ -98,6 +98,26 @@ json::object struct_schema(const Struct& info, Components& components) {
   return json::object{{"$ref", "#/components/schemas/" + info.name}};
 }
 
+std::size_t struct_heap(const Struct& info, const void* object) {
+  std::size_t sum = 0;
+  for (auto& member : info.members)
+    if (auto* heap = member.type().heap) sum += heap(member.address_of(object));
+  return sum;
+}
+
+std::size_t inner_heap(const Type& type, const void* value) {
+  auto* heap = type.inner().heap;
+  if (!heap) return 0;
+  std::size_t sum = 0;
+  for (std::size_t i = 0, count = type.count(value); i < count; ++i) sum += heap(type.at(value, i));
+  return sum;
+}
+
+std::size_t text_heap(std::size_t capacity) {
+  constexpr std::size_t inside = 15;  // of std::string
+  return capacity > inside ? capacity + 1 : 0;
+}
+
 Result<long long> read_enum(const std::vector<Enumerator>& names, const Input& from) {
   std::string wanted;
   for (auto& each : names) wanted.append(wanted.empty() ? "one of " : ", ").append(each.name);

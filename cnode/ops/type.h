@@ -1,6 +1,7 @@
 #pragma once
 
 #include <boost/json.hpp>
+#include <cstddef>
 #include <span>
 #include <string>
 #include <string_view>
@@ -49,6 +50,15 @@ struct Type {
   json::object (*schema)(Components&) = nullptr;
   bool (*is_present)(const void* value) = nullptr;  ///< null: always
   const Struct* (*structure)() = nullptr;           ///< of a structure, or of an optional one
+
+  std::size_t size = 0;                         ///< sizeof
+  std::size_t (*heap)(const void*) = nullptr;   ///< about what it has beside that; null: nothing
+  const Type& (*inner)() = nullptr;             ///< of a list's elements, of an optional value
+  std::size_t (*count)(const void*) = nullptr;  ///< how many of those there are
+  const void* (*at)(const void*, std::size_t) = nullptr;
+
+  /// About how many bytes of memory this value holds, itself included: what to claim for it.
+  std::size_t weight(const void* value) const { return size + (heap ? heap(value) : 0); }
 };
 
 /// Another name for a member; a request struct lists its own:
@@ -89,6 +99,10 @@ Result<void> read_struct(const Struct& info, const Input& from, void* object);
 json::value struct_to_json(const Struct& info, const void* object);
 etf::Term struct_to_term(const Struct& info, const void* object);
 json::object struct_schema(const Struct& info, Components& components);
+std::size_t struct_heap(const Struct& info, const void* object);
+/// What the elements of a list, or an optional value, have beside themselves.
+std::size_t inner_heap(const Type& type, const void* value);
+std::size_t text_heap(std::size_t capacity);
 
 /// An enumeration as a list of names and values.
 struct Enumerator {

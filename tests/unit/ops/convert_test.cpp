@@ -267,6 +267,39 @@ TEST(Convert, SchemasAreNamedByFolderAndStruct) {
   EXPECT_EQ(ops::schema_name("muster::sample::{anonymous}::X"), "sample.X");
 }
 
+TEST(Convert, WeighsWhatAValueHolds) {
+  auto weight = [](const Everything& v) { return ops::type_of<Everything>().weight(&v); };
+  Everything small;
+  EXPECT_GE(weight(small), sizeof(Everything));
+  EXPECT_LT(weight(small), sizeof(Everything) + 200);
+
+  constexpr std::size_t mib = 1 << 20;
+  auto grows_by = [&](std::size_t bytes, auto change) {
+    Everything v;
+    change(v);
+    auto more = weight(v) - weight(small);
+    EXPECT_GE(more, bytes);
+    EXPECT_LE(more, bytes * 3 / 2);
+  };
+  grows_by(mib, [](auto& v) { v.text.assign(mib, 'x'); });
+  grows_by(mib, [](auto& v) { v.maybe = std::string(mib, 'x'); });
+  grows_by(mib, [](auto& v) { v.inner.text.assign(mib, 'x'); });
+  grows_by(1000 * sizeof(Inner), [](auto& v) { v.list.assign(1000, {}); });
+  grows_by(mib, [](auto& v) { v.list.assign(1024, {std::string(1024, 'x'), {}}); });
+  grows_by(1000 * 80, [](auto& v) {
+    for (int i = 0; i < 1000; ++i) v.map[std::to_string(i)] = i;
+  });
+  grows_by(1000 * sizeof(json::value), [](auto& v) { v.free = json::array(1000, 0); });
+  grows_by(mib, [](auto& v) { v.free = json::object{{"a", {json::string(mib, 'x')}}}; });
+  grows_by(1000 * sizeof(etf::Term),
+           [](auto& v) { v.term = etf::Tuple{std::vector<etf::Term>(1000)}; });
+  grows_by(mib, [](auto& v) {
+    etf::Map map;
+    map.pairs.emplace_back(1, etf::list(etf::binary(std::string(mib, 'x'))));
+    v.term = std::move(map);
+  });
+}
+
 static_assert(ops::detail::holds_secret<Login>());
 static_assert(ops::detail::holds_secret<std::optional<std::vector<Login>>>());
 static_assert(!ops::detail::holds_secret<Everything>());

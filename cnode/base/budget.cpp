@@ -1,0 +1,104 @@
+#include "base/budget.h"
+
+#include <algorithm>
+
+namespace muster {
+
+Budget::~Budget() = default;
+
+bool Budget::take(Holder& holder, std::uint64_t bytes) {
+  if (holder.is_leaving_) return refuse(holder, bytes);
+  auto& own = *holder.account_;
+  while (held_ - std::min(leaving_, slack()) + bytes > limit_) {
+    bool is_small = own.held + bytes <= small;
+    if (is_small && held_ + bytes <= limit_ + slack()) break;
+    auto& greediest = *order_.rbegin()->second;
+    if (own.held + bytes >= greediest.held || leaving_ > slack()) return refuse(holder, bytes);
+    evict(greediest);
+  }
+  held_ += bytes;
+  holder.held_ += bytes;
+  set(own, own.held + bytes);
+  return true;
+}
+
+void Budget::give_back(Holder& holder, std::uint64_t bytes) {
+  held_ -= bytes;
+  holder.held_ -= bytes;
+  if (holder.is_leaving_) {
+    leaving_ -= bytes;
+  } else {
+    set(*holder.account_, holder.account_->held - bytes);
+  }
+}
+
+bool Budget::refuse(Holder& holder, std::uint64_t bytes) {
+  ++refused_;
+  told_({holder.account_->name, holder.account_->held, bytes});
+  return false;
+}
+
+void Budget::evict(Account& account) {
+  Holder* greediest = nullptr;
+  for (auto* each : account.holders)
+    if (!each->is_leaving_ && (!greediest || each->held_ > greediest->held_)) greediest = each;
+  ++evicted_;
+  told_({account.name, greediest->held_, 0});
+  greediest->is_leaving_ = true;
+  leaving_ += greediest->held_;
+  set(account, account.held - greediest->held_);
+  greediest->evict_();
+}
+
+/// Its node in the order is moved, not made anew.
+void Budget::set(Account& account, std::uint64_t held) {
+  account.held = held;
+  auto node = order_.extract(account.place);
+  node.value().first = held;
+  account.place = order_.insert(std::move(node)).position;
+}
+
+Budget::Account& Budget::open(std::string_view name) {
+  if (auto found = accounts_.find(name); found != accounts_.end()) return *found->second;
+  auto account = std::make_unique<Account>();
+  account->name = name;
+  account->place = order_.emplace(0, account.get()).first;
+  auto& opened = *account;
+  accounts_.emplace(opened.name, std::move(account));
+  return opened;
+}
+
+void Budget::enter(Holder& holder, Account& account) {
+  holder.account_ = &account;
+  holder.place_ = account.holders.insert(account.holders.end(), &holder);
+  if (!holder.is_leaving_) set(account, account.held + holder.held_);
+}
+
+void Budget::leave(Holder& holder) {
+  auto& account = *holder.account_;
+  account.holders.erase(holder.place_);
+  if (!holder.is_leaving_) set(account, account.held - holder.held_);
+  if (!account.holders.empty()) return;
+  order_.erase(account.place);
+  accounts_.erase(accounts_.find(account.name));
+}
+
+Budget::Holder::Holder(Budget* budget, std::string_view account, std::function<void()> evict)
+    : budget_(budget), evict_(std::move(evict)) {
+  if (budget_) budget_->enter(*this, budget_->open(account));
+}
+
+Budget::Holder::~Holder() {
+  if (!budget_) return;
+  give_back(held_);
+  budget_->leave(*this);
+}
+
+void Budget::Holder::move_to(std::string_view account) {
+  if (!budget_ || account == account_->name) return;
+  auto& next = budget_->open(account);
+  budget_->leave(*this);
+  budget_->enter(*this, next);
+}
+
+}  // namespace muster

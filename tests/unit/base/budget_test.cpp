@@ -1,0 +1,137 @@
+#include "base/budget.h"
+
+#include <gtest/gtest.h>
+
+#include <deque>
+#include <vector>
+
+namespace muster {
+namespace {
+
+constexpr std::uint64_t kib = 1024, mib = 1024 * kib;
+
+/// A holder that remembers that it was told to go.
+struct Guest {
+  bool is_evicted = false;
+  Budget::Holder holder;
+  Guest(Budget& budget, std::string_view who)
+      : holder(&budget, who, [this] { is_evicted = true; }) {}
+};
+
+TEST(Budget, CountsWhatIsHeldUntilItIsGivenBack) {
+  Budget budget(10 * mib);
+  {
+    Guest guest(budget, "token:ci");
+    Budget::Claim claim(guest.holder);
+    EXPECT_TRUE(claim.add(3 * mib));
+    EXPECT_TRUE(claim.set(2 * mib));
+    EXPECT_EQ(budget.held(), 2 * mib);
+    auto moved = std::move(claim);
+    EXPECT_EQ(moved.bytes(), 2 * mib);
+    EXPECT_EQ(budget.held(), 2 * mib);
+  }
+  EXPECT_EQ(budget.held(), 0u);
+  EXPECT_EQ(budget.accounts(), 0u);
+}
+
+TEST(Budget, RefusesTheGreediestItself) {
+  Budget budget(10 * mib);
+  Guest greedy(budget, "greedy"), other(budget, "other");
+  EXPECT_TRUE(other.holder.take(2 * mib));
+  EXPECT_TRUE(greedy.holder.take(8 * mib));
+  EXPECT_FALSE(greedy.holder.take(1 * mib));
+  EXPECT_FALSE(greedy.is_evicted || other.is_evicted);
+  EXPECT_EQ(budget.refused(), 1u);
+  EXPECT_EQ(budget.held(), 10 * mib);
+}
+
+TEST(Budget, MakesTheGreediestGoForWhoHoldsLess) {
+  Budget budget(10 * mib);
+  std::deque<Guest> crowd;
+  for (int i = 0; i < 10; ++i)
+    EXPECT_TRUE(
+        crowd.emplace_back(budget, "viewer").holder.take(i == 4 ? 1 * mib + 1 : 1 * mib - 1));
+  Guest honest(budget, "honest");
+  EXPECT_TRUE(honest.holder.take(1 * mib));
+  EXPECT_TRUE(crowd[4].is_evicted) << "the greediest holder of the greediest account";
+  EXPECT_EQ(budget.evicted(), 1u);
+  EXPECT_FALSE(crowd[4].holder.take(1)) << "it leaves";
+}
+
+// Many connections of one caller are one caller: it is not each of them that is compared.
+TEST(Budget, AddsUpWhatOneCallerHoldsOnManyConnections) {
+  Budget budget(10 * mib);
+  std::deque<Guest> crowd;
+  for (int i = 0; i < 20; ++i)
+    EXPECT_TRUE(crowd.emplace_back(budget, "viewer").holder.take(mib / 2));
+  Guest honest(budget, "honest");
+  EXPECT_TRUE(honest.holder.take(1 * mib)) << "more than any of theirs";
+  EXPECT_FALSE(honest.is_evicted);
+  EXPECT_FALSE(crowd.emplace_back(budget, "viewer").holder.take(mib));
+}
+
+TEST(Budget, AdmitsSmallHoldersWhenItIsSpent) {
+  Budget budget(10 * mib);
+  Guest greedy(budget, "greedy");
+  EXPECT_TRUE(greedy.holder.take(10 * mib));
+  Guest small(budget, "small");
+  EXPECT_TRUE(small.holder.take(Budget::small));
+  EXPECT_FALSE(greedy.is_evicted);
+  std::deque<Guest> crowd;
+  for (int i = 0; i < 1000; ++i)
+    crowd.emplace_back(budget, "small" + std::to_string(i)).holder.take(Budget::small);
+  EXPECT_LE(budget.held(), 10 * mib + 10 * mib / 8) << "but not without end";
+}
+
+// Who was told to go still has its memory for a while: newcomers do not get it twice.
+TEST(Budget, DoesNotGrantWhatHasNotLeftYetWithoutEnd) {
+  Budget budget(16 * mib);
+  std::deque<Guest> crowd;
+  for (int i = 0; i < 16; ++i) EXPECT_TRUE(crowd.emplace_back(budget, "greedy").holder.take(mib));
+  std::deque<Guest> newcomers;
+  for (int i = 0; i < 100; ++i)
+    newcomers.emplace_back(budget, "n" + std::to_string(i)).holder.take(mib);
+  EXPECT_LE(budget.held(), 16 * mib + 16 * mib / 8);
+  EXPECT_GT(budget.refused(), 0u);
+  for (auto& each : crowd)
+    if (each.is_evicted) each.holder.give_back(each.holder.held());
+  Guest late(budget, "late");
+  EXPECT_TRUE(late.holder.take(mib));
+}
+
+TEST(Budget, CountsAConnectionWhereItBelongsOnceItHasShownWhoItIs) {
+  Budget budget(10 * mib);
+  Guest guest(budget, "10.0.0.7"), stranger(budget, "10.0.0.7");
+  EXPECT_TRUE(guest.holder.take(4 * mib));
+  guest.holder.move_to("token:ci");
+  EXPECT_EQ(budget.accounts(), 2u);
+  EXPECT_TRUE(stranger.holder.take(5 * mib));
+  Guest other(budget, "other");
+  EXPECT_TRUE(other.holder.take(2 * mib));
+  EXPECT_TRUE(stranger.is_evicted);
+  EXPECT_FALSE(guest.is_evicted);
+}
+
+TEST(Budget, SaysWhoLost) {
+  Budget budget(1 * mib);
+  std::vector<std::string> said;
+  budget.on_loss([&](const Budget::Loss& loss) {
+    said.push_back(std::string(loss.who) + (loss.wanted > 0 ? " refused" : " evicted"));
+  });
+  Guest greedy(budget, "greedy"), other(budget, "other");
+  EXPECT_TRUE(greedy.holder.take(1 * mib));
+  EXPECT_FALSE(greedy.holder.take(1));
+  EXPECT_TRUE(other.holder.take(mib / 8));
+  EXPECT_EQ(said, (std::vector<std::string>{"greedy refused", "greedy evicted"}));
+}
+
+TEST(Budget, WithoutOneEverythingIsGranted) {
+  Budget::Holder holder(nullptr, "x", [] {});
+  EXPECT_TRUE(holder.take(1ull << 50));
+  holder.move_to("y");
+  Budget::Claim nobodys;
+  EXPECT_TRUE(nobodys.add(1ull << 50));
+}
+
+}  // namespace
+}  // namespace muster
