@@ -73,6 +73,7 @@ std::vector<std::string> RuleEngine::metrics() const {
 }
 
 std::string RuleEngine::key_of(const Subject& subject) {
+  if (subject.scope == Scope::daemon) return "daemon";
   return (subject.scope == Scope::node ? "n/" : "f/") + subject.id;
 }
 

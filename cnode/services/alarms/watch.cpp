@@ -16,6 +16,7 @@ namespace {
 constexpr int ticks_between_comparisons = 5;
 
 Subject subject_of(const Alarm& alarm) {
+  if (alarm.scope == Scope::daemon) return daemon_subject();
   if (alarm.scope == Scope::family)
     return {Scope::family, alarm.family_id.value_or(""), alarm.family.value_or(""), {}, {}};
   return {alarm.scope, alarm.node_id.value_or(""), alarm.node ? alarm.node->text : "",
@@ -45,6 +46,10 @@ bool is_cut(const etf::Map& message, const etf::Term& queues) {
 
 Subject subject_of(const topology::NodeRow& row) {
   return {Scope::node, row.id, row.name, row.family_id, row.family};
+}
+
+Subject daemon_subject() {
+  return {Scope::daemon, "daemon", "daemon", {}, {}};
 }
 
 Watch::Watch(asio::any_io_executor executor, std::vector<Rule> rules, store::Database& database,
@@ -318,6 +323,11 @@ void Watch::heard(const notifications::Entry& entry) {
                entry.mfa,
                entry.application};
   engine_.notification(subject_of(*row), line, moment());
+}
+
+void Watch::condition(const Subject& subject, const std::string& id, const std::string& instance,
+                      bool holds, std::optional<value> evidence) {
+  engine_.state(subject, id, instance, holds, std::move(evidence), moment());
 }
 
 void Watch::compare_families() {

@@ -34,6 +34,11 @@ class Watch {
   void from_notifications_agent(const std::string& node, const etf::Term& message);
   void from_alarms_agent(const std::string& node, const etf::Term& message);
   void heard(const notifications::Entry& entry);
+  /// Something the daemon knows by itself, of a node or of itself, is so or not: decided by the rule
+  /// `id`, of kind event. To be said again after a restart, either way: what was raised before holds
+  /// until then.
+  void condition(const Subject& subject, const std::string& id, const std::string& instance,
+                 bool holds, std::optional<ops::json::value> evidence = std::nullopt);
   /// Where it says, as a notification, that an alarm was raised or is over.
   void on_saying(std::function<void(notifications::Entry)> say) { say_ = std::move(say); }
 
@@ -79,5 +84,7 @@ class Watch {
 
 /// How a node's row is seen as what an alarm is about.
 Subject subject_of(const topology::NodeRow& row);
+/// The daemon itself as what an alarm is about.
+Subject daemon_subject();
 
 }  // namespace muster::alarms

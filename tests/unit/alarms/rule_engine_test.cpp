@@ -73,6 +73,22 @@ TEST_F(RuleEngineTest, RaisesAboveAndClearsBelowWithHysteresis) {
   EXPECT_EQ(engine.live(), 0u) << "a quiet condition costs nothing";
 }
 
+TEST_F(RuleEngineTest, TheDaemonItselfIsNoFamilyOfThatName) {
+  Rule rule;
+  rule.id = "late";
+  rule.check = "late";
+  rule.kind = RuleKind::event;
+  rule.levels = {{Severity::warning, {}, {}}};
+  add(rule);
+  Subject daemon{Scope::daemon, "daemon", "daemon", {}, {}};
+  engine.state(daemon, "late", {}, true, {}, now);
+  EXPECT_EQ(take(), "late=1 ");
+  engine.state({Scope::family, "daemon", "daemon", {}, {}}, "late", {}, false, {}, now);
+  EXPECT_EQ(take(), "");
+  engine.state(daemon, "late", {}, false, {}, now);
+  EXPECT_EQ(take(), "late=0 ");
+}
+
 TEST_F(RuleEngineTest, ChangesTheSeverityOfOneCondition) {
   add(threshold("t", {{Severity::minor, 70, 65}, {Severity::major, 85, 80}}));
   EXPECT_EQ(sample(90), "t=2 ");
