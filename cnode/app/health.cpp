@@ -37,6 +37,8 @@ void put_links(const dist::Node& node, HealthSheet& sheet) {
     most = std::max(most, link->queued());
   }
   sheet.gauge("muster_daemon_links", "Connections with nodes that are up", links.size());
+  sheet.counter("muster_daemon_forbidden_total",
+                "What nodes whose role is none asked for and did not get", node.forbidden());
   sheet.gauge("muster_daemon_link_queue_bytes", "What waits to be written to all nodes", waiting);
   sheet.gauge("muster_daemon_link_queue_most_bytes", "The same of the node where most waits", most);
 }

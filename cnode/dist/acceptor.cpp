@@ -120,12 +120,19 @@ Task<> Acceptor::let_in(Channel channel) {
   if (first == 0x16) CO_TRYV(co_await channel.start_tls_server(*core_->tls_server));
   HandshakeFrames frames(channel);
   ServerHandshake handshake;
+  Admission admission;
   for (;;) {
     CO_TRY(auto frame, co_await frames.read());
     auto step = handshake.resume(frame);
-    if (step.next == HandshakeStep::Next::identify)
-      step = handshake.decide(decide(handshake.peer(), channel.is_tls()));
+    if (step.next == HandshakeStep::Next::identify) {
+      admission = decide(handshake.peer(), channel.is_tls());
+      step = handshake.decide(std::move(admission.decision));
+    }
     if (step.next == HandshakeStep::Next::confirm) {
+      // Its row may have got another cookie meanwhile.
+      if (!(proof_for(core_->config, settings_of(handshake.peer())) == admission.proof))
+        co_return Error(make_error_code(LinkError::cookie),
+                        handshake.peer().name + " has another cookie now");
       // An older link of this peer is gone before the acknowledgement: the peer relies on it.
       auto old = core_->links.find(handshake.peer().name);
       if (old != core_->links.end()) {
@@ -138,25 +145,31 @@ Task<> Acceptor::let_in(Channel channel) {
       co_return Error(make_error_code(step.error), std::move(step.reason));
     if (step.next == HandshakeStep::Next::confirm) break;
   }
-  auto link = std::make_shared<Link>(core_, std::move(channel), handshake.peer(), false);
+  auto link = std::make_shared<Link>(core_, std::move(channel), handshake.peer(),
+                                     std::move(admission.proof), false);
   core_->adopt(link, frames.rest());
   dialer_.connected(link);
   co_return Result<>();
 }
 
-ServerHandshake::Decision Acceptor::decide(const HandshakePeer& peer, bool is_tls) {
+std::optional<PeerSettings> Acceptor::settings_of(const HandshakePeer& peer) const {
+  return peer.is_dynamic ? std::nullopt : core_->peers.settings(peer.name);
+}
+
+Acceptor::Admission Acceptor::decide(const HandshakePeer& peer, bool is_tls) {
   using Status = ServerHandshake::Status;
-  ServerHandshake::Decision decision;
   auto name = peer.is_dynamic ? "x@" + peer.name : peer.name;
-  decision.self = {core_->self_for(name)->name, core_->creation, random_u32()};
-  decision.cookie = core_->config.cookie;
+  auto settings = settings_of(peer);
+  Admission admission{
+      {}, proof_for(core_->config, settings), Challenges::Given(core_->challenges, random_u32())};
+  auto& decision = admission.decision;
+  decision.self = {core_->self_for(name)->name, core_->creation, admission.challenge.challenge()};
+  decision.cookie = admission.proof.cookie;
   if (peer.is_dynamic) {
     decision.given_name = "muster_" + random_hex(8) + "@" + peer.name;
     decision.given_creation = std::max<std::uint32_t>(random_u32(), 4);
-    return decision;
+    return admission;
   }
-  auto settings = core_->peers.settings(name);
-  if (settings && settings->cookie) decision.cookie = *settings->cookie;
   bool must_be_tls = settings && settings->tls;
   if (name == decision.self.name || (must_be_tls && !is_tls)) {
     decision.status = Status::not_allowed;
@@ -167,7 +180,7 @@ ServerHandshake::Decision Acceptor::decide(const HandshakePeer& peer, bool is_tl
     // peer, it answers that attempt with nok, or connected() ends it.
     decision.status = decision.self.name > name ? Status::nok : Status::ok_simultaneous;
   }
-  return decision;
+  return admission;
 }
 
 }  // namespace muster::dist

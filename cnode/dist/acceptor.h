@@ -13,6 +13,7 @@
 #include "dist/handshake.h"
 #include "dist/log_limit.h"
 #include "dist/node_core.h"
+#include "dist/proof.h"
 
 namespace muster::dist {
 
@@ -36,7 +37,13 @@ class Acceptor {
   boost::asio::awaitable<void> run(Listener& listener);
   boost::asio::awaitable<void> serve(Channel::Socket socket);
   Task<> let_in(Channel channel);
-  ServerHandshake::Decision decide(const HandshakePeer& peer, bool is_tls);
+  struct Admission {
+    ServerHandshake::Decision decision;
+    Proof proof;
+    Challenges::Given challenge;
+  };
+  Admission decide(const HandshakePeer& peer, bool is_tls);
+  std::optional<PeerSettings> settings_of(const HandshakePeer& peer) const;
 
   std::shared_ptr<NodeCore> core_;
   Dialer& dialer_;

@@ -8,6 +8,7 @@ namespace muster::dist {
 class NetKernel final : public Process {
  public:
   void on_message(const Message& message) override;
+  bool on_guest_message(const Message& message) override { return on_message(message), true; }
 };
 
 /// The group leader of what we spawn on peers: their processes monitor it and wait for an answer to
@@ -17,6 +18,7 @@ class NetKernel final : public Process {
 class GroupLeader final : public Process {
  public:
   void on_message(const Message& message) override;
+  bool on_guest_message(const Message& message) override { return on_message(message), true; }
 };
 
 /// In whose name our calls go out; answers to them never come here, see Link.

@@ -7,6 +7,7 @@
 #include <string>
 #include <vector>
 
+#include "base/role.h"
 #include "base/secret.h"
 
 namespace muster::dist {
@@ -42,7 +43,9 @@ struct Limits {
 struct NodeConfig {
   std::string name;  ///< the alive part, "muster"
   std::string short_host, long_host;
-  Secret cookie;
+  Secret cookie;                      ///< our own: who proves to know it is admin
+  std::optional<Secret> home_cookie;  ///< of peers whose settings have none; absent: our own
+  Role home_role = Role::none;        ///< of who proves to know that one
   std::vector<boost::asio::ip::address> listen;  ///< all on the same port; empty: not reachable
   std::uint16_t port_min = 0, port_max = 0;      ///< 0: any free port
   std::uint16_t epmd_port = 4369;                ///< ours and every peer's, as ERL_EPMD_PORT
@@ -53,7 +56,8 @@ struct NodeConfig {
 
 /// How one peer is reached.
 struct PeerSettings {
-  std::optional<Secret> cookie;       ///< else the node's own
+  std::optional<Secret> cookie;       ///< else NodeConfig::home_cookie, else our own
+  Role role = Role::none;             ///< of who proves to know `cookie`
   std::optional<std::uint16_t> port;  ///< fixed port: no epmd is asked
   bool tls = false;                   ///< dialled by TLS, and refused without it
 };
@@ -64,6 +68,9 @@ class PeerDirectory {
   virtual ~PeerDirectory() = default;
   /// Nothing: a stranger, met with PeerSettings{}.
   virtual std::optional<PeerSettings> settings(const std::string& node) const = 0;
+  /// PeerSettings::role as it is now, if `cookie` is the peer's; none otherwise. Asked at each call
+  /// that comes over a link which has proved a cookie of the peer's own.
+  virtual Role role(const std::string& node, const Secret& cookie) const = 0;
 };
 
 }  // namespace muster::dist

@@ -5,6 +5,7 @@
 
 #include "base/random.h"
 #include "dist/epmd_client.h"
+#include "dist/proof.h"
 #include "dist/setup.h"
 
 namespace muster::dist {
@@ -154,9 +155,13 @@ Task<std::shared_ptr<Link>> Dialer::shake_hands(std::string peer, DialPtr dial, 
         co_await channel.start_tls_client(*core_->tls_client, std::string(host_of(peer)));
     if (!secured) co_return late(secured.error());
   }
-  HandshakeSelf self{core_->self_for(peer)->name, core_->creation, random_u32()};
-  auto cookie = settings.cookie ? *settings.cookie : core_->config.cookie;
-  ClientHandshake handshake(std::move(self), peer, std::move(cookie), version);
+  Challenges::Given given(core_->challenges, random_u32());
+  HandshakeSelf self{core_->self_for(peer)->name, core_->creation, given.challenge()};
+  auto is_ours = [challenges = core_->challenges](std::uint32_t challenge) {
+    return challenges->is_ours(challenge, Challenges::Clock::now());
+  };
+  auto proof = proof_for(core_->config, settings);
+  ClientHandshake handshake(std::move(self), peer, proof.cookie, version, std::move(is_ours));
   HandshakeFrames frames(channel);
   auto step = handshake.start();
   for (;;) {
@@ -173,7 +178,8 @@ Task<std::shared_ptr<Link>> Dialer::shake_hands(std::string peer, DialPtr dial, 
         continue;
       case HandshakeStep::Next::done: {
         if (dial->result || dial->is_yielding) co_return failed(LinkError::dropped, "yielded");
-        auto link = std::make_shared<Link>(core_, std::move(channel), handshake.peer(), true);
+        auto link = std::make_shared<Link>(core_, std::move(channel), handshake.peer(),
+                                           std::move(proof), true);
         core_->adopt(link, frames.rest());
         co_return link;
       }

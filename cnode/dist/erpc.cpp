@@ -52,6 +52,19 @@ std::optional<ErpcCall> ErpcCall::read(const SpawnRequest& request) {
   return out;
 }
 
+std::optional<ErpcCall> ErpcCall::read_result(const SpawnRequest& request) {
+  if (request.module != "erpc" || request.function != "execute_call" || request.arity != 4)
+    return std::nullopt;
+  ByteReader in(request.arguments);
+  if (in.u8() != etf::tag::list || in.u32() != request.arity) return std::nullopt;
+  auto whole = in.rest(), rest = whole;
+  WireRef ref;
+  if (!read_ref(rest, ref)) return std::nullopt;
+  ErpcCall out;
+  out.result = whole.substr(0, whole.size() - rest.size());
+  return out;
+}
+
 std::string ErpcCall::returned(const etf::Term& value) const {
   auto out = reason(result, 3, "return");
   etf::encode(value, out);

@@ -19,6 +19,9 @@ struct ErpcCall {
   /// empty). Nothing when the arguments are no such list.
   static std::optional<ErpcCall> read(const SpawnRequest& request);
 
+  /// The same of erpc:execute_call/4 without a look at what it calls: only `result` is set.
+  static std::optional<ErpcCall> read_result(const SpawnRequest& request);
+
   /// Exit reasons, encoded, for Job::finish_encoded.
   std::string returned(const etf::Term& value) const;
   std::string threw(const etf::Term& value) const;

@@ -65,33 +65,48 @@ std::optional<etf::Term> Message::decode() const {
   return whole(link, payload);
 }
 
-std::optional<GenMessage> GenMessage::read(const Message& message) {
-  GenMessage out;
+/// Nothing: it is no call; or its tag is rubbish, and the link is closed.
+std::optional<Caller> Caller::read(const Message& message, std::string_view& request) {
   auto rest = message.payload;
   std::string_view word;
-  if (tuple_header(rest, 3) && read_atom(rest, word) && word == "$gen_call" &&
-      tuple_header(rest, 2)) {
-    WirePid pid;
-    if (read_pid(rest, pid)) {
-      auto size = etf::check(rest);
-      if (!size) {
-        message.link.fail(size.error());
-        return std::nullopt;
-      }
-      out.kind = Kind::call;
-      out.caller.link_ = message.link.shared_from_this();
-      out.caller.self_ = message.to;
-      out.caller.pid_ = {pid.id, pid.serial, pid.creation};
-      out.caller.tag_ = rest.substr(0, *size);
-      out.caller.token_ = message.token;
-      rest.remove_prefix(*size);
-      auto request = whole(message.link, rest);
-      if (!request) return std::nullopt;
-      out.body = *std::move(request);
-      return out;
-    }
+  WirePid pid;
+  bool is_call = tuple_header(rest, 3) && read_atom(rest, word) && word == "$gen_call" &&
+                 tuple_header(rest, 2) && read_pid(rest, pid);
+  if (!is_call) return std::nullopt;
+  auto size = etf::check(rest);
+  if (!size) {
+    message.link.fail(size.error());
+    return std::nullopt;
   }
+  Caller caller;
+  caller.link_ = message.link.shared_from_this();
+  caller.self_ = message.to;
+  caller.pid_ = {pid.id, pid.serial, pid.creation};
+  caller.tag_ = rest.substr(0, *size);
+  caller.token_ = message.token;
+  request = rest.substr(*size);
+  return caller;
+}
+
+std::optional<Caller> Caller::of(const Message& message) {
+  std::string_view request;
+  return read(message, request);
+}
+
+std::optional<GenMessage> GenMessage::read(const Message& message) {
+  GenMessage out;
+  std::string_view rest;
+  if (auto caller = Caller::read(message, rest)) {
+    auto request = whole(message.link, rest);
+    if (!request) return std::nullopt;
+    out.kind = Kind::call;
+    out.caller = *std::move(caller);
+    out.body = *std::move(request);
+    return out;
+  }
+  if (!message.link.is_up()) return std::nullopt;
   rest = message.payload;
+  std::string_view word;
   bool is_cast = tuple_header(rest, 2) && read_atom(rest, word) && word == "$gen_cast";
   auto body = whole(message.link, is_cast ? rest : message.payload);
   if (!body) return std::nullopt;

@@ -13,6 +13,9 @@ namespace muster::dist {
 /// twice, or after the link is lost, does nothing.
 class Caller {
  public:
+  /// Of a message that is a call; what it asks for is not looked at.
+  static std::optional<Caller> of(const Message& message);
+
   /// Sends {Tag, value}: to the alias in the tag where there is one, so that late answers are
   /// dropped by the peer's VM; else to the pid. A seq_trace token is passed on.
   void reply(const etf::Term& value);
@@ -29,6 +32,8 @@ class Caller {
 
  private:
   friend struct GenMessage;
+  static std::optional<Caller> read(const Message& message, std::string_view& request);
+
   std::shared_ptr<Link> link_;
   LocalPid self_;
   PeerPid pid_;

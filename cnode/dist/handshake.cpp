@@ -70,8 +70,12 @@ std::string_view alive_of(std::string_view node) {
 
 // --- client ---
 
-ClientHandshake::ClientHandshake(HandshakeSelf self, std::string peer, Secret cookie, int version)
-    : self_(std::move(self)), cookie_(std::move(cookie)), version_(version) {
+ClientHandshake::ClientHandshake(HandshakeSelf self, std::string peer, Secret cookie, int version,
+                                 IsOurs is_ours)
+    : self_(std::move(self)),
+      cookie_(std::move(cookie)),
+      version_(version),
+      is_ours_(std::move(is_ours)) {
   peer_.name = std::move(peer);
 }
 
@@ -163,6 +167,9 @@ HandshakeStep ClientHandshake::challenge(std::string_view frame) {
   }
   if ((peer_.flags & flag::required) != flag::required)
     return fail(LinkError::not_allowed, "the peer lacks mandatory abilities");
+  if (is_ours_ && is_ours_(challenge))
+    return fail(LinkError::cookie,
+                "the peer shows us a challenge of our own: it does not know the cookie");
   std::string reply;
   put8(reply, 'r');
   put32(reply, self_.challenge);

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -54,8 +55,13 @@ struct HandshakeStep {
 /// We dialled.
 class ClientHandshake {
  public:
+  /// Whether this node gave that challenge itself. Then it is not answered: the peer would only
+  /// pass the answer on.
+  using IsOurs = std::function<bool(std::uint32_t challenge)>;
+
   /// `version` 5 begins with the old send_name ('n'), 6 with 'N'.
-  ClientHandshake(HandshakeSelf self, std::string peer, Secret cookie, int version = 6);
+  ClientHandshake(HandshakeSelf self, std::string peer, Secret cookie, int version = 6,
+                  IsOurs is_ours = nullptr);
 
   HandshakeStep start();
   HandshakeStep resume(std::string_view frame);
@@ -75,6 +81,7 @@ class ClientHandshake {
   HandshakeSelf self_;
   Secret cookie_;
   int version_;
+  IsOurs is_ours_;
   State state_ = State::status;
   HandshakePeer peer_;
 };

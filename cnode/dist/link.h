@@ -20,6 +20,7 @@
 #include "dist/liveness.h"
 #include "dist/monitor_table.h"
 #include "dist/process.h"
+#include "dist/proof.h"
 #include "etf/term.h"
 
 namespace muster::dist {
@@ -64,7 +65,8 @@ class Link : public std::enable_shared_from_this<Link> {
   using Down = std::function<void(const etf::Term& reason)>;
 
   /// Made by the node from a connection that has authenticated.
-  Link(std::shared_ptr<NodeCore> core, Channel channel, HandshakePeer peer, bool is_outgoing);
+  Link(std::shared_ptr<NodeCore> core, Channel channel, HandshakePeer peer, Proof proof,
+       bool is_outgoing);
   Link(const Link&) = delete;
   Link& operator=(const Link&) = delete;
 
@@ -77,6 +79,12 @@ class Link : public std::enable_shared_from_this<Link> {
   bool is_outgoing() const { return is_outgoing_; }     ///< we dialled
   bool is_tls() const { return channel_.is_tls(); }
   bool is_up() const { return is_up_; }
+  /// With which cookie; its text is kept only for one of the peer's own.
+  const Proof& proof() const { return proof_; }
+  /// What the peer may do here now. With none it is a guest: it may ping, print at our group
+  /// leader, answer us, and send to processes that take messages of guests; nothing else.
+  Role role() const;
+  std::uint64_t forbidden() const { return forbidden_; }  ///< what it asked for as a guest
 
   /// One of our processes, as this peer knows it.
   etf::Pid pid(LocalPid local) const;
@@ -159,6 +167,9 @@ class Link : public std::enable_shared_from_this<Link> {
   void handle_exit(const Control& control);
   void handle_answer(std::string_view payload);
   void deliver(LocalPid to, const Control& control);
+  bool is_guest() const { return role() == Role::none; }
+  bool may_see(LocalPid target) const;
+  void count_forbidden();
   bool is_peers(const WirePid& pid) const;
   bool is_ours(const WirePid& pid) const;
   bool is_ours(const WireRef& ref) const;
@@ -186,6 +197,8 @@ class Link : public std::enable_shared_from_this<Link> {
   WireNames names_;
   std::uint64_t flags_;
   std::uint32_t creation_;
+  Proof proof_;
+  std::uint64_t forbidden_ = 0;
   bool is_outgoing_, is_dynamic_;
   bool is_up_ = true, is_reading_ = false, is_flush_planned_ = false, waits_to_write_ = false,
        is_read_stopped_ = false, is_batching_ = false;

@@ -33,7 +33,8 @@ void shrink(std::string& buffer) {
 
 }  // namespace
 
-Link::Link(std::shared_ptr<NodeCore> core, Channel channel, HandshakePeer peer, bool is_outgoing)
+Link::Link(std::shared_ptr<NodeCore> core, Channel channel, HandshakePeer peer, Proof proof,
+           bool is_outgoing)
     : core_(std::move(core)),
       channel_(std::move(channel)),
       peer_(std::move(peer.name)),
@@ -42,6 +43,7 @@ Link::Link(std::shared_ptr<NodeCore> core, Channel channel, HandshakePeer peer, 
       names_{self_->atom, peer_atom_, core_->creation},
       flags_(peer.flags),
       creation_(peer.creation),
+      proof_{proof.of, proof.of == Proof::Of::peer ? std::move(proof.cookie) : Secret()},
       is_outgoing_(is_outgoing),
       is_dynamic_(peer.is_dynamic),
       life_(Liveness::Clock::now()),
@@ -49,6 +51,12 @@ Link::Link(std::shared_ptr<NodeCore> core, Channel channel, HandshakePeer peer, 
 
 const std::string& Link::self() const {
   return self_->name;
+}
+
+Role Link::role() const {
+  if (proof_.of == Proof::Of::own) return Role::admin;
+  if (proof_.of == Proof::Of::home) return core_->config.home_role;
+  return core_->peers.role(peer_, proof_.cookie);
 }
 
 void Link::start(std::string_view already_read) {

@@ -18,6 +18,15 @@ LocalPid local(const WirePid& pid) {
   return {pid.id, pid.serial};
 }
 
+/// {io_reply, ReplyAs, Reply}: the answer of a group leader.
+bool is_io_reply(std::string_view payload) {
+  ByteReader in(payload);
+  if (in.u8() != etf::tag::small_tuple || in.u8() != 3) return false;
+  auto rest = in.rest();
+  std::string_view word;
+  return read_atom(rest, word) && word == "io_reply";
+}
+
 }  // namespace
 
 bool Link::is_peers(const WirePid& pid) const {
@@ -72,15 +81,34 @@ void Link::handle(std::string_view bytes) {
   }
 }
 
+/// What a job ends with is the answer to who spawned it: over another link it is not there, unless
+/// to an admin.
+bool Link::may_see(LocalPid target) const {
+  if (!core_->is_alive(target)) return false;
+  auto job = core_->jobs.find(target);
+  return job == core_->jobs.end() || job->second->link_.get() == this || role() == Role::admin;
+}
+
+void Link::count_forbidden() {
+  ++forbidden_;
+  ++core_->forbidden;
+  if (core_->refusals.admits(Liveness::Clock::now()))
+    log::warn("{}: asks for what it may not, its role is none ({} times so far)", peer_,
+              forbidden_);
+}
+
 void Link::deliver(LocalPid to, const Control& control) {
   Message message{*this, to, std::nullopt, control.payload, control.token};
   if (!control.from.node.empty() && is_peers(control.from)) message.from = number(control.from);
   if (auto found = core_->processes.find(to); found != core_->processes.end()) {
     auto process = found->second;
-    return process->on_message(message);
+    if (!is_guest()) return process->on_message(message);
+    if (!process->on_guest_message(message)) count_forbidden();
+    return;
   }
   if (auto found = core_->jobs.find(to); found != core_->jobs.end()) {
     auto job = found->second->shared_from_this();
+    if (is_guest() && !is_io_reply(control.payload)) return count_forbidden();
     if (job->messages_) job->messages_(message);
   }
 }
@@ -105,8 +133,12 @@ void Link::handle_spawn(const Control& control) {
   auto job =
       std::make_shared<Job>(shared_from_this(), pid, number(control.from), control.ref.number,
                             control.group_leader, control.wants_monitor, control.wants_link);
-  core_->spawn_handler->spawn(job,
-                              {control.module, control.function, control.arity, control.payload});
+  SpawnRequest request{control.module, control.function, control.arity, control.payload};
+  if (is_guest()) {
+    count_forbidden();
+    return core_->spawn_handler->refuse(std::move(job), request);
+  }
+  core_->spawn_handler->spawn(job, request);
   if (job->is_done() || job.use_count() == 1) return;
   job->is_kept_ = true;
   jobs_.emplace(control.ref.number, job.get());
@@ -118,7 +150,7 @@ void Link::handle_monitor(const Control& control) {
   auto watcher = number(control.from);
   LocalPid target;
   if (control.name.empty()) {
-    if (is_ours(control.to) && core_->is_alive(local(control.to))) target = local(control.to);
+    if (is_ours(control.to) && may_see(local(control.to))) target = local(control.to);
   } else if (auto named = core_->names.find(control.name); named != core_->names.end()) {
     target = named->second;
   }
@@ -150,7 +182,7 @@ void Link::handle_link(const Control& control) {
   auto remote = number(control.from);
   auto target = is_ours(control.to) ? local(control.to) : LocalPid{};
   if (control.op == Op::link) {
-    if (!core_->is_alive(target)) {
+    if (!may_see(target)) {
       auto exit = can(flag::exit_payload) ? frame(Op::payload_exit, 3) : frame(Op::exit, 4);
       exit.raw(control.target_raw).raw(control.from_raw);
       if (can(flag::exit_payload)) exit.payload();
@@ -181,6 +213,7 @@ void Link::handle_exit(const Control& control) {
   auto target = local(control.to);
   auto remote = number(control.from);
   bool was_linked = is_linked && links_.erase({target, remote}) > 0;
+  if (!may_see(target)) return;
   if (auto found = core_->jobs.find(target); found != core_->jobs.end()) {
     auto job = found->second->shared_from_this();
     // exit/2, or the death of the process that spawn_link'ed it.
@@ -188,6 +221,7 @@ void Link::handle_exit(const Control& control) {
     return;
   }
   if (is_linked && !was_linked) return;  // unlinked meanwhile
+  if (is_guest()) return;
   auto found = core_->processes.find(target);
   if (found == core_->processes.end()) return;
   auto process = found->second;

@@ -146,6 +146,20 @@ void Node::close(std::string_view peer) {
   if (auto link = find(peer)) link->close(LinkError::dropped);
 }
 
+Role Node::role_for(const PeerSettings& settings) const {
+  return dist::role_for(impl_->core->config, settings);
+}
+
+bool Node::has_proved(const Link& link, const PeerSettings& settings) const {
+  auto wanted = proof_for(impl_->core->config, settings);
+  if (wanted.of != Proof::Of::peer) return link.proof().of == wanted.of;
+  return link.proof() == wanted;
+}
+
+std::uint64_t Node::forbidden() const {
+  return impl_->core->forbidden;
+}
+
 bool Node::send(const etf::Pid& to, const etf::Term& message, LocalPid from) {
   auto link = find(to.node.name);
   if (!link) return false;

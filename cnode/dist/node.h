@@ -73,6 +73,12 @@ class Node {
   /// Closes the link with the peer, and stops a dial on its way.
   void close(std::string_view peer);
 
+  /// What a peer with these settings may do here.
+  Role role_for(const PeerSettings& settings) const;
+  /// Whether the link has proved the cookie that these settings ask for.
+  bool has_proved(const Link& link, const PeerSettings& settings) const;
+  std::uint64_t forbidden() const;  ///< what guests asked for, since the start
+
   /// To whoever it is: on the link with the pid's node, if that is up. False otherwise.
   bool send(const etf::Pid& to, const etf::Term& message, LocalPid from = {});
 

@@ -10,6 +10,7 @@
 #include <unordered_set>
 #include <vector>
 
+#include "dist/challenges.h"
 #include "dist/channel.h"
 #include "dist/config.h"
 #include "dist/log_limit.h"
@@ -48,13 +49,15 @@ class NodeCore : public std::enable_shared_from_this<NodeCore> {
   std::unordered_map<LocalPid, Job*, IdHash> jobs;  ///< those that were not finished at once
   ByName<LocalPid> names;
   SpawnHandler* spawn_handler = nullptr;
+  const std::shared_ptr<Challenges> challenges = std::make_shared<Challenges>();
   LocalPid caller;        ///< in whose name calls and nameless sends go out
   LocalPid group_leader;  ///< of what we spawn on peers
 
   ByName<std::shared_ptr<Link>> links;
   std::vector<LinkListener*> listeners;
-  LogLimit rubbish;
-  std::vector<char> scratch;  ///< every link reads through it
+  LogLimit rubbish, refusals;
+  std::uint64_t forbidden = 0;  ///< what guests asked for
+  std::vector<char> scratch;    ///< every link reads through it
 
   const std::shared_ptr<const SelfName>& self_for(std::string_view peer) const;
   LocalPid fresh_pid();

@@ -39,6 +39,9 @@ class Process {
  public:
   virtual ~Process() = default;
   virtual void on_message(const Message& message) = 0;
+  /// The same from a guest: a peer whose role is none (Link::role). False: guests have no business
+  /// here, as by default; whether it is told so is up to the process, counting it is not.
+  virtual bool on_guest_message(const Message&) { return false; }
   /// By default exits are ignored, as by a process that traps them.
   virtual void on_exit_signal(const ExitSignal&) {}
 

@@ -72,6 +72,8 @@ class SpawnHandler {
   /// Finish the job here at once (the fast path: it costs nothing to keep), or keep it and finish
   /// it later.
   virtual void spawn(std::shared_ptr<Job> job, const SpawnRequest& request) = 0;
+  /// The peer is a guest, whose role is none (Link::role): finish the job here with that answer.
+  virtual void refuse(std::shared_ptr<Job> job, const SpawnRequest& request) = 0;
 };
 
 }  // namespace muster::dist

@@ -53,6 +53,7 @@ class Agents::Receiver final : public dist::Process {
     auto sink = agent ? sinks.find(agent->name) : sinks.end();
     if (sink != sinks.end()) sink->second(message.link.peer(), (*parts)[3]);
   }
+  bool on_guest_message(const dist::Message& message) override { return on_message(message), true; }
   std::unordered_map<std::string, Sink> sinks;  ///< by agent
 };
 

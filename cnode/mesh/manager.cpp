@@ -12,19 +12,20 @@ namespace {
 
 using SteadyClock = std::chrono::steady_clock;
 
-dist::PeerSettings settings_of(const NodeSpec& spec) {
-  dist::PeerSettings settings;
-  if (!spec.cookie.empty()) settings.cookie = spec.cookie;
-  settings.port = spec.port;
-  settings.tls = spec.tls;
-  return settings;
-}
-
 bool is_reached_alike(const NodeSpec& a, const NodeSpec& b) {
   return a.name == b.name && a.cookie == b.cookie && a.port == b.port && a.tls == b.tls;
 }
 
 }  // namespace
+
+dist::PeerSettings settings_of(const NodeSpec& spec) {
+  dist::PeerSettings settings;
+  if (!spec.cookie.empty()) settings.cookie = spec.cookie;
+  settings.role = spec.role;
+  settings.port = spec.port;
+  settings.tls = spec.tls;
+  return settings;
+}
 
 NodeManager::NodeManager(asio::any_io_executor executor) : executor_(std::move(executor)) {}
 NodeManager::~NodeManager() = default;
@@ -56,6 +57,9 @@ void NodeManager::keep(NodeSpec spec) {
     id_of_name_.erase(before.name);
     old->second->task.cancel();
   }
+  if (auto link = tools_->node.find(spec.name);
+      link && !tools_->node.has_proved(*link, settings_of(spec)))
+    tools_->node.close(spec.name);
   id_of_name_[spec.name] = id;
   auto name = "keeper of " + spec.name;
   auto kept = std::make_shared<Kept>(*tools_, std::move(spec));
@@ -144,6 +148,13 @@ std::optional<dist::PeerSettings> NodeManager::settings(const std::string& node)
     return settings_of(at->second);
   if (auto* kept = kept_by_name(node)) return settings_of(kept->keeper.spec());
   return std::nullopt;
+}
+
+Role NodeManager::role(const std::string& node, const Secret& cookie) const {
+  auto* kept = kept_by_name(node);
+  if (!kept) return Role::none;
+  auto& spec = kept->keeper.spec();
+  return spec.cookie == cookie ? spec.role : Role::none;
 }
 
 void NodeManager::link_up(const std::shared_ptr<dist::Link>& link) {

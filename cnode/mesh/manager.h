@@ -11,6 +11,9 @@
 
 namespace muster::mesh {
 
+/// How a node is reached, as dist wants to know it.
+dist::PeerSettings settings_of(const NodeSpec& spec);
+
 /// All managed nodes and the links with them. It tells the dist::Node how each is reached
 /// (PeerDirectory) and each Keeper what became of its link. Made by app; lives on the loop. stop()
 /// ends every keeper; links stay until the dist::Node itself stops.
@@ -26,7 +29,7 @@ class NodeManager final : public dist::PeerDirectory, public dist::LinkListener 
   asio::awaitable<void> stop();
 
   /// Begins to keep a node; one of the same id is replaced, its link is kept if the way to reach it
-  /// is the same.
+  /// is the same. A link over which another cookie was proved is closed.
   void keep(NodeSpec spec);
   /// Stops keeping it and closes its link.
   void forget(const std::string& id);
@@ -53,6 +56,7 @@ class NodeManager final : public dist::PeerDirectory, public dist::LinkListener 
   Task<std::shared_ptr<dist::Link>> try_once(NodeSpec spec);
 
   std::optional<dist::PeerSettings> settings(const std::string& node) const override;
+  Role role(const std::string& node, const Secret& cookie) const override;
   void link_up(const std::shared_ptr<dist::Link>& link) override;
   void link_down(const std::shared_ptr<dist::Link>& link, dist::LinkError why) override;
 

@@ -6,6 +6,7 @@
 #include <string>
 #include <string_view>
 
+#include "base/role.h"
 #include "base/secret.h"
 
 namespace muster::mesh {
@@ -14,7 +15,8 @@ namespace muster::mesh {
 struct NodeSpec {
   std::string id;                     ///< of its row
   std::string name;                   ///< "riak1@10.0.0.7"
-  Secret cookie;                      ///< empty: the daemon's own
+  Secret cookie;                      ///< empty: the home cookie, or the daemon's own
+  Role role = Role::none;             ///< what it may do here when it has proved `cookie`
   std::optional<std::uint16_t> port;  ///< fixed distribution port: epmd is not asked
   bool tls = false;
   bool agents = true;                     ///< false: nothing of ours is loaded into it

@@ -1,16 +1,14 @@
 #pragma once
 
-#include <boost/describe/enum.hpp>
 #include <optional>
 #include <string>
 
+#include "base/role.h"
 #include "etf/term.h"
 
 namespace muster::ops {
 
-/// What a caller may do; each role includes the ones before it. `none` calls no operation.
-enum class Role { none, viewer, operator_, admin };
-BOOST_DESCRIBE_ENUM(Role, none, viewer, operator_, admin)
+using muster::Role;
 
 /// Who calls an operation, as its door found out.
 struct Caller {

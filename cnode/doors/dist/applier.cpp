@@ -1,5 +1,7 @@
 #include "doors/dist/applier.h"
 
+#include <fmt/format.h>
+
 #include <boost/asio/as_tuple.hpp>
 #include <boost/asio/steady_timer.hpp>
 #include <boost/asio/use_awaitable.hpp>
@@ -106,8 +108,23 @@ void Applier::spawn(std::shared_ptr<Job> job, const muster::dist::SpawnRequest& 
   if (operation->row().ends_with_caller) job->on_cancel(std::move(cancel));
 }
 
+void Applier::refuse(std::shared_ptr<Job> job, const muster::dist::SpawnRequest& request) {
+  auto answer = forbidden(job->link());
+  if (auto erpc = ErpcCall::read_result(request))
+    return job->finish_encoded(erpc->returned(answer));
+  job->finish(answer);
+}
+
 ops::Caller caller_on(const muster::dist::Link& link, const etf::Pid& pid) {
-  return {"node:" + link.peer(), ops::Role::admin, pid, link.peer()};
+  return {"node:" + link.peer(), link.role(), pid, link.peer()};
+}
+
+Term forbidden(const muster::dist::Link& link) {
+  return ops::error_term(
+      Error(Errc::forbidden,
+            fmt::format("{} may call nothing here, its role is none: an admin gives it another "
+                        "with topology.update_node",
+                        link.peer())));
 }
 
 Term put_chars(const etf::Pid& from, const std::string& text) {

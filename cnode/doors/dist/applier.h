@@ -18,6 +18,8 @@ class Applier final : public muster::dist::SpawnHandler {
 
   void spawn(std::shared_ptr<muster::dist::Job> job,
              const muster::dist::SpawnRequest& request) override;
+  void refuse(std::shared_ptr<muster::dist::Job> job,
+              const muster::dist::SpawnRequest& request) override;
   TaskGroup& running() { return running_; }
 
  private:
@@ -26,8 +28,11 @@ class Applier final : public muster::dist::SpawnHandler {
   TaskGroup running_;
 };
 
-/// Who calls through this door: whoever holds the cookie is admin.
+/// Who calls through this door, with the role of its link.
 ops::Caller caller_on(const muster::dist::Link& link, const etf::Pid& pid);
+
+/// {error, #{code => forbidden, …}}, the answer to whatever a guest calls.
+etf::Term forbidden(const muster::dist::Link& link);
 
 /// {io_request, From, ReplyAs, {put_chars, unicode, Text}} for a group leader.
 /// https://www.erlang.org/doc/apps/stdlib/io_protocol.html

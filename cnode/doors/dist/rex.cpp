@@ -3,6 +3,7 @@
 #include <functional>
 #include <optional>
 
+#include "dist/control.h"
 #include "doors/dist/applier.h"
 #include "ops/replies.h"
 
@@ -70,6 +71,23 @@ struct Applied {
 };
 
 }  // namespace
+
+/// A call is answered, by whichever way it comes; nothing of it is looked at but who waits.
+bool Rex::on_guest_message(const muster::dist::Message& message) {
+  if (auto waiting = muster::dist::Caller::of(message)) {
+    waiting->reply(forbidden(message.link));
+    return false;
+  }
+  auto rest = message.payload;
+  muster::dist::WirePid pid;
+  constexpr std::string_view pair("h\x02"), request("h\x05");  // tuples of two and of five
+  if (!rest.starts_with(pair)) return false;
+  rest.remove_prefix(pair.size());
+  if (muster::dist::read_pid(rest, pid) && rest.starts_with(request))
+    message.link.send(message.link.pid(muster::dist::PeerPid{pid.id, pid.serial, pid.creation}),
+                      tuple(atom("rex"), forbidden(message.link)));
+  return false;
+}
 
 void Rex::on_message(const muster::dist::Message& message) {
   auto request = GenMessage::read(message);

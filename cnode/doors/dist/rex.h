@@ -18,6 +18,7 @@ class Rex final : public muster::dist::Process {
   Rex(const Functions& functions, TaskGroup& running) : functions_(functions), running_(running) {}
 
   void on_message(const muster::dist::Message& message) override;
+  bool on_guest_message(const muster::dist::Message& message) override;
 
  private:
   const Functions& functions_;

@@ -18,6 +18,11 @@ asio::awaitable<void> answer(const ops::Operation* operation, Term arguments, op
 
 }  // namespace
 
+bool ServiceProcess::on_guest_message(const muster::dist::Message& message) {
+  if (auto waiting = muster::dist::Caller::of(message)) waiting->reply(forbidden(message.link));
+  return false;
+}
+
 void ServiceProcess::on_message(const muster::dist::Message& message) {
   auto request = GenMessage::read(message);
   if (!request || request->kind == GenMessage::Kind::info) return;

@@ -17,6 +17,7 @@ class ServiceProcess final : public muster::dist::Process {
       : service_(std::move(service)), table_(table), running_(running) {}
 
   void on_message(const muster::dist::Message& message) override;
+  bool on_guest_message(const muster::dist::Message& message) override;
 
  private:
   std::string service_;

@@ -54,6 +54,9 @@ Task<Subscribed> Subscribers::subscribe(Subscribe request, ops::Caller caller) {
     if (!pid) co_return Error(Errc::bad_request, "a pid wanted", "/pid");
     to = *pid;
   }
+  // What an event says is for who may ask for it, not for a neighbour.
+  if (to && caller.role != ops::Role::admin && to->node.name != caller.node)
+    co_return Error(Errc::forbidden, "to send events to another node needs the role admin", "/pid");
   auto link = to ? node_.find(to->node.name) : nullptr;
   if (!link)
     co_return Error(Errc::bad_request,
@@ -65,7 +68,9 @@ Task<Subscribed> Subscribers::subscribe(Subscribe request, ops::Caller caller) {
   auto seq = bus_.last_seq();
   CO_TRY(auto events, bus_.subscribe(std::move(request.topics), request.since));
   auto id = random_uuid();
-  auto cancel = running_.spawn("subscription", deliver(id, link, *to, std::move(events)));
+  auto asked_by = node_.find(caller.node);
+  auto cancel = running_.spawn("subscription",
+                               deliver(id, std::move(asked_by), link, *to, std::move(events)));
   active_.insert_or_assign(id, std::move(cancel));
   co_return Subscribed{std::move(id), seq};
 }
@@ -79,8 +84,10 @@ Task<ops::Empty> Subscribers::unsubscribe(Unsubscribe request, ops::Caller) {
   co_return ops::Empty{};
 }
 
-asio::awaitable<void> Subscribers::deliver(std::string id, std::shared_ptr<muster::dist::Link> link,
-                                           etf::Pid to, std::unique_ptr<ops::Subscription> events) {
+asio::awaitable<void> Subscribers::deliver(std::string id,
+                                           std::shared_ptr<muster::dist::Link> asked_by,
+                                           std::shared_ptr<muster::dist::Link> link, etf::Pid to,
+                                           std::unique_ptr<ops::Subscription> events) {
   struct Entry {
     std::unordered_map<std::string, TaskGroup::Cancel>& active;
     const std::string& id;
@@ -93,6 +100,7 @@ asio::awaitable<void> Subscribers::deliver(std::string id, std::shared_ptr<muste
   for (;;) {
     auto delivery = co_await events->next();
     if (!delivery) co_return;
+    if (asked_by && asked_by->role() < ops::Role::viewer) co_return;  // no longer
     link->send(to, message_of(*delivery));
     if (!co_await link->writable()) co_return;
   }

@@ -40,8 +40,8 @@ BOOST_DESCRIBE_STRUCT(Unsubscribe, (), (subscription))
 /// data}} to an Erlang process, until it dies, its link is lost, or it unsubscribes. Lost events
 /// come as {muster_event, gap, #{lost => N}}. A subscriber that reads slowly is waited for (the
 /// link's back-pressure); what its queue cannot hold is the gap. At most 1,000 subscriptions, so
-/// that a process that forgets its own cannot flood itself for ever. Owned by Door; lives on the
-/// loop.
+/// that a process that forgets its own cannot flood itself for ever. It ends
+/// when the role of who asked for it is taken away. Owned by Door; lives on the loop.
 class Subscribers {
  public:
   Subscribers(asio::any_io_executor executor, muster::dist::Node& node, ops::EventBus& bus);
@@ -52,8 +52,9 @@ class Subscribers {
  private:
   Task<Subscribed> subscribe(Subscribe request, ops::Caller caller);
   Task<ops::Empty> unsubscribe(Unsubscribe request, ops::Caller caller);
-  asio::awaitable<void> deliver(std::string id, std::shared_ptr<muster::dist::Link> link,
-                                etf::Pid to, std::unique_ptr<ops::Subscription> events);
+  asio::awaitable<void> deliver(std::string id, std::shared_ptr<muster::dist::Link> asked_by,
+                                std::shared_ptr<muster::dist::Link> link, etf::Pid to,
+                                std::unique_ptr<ops::Subscription> events);
 
   muster::dist::Node& node_;
   ops::EventBus& bus_;

@@ -113,6 +113,16 @@ std::optional<dist::PeerSettings> TestNode::settings(const std::string& node) co
   return found->second;
 }
 
+Role TestNode::role(const std::string& node, const Secret& cookie) const {
+  auto found = known.find(node);
+  return found != known.end() && found->second.cookie == cookie ? found->second.role : Role::none;
+}
+
+void TestNode::refuse(std::shared_ptr<dist::Job> job, const dist::SpawnRequest& request) {
+  note("refused " + std::string(request.function));
+  job->finish(etf::atom("forbidden"));
+}
+
 void TestNode::spawn(std::shared_ptr<dist::Job> job, const dist::SpawnRequest& request) {
   auto call = dist::ErpcCall::read(request);
   if (!call) {

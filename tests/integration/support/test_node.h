@@ -50,7 +50,9 @@ class TestNode : public dist::PeerDirectory, public dist::SpawnHandler, public d
 
  private:
   std::optional<dist::PeerSettings> settings(const std::string& node) const override;
+  Role role(const std::string& node, const Secret& cookie) const override;
   void spawn(std::shared_ptr<dist::Job> job, const dist::SpawnRequest& request) override;
+  void refuse(std::shared_ptr<dist::Job> job, const dist::SpawnRequest& request) override;
   void link_up(const std::shared_ptr<dist::Link>& link) override;
   void link_down(const std::shared_ptr<dist::Link>& link, dist::LinkError why) override;
 
