@@ -56,7 +56,8 @@ class Farm {
     table_ = std::make_unique<EpmdTable>(nodes, nodes_port);
     watch(nodes_listener_, EPOLLIN, EPOLL_CTL_ADD);
     watch(epmd_listener_, EPOLLIN, EPOLL_CTL_ADD);
-    std::cout << "farm: ready, epmd on port " << epmd_port << std::endl;
+    std::cout << "farm: ready, epmd on port " << epmd_port << ", nodes on port " << nodes_port
+              << std::endl;
   }
 
   void run() {

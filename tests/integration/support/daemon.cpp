@@ -20,14 +20,29 @@ Daemon::Daemon(const Epmd& epmd, DaemonOptions options)
   write_file(dir_ / "cookie", options_.cookie, 0400);
   if (!options_.config.empty()) write_file(dir_ / "muster.toml", options_.config);
   start();
+  if (const char* count = std::getenv("MUSTER_BYSTANDERS"))
+    bystanders_ = std::make_unique<Bystanders>(*this, static_cast<unsigned>(std::stoul(count)));
 }
 
 Daemon::~Daemon() {
+  if (bystanders_) print_figures();
+  bystanders_.reset();
   process_.reset();
   if (!testing::Test::HasFailure()) return;
   const auto text = log();
   std::cerr << "--- log of " << name() << "\n"
             << text.substr(text.size() - std::min<std::size_t>(text.size(), 8000));
+}
+
+/// A line for each daemon, for benches.
+void Daemon::print_figures() {
+  auto* test = testing::UnitTest::GetInstance()->current_test_info();
+  const auto figures = bystanders_->figures();
+  std::printf(
+      "figures %s.%s answer_ms=%.1f unanswered=%u/%u turn_ms=%.2f memory_mib=%.1f down=%ld\n",
+      test ? test->test_suite_name() : "", test ? test->name() : "", 1e3 * figures.slowest_answer,
+      figures.unanswered, figures.asked, 1e3 * figures.longest_turn,
+      static_cast<double>(figures.memory) / 1024, figures.down);
 }
 
 std::string Daemon::url(const std::string& path) const {

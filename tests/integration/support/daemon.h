@@ -8,6 +8,7 @@
 #include <string>
 #include <vector>
 
+#include "bystanders.h"
 #include "epmd.h"
 #include "http.h"
 #include "openapi.h"
@@ -64,12 +65,15 @@ class Daemon {
                      const std::string& content_type) const;
 
  private:
+  void print_figures();
+
   const Epmd& epmd_;
   DaemonOptions options_;
   TempDir dir_;
   std::uint16_t http_port_;
   std::unique_ptr<Process> process_;
   mutable std::optional<OpenApi> openapi_;
+  std::unique_ptr<Bystanders> bystanders_;  // where the environment asks for them
 };
 
 }  // namespace muster::test
