@@ -60,7 +60,7 @@ Result<std::unique_ptr<Daemon>> Daemon::open(asio::io_context& io, Config config
   TRY(auto node, node_config(config, identity, std::move(cookie)));
   TRY(auto cipher, store::Cipher::open(config.data_dir / "secret.key"));
   TRY(auto database, store::Database::open(config.data_dir / "muster.db"));
-  TRY(auto token, doors::rest::AdminToken::open(config.data_dir / "api.token"));
+  TRY(auto token, access::AdminToken::open(config.data_dir / "api.token"));
   return std::unique_ptr<Daemon>(new Daemon(io, std::move(config), std::move(node),
                                             std::move(database), std::move(cipher),
                                             std::move(token)));
@@ -68,7 +68,7 @@ Result<std::unique_ptr<Daemon>> Daemon::open(asio::io_context& io, Config config
 
 Daemon::Daemon(asio::io_context& io, Config config, dist::NodeConfig node,
                std::unique_ptr<store::Database> database, store::Cipher cipher,
-               doors::rest::AdminToken token)
+               access::AdminToken token)
     : config_(std::move(config)),
       database_(std::move(database)),
       cipher_(std::move(cipher)),

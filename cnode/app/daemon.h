@@ -9,10 +9,10 @@
 #include "doors/dist/door.h"
 #include "doors/dist/subscriber.h"
 #include "doors/rest/server.h"
-#include "doors/rest/token_table.h"
 #include "mesh/agents.h"
 #include "mesh/manager.h"
 #include "ops/table.h"
+#include "services/access/token_table.h"
 #include "services/alarms/watch.h"
 #include "services/alarms/webhooks.h"
 #include "services/commands/commands.h"
@@ -48,15 +48,14 @@ class Daemon {
 
  private:
   Daemon(asio::io_context& io, Config config, dist::NodeConfig node,
-         std::unique_ptr<store::Database> database, store::Cipher cipher,
-         doors::rest::AdminToken token);
+         std::unique_ptr<store::Database> database, store::Cipher cipher, access::AdminToken token);
 
   Config config_;
   SystemClock clock_;
   asio::thread_pool workers_{2};  ///< hashing, tar: what would hold up the loop
   std::unique_ptr<store::Database> database_;
   store::Cipher cipher_;
-  doors::rest::TokenTable tokens_;
+  access::TokenTable tokens_;
   ops::EventBus events_;
   ops::Table table_;
   mesh::NodeManager manager_;

@@ -10,8 +10,8 @@
 #include "doors/rest/request_parser.h"
 #include "doors/rest/response.h"
 #include "doors/rest/tickets.h"
-#include "doors/rest/tokens.h"
 #include "ops/table.h"
+#include "ops/token_store.h"
 
 namespace muster::doors::rest {
 
@@ -33,7 +33,7 @@ struct EventsPlan {
 /// Owned by the Server; lives on the loop.
 class Dispatcher {
  public:
-  Dispatcher(const ops::Table& table, const TokenStore& tokens, Tickets& tickets)
+  Dispatcher(const ops::Table& table, const ops::TokenStore& tokens, Tickets& tickets)
       : table_(table), tokens_(tokens), tickets_(tickets) {}
 
   /// Decides by the head alone, so that a body which nobody may send is not read.
@@ -50,7 +50,7 @@ class Dispatcher {
   Result<ops::Caller> authenticate(const RequestHead& head) const;
 
   const ops::Table& table_;
-  const TokenStore& tokens_;
+  const ops::TokenStore& tokens_;
   Tickets& tickets_;
   std::vector<Page> pages_;
 };

@@ -22,7 +22,7 @@ std::string url_of(tcp::endpoint endpoint, bool is_tls, bool is_local) {
 }
 
 Server::Server(asio::any_io_executor executor, const ops::Table& table, ops::EventBus& events,
-               const TokenStore& tokens, const Clock& clock, ServerOptions options)
+               const ops::TokenStore& tokens, const Clock& clock, ServerOptions options)
     : options_(std::move(options)),
       tickets_(clock),
       dispatcher_(table, tokens, tickets_),

@@ -30,7 +30,7 @@ struct ServerOptions {
 class Server {
  public:
   Server(asio::any_io_executor executor, const ops::Table& table, ops::EventBus& events,
-         const TokenStore& tokens, const Clock& clock, ServerOptions options);
+         const ops::TokenStore& tokens, const Clock& clock, ServerOptions options);
 
   /// The row muster.ticket.
   ops::Operation ticket_operation() { return tickets_.operation(); }

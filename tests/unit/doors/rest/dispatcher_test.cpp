@@ -1,13 +1,10 @@
 #include "doors/rest/dispatcher.h"
 
 #include <gmock/gmock.h>
-#include <sys/stat.h>
 
 #include <boost/asio/io_context.hpp>
-#include <fstream>
 
 #include "tests/unit/support/clock.h"
-#include "tests/unit/support/temporary_folder.h"
 
 namespace muster::doors::rest {
 namespace {
@@ -19,7 +16,7 @@ struct Thing {
 };
 BOOST_DESCRIBE_STRUCT(Thing, (), (id, tags, port))
 
-class FakeTokens final : public TokenStore {
+class FakeTokens final : public ops::TokenStore {
  public:
   std::optional<ops::Caller> find(std::string_view token) const override {
     if (token == "good") return ops::Caller{"token:good", ops::Role::operator_, {}, {}};
@@ -147,37 +144,6 @@ TEST_F(DispatcherTest, TheWebSocketTakesTheTokenToo) {
   EXPECT_EQ(dispatcher_.plan_events(head("GET", "/api/events?x=1", "Bearer good")).index(), 0u);
   EXPECT_EQ(dispatcher_.plan_events(head("GET", "/api/events?since=-1", "Bearer good")).index(),
             0u);
-}
-
-class AdminTokenTest : public testing::Test {
- protected:
-  test::TemporaryFolder temporary_;
-  const std::filesystem::path dir_ = temporary_.path;
-};
-
-TEST_F(AdminTokenTest, IsMadeAtFirstStartAndKept) {
-  auto file = dir_ / "api.token";
-  auto made = AdminToken::open(file);
-  ASSERT_TRUE(made);
-  struct stat about {};
-  ASSERT_EQ(::stat(file.c_str(), &about), 0);
-  EXPECT_EQ(about.st_mode & 0777, 0600u);
-  std::string token;
-  std::ifstream(file) >> token;
-  EXPECT_EQ(made->find(token)->role, ops::Role::admin);
-  EXPECT_FALSE(made->find(token + "x"));
-  EXPECT_FALSE(made->find(""));
-  EXPECT_TRUE(AdminToken::open(file)->find(token)) << "after a restart";
-}
-
-TEST_F(AdminTokenTest, IsRefusedWhereOthersCanReadIt) {
-  auto file = dir_ / "api.token";
-  ASSERT_TRUE(AdminToken::open(file));
-  ::chmod(file.c_str(), 0644);
-  EXPECT_EQ(AdminToken::open(file).error().errc(), Errc::bad_request);
-  ::chmod(file.c_str(), 0600);
-  std::ofstream(file) << "short\n";
-  EXPECT_FALSE(AdminToken::open(file));
 }
 
 }  // namespace

@@ -5,11 +5,11 @@
 #include <vector>
 
 #include "base/clock.h"
-#include "doors/rest/tokens.h"
 #include "ops/operation.h"
+#include "services/access/admin_token.h"
 #include "store/database.h"
 
-namespace muster::doors::rest {
+namespace muster::access {
 
 struct AddToken {
   std::string name;
@@ -40,7 +40,7 @@ BOOST_DESCRIBE_STRUCT(TokenView, (), (name, role, created_at))
 
 /// All tokens: the one in api.token, and those that an admin adds with a role. Rows of the table
 /// `tokens`, kept in memory too, as every request asks. Made by app; lives on the loop.
-class TokenTable final : public TokenStore {
+class TokenTable final : public ops::TokenStore {
  public:
   static constexpr std::size_t bound = 1000;
 
@@ -68,4 +68,4 @@ class TokenTable final : public TokenStore {
   std::function<void(const std::string&)> told_ = [](auto&) {};
 };
 
-}  // namespace muster::doors::rest
+}  // namespace muster::access

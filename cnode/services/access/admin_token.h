@@ -6,21 +6,13 @@
 #include <string_view>
 
 #include "base/result.h"
-#include "ops/caller.h"
+#include "ops/token_store.h"
 
-namespace muster::doors::rest {
-
-/// Who a bearer token stands for. Kept as SHA-256 in memory and at rest; lives on the loop.
-class TokenStore {
- public:
-  virtual ~TokenStore() = default;
-  /// The token's name and role, or nothing.
-  virtual std::optional<ops::Caller> find(std::string_view token) const = 0;
-};
+namespace muster::access {
 
 /// The one token of a fresh installation: `<data>/api.token`, readable by its owner only, made at
 /// first start, role admin. The file is what the command line reads; here is only its hash.
-class AdminToken final : public TokenStore {
+class AdminToken final : public ops::TokenStore {
  public:
   /// Reads the file, or makes it. Errors: the file's; bad_request where others can read it.
   static Result<AdminToken> open(const std::filesystem::path& file);
@@ -34,4 +26,4 @@ class AdminToken final : public TokenStore {
 
 std::string sha256_of(std::string_view text);
 
-}  // namespace muster::doors::rest
+}  // namespace muster::access

@@ -1,8 +1,8 @@
-#include "doors/rest/token_table.h"
+#include "services/access/token_table.h"
 
 #include "base/random.h"
 
-namespace muster::doors::rest {
+namespace muster::access {
 namespace {
 
 std::string role_text(ops::Role role) {
@@ -103,4 +103,4 @@ std::vector<ops::Operation> TokenTable::operations() {
   return rows;
 }
 
-}  // namespace muster::doors::rest
+}  // namespace muster::access

@@ -1,4 +1,4 @@
-#include "doors/rest/tokens.h"
+#include "services/access/admin_token.h"
 
 #include <fcntl.h>
 #include <openssl/sha.h>
@@ -10,7 +10,7 @@
 #include "base/random.h"
 #include "base/secret.h"
 
-namespace muster::doors::rest {
+namespace muster::access {
 namespace {
 
 Error system_error(std::string doing) {
@@ -68,4 +68,4 @@ std::optional<ops::Caller> AdminToken::find(std::string_view token) const {
   return ops::Caller{"token:admin", ops::Role::admin, {}, {}};
 }
 
-}  // namespace muster::doors::rest
+}  // namespace muster::access

@@ -1,12 +1,11 @@
-#include "doors/rest/token_table.h"
+#include "services/access/token_table.h"
 
 #include <gmock/gmock.h>
 
-#include "doors/rest/tickets.h"
 #include "tests/unit/support/loop.h"
 #include "tests/unit/support/temporary_folder.h"
 
-namespace muster::doors::rest {
+namespace muster::access {
 namespace {
 
 class TokenTableTest : public testing::Test {
@@ -91,16 +90,6 @@ TEST_F(TokenTableTest, ARemovalIsToldWithTheCallersName) {
   EXPECT_EQ(told, "token:ci");
 }
 
-TEST(Tickets, OfARemovedTokenOpenNothing) {
-  SystemClock clock;
-  Tickets tickets(clock);
-  auto gone = tickets.make({"token:ci", ops::Role::viewer, {}, {}});
-  auto kept = tickets.make({"token:admin", ops::Role::admin, {}, {}});
-  tickets.drop("token:ci");
-  EXPECT_FALSE(tickets.redeem(gone->ticket));
-  EXPECT_TRUE(tickets.redeem(kept->ticket));
-}
-
 TEST_F(TokenTableTest, TheListDoesNotShowTokens) {
   auto token = make("ci", "viewer");
   auto listed = ops::json::serialize(*call(1, ops::json::object()));
@@ -116,4 +105,4 @@ TEST_F(TokenTableTest, NamesAreTakenOnce) {
 }
 
 }  // namespace
-}  // namespace muster::doors::rest
+}  // namespace muster::access
