@@ -44,9 +44,14 @@ int listen_on(std::uint16_t& port) {
 class Farm {
  public:
   /// With an authority, the nodes speak TLS; with a collection, they run our agents.
-  Farm(unsigned nodes, std::uint16_t epmd_port, std::string cookie,
-       std::unique_ptr<Authority> authority, std::unique_ptr<Collection> collection)
-      : cookie_(std::move(cookie)),
+  /// The last `liars` of them lie; `says_entries`: the others' agents log something, too.
+  Farm(unsigned nodes, unsigned liars, bool says_entries, std::uint16_t epmd_port,
+       std::string cookie, std::unique_ptr<Authority> authority,
+       std::unique_ptr<Collection> collection)
+      : first_liar_(nodes - liars + 1),
+        has_liars_(liars > 0),
+        says_entries_(says_entries),
+        cookie_(std::move(cookie)),
         authority_(std::move(authority)),
         collection_(std::move(collection)),
         epoll_(::epoll_create1(EPOLL_CLOEXEC)) {
@@ -65,12 +70,14 @@ class Farm {
     auto next_ticks = std::chrono::steady_clock::now() + second;
     std::vector<epoll_event> events(512);
     while (true) {
-      const auto left = next_ticks - std::chrono::steady_clock::now();
+      auto left = next_ticks - std::chrono::steady_clock::now();
+      if (has_liars_) left = std::min<decltype(left)>(left, std::chrono::milliseconds(100));
       const auto wait =
           std::max<long>(0, std::chrono::ceil<std::chrono::milliseconds>(left).count());
       const int count = ::epoll_wait(epoll_, events.data(), static_cast<int>(events.size()),
                                      static_cast<int>(wait));
       for (int i = 0; i < count; ++i) handle(events[i]);
+      if (has_liars_) act();
       if (std::chrono::steady_clock::now() >= next_ticks) {
         next_ticks += second;
         tick();
@@ -100,6 +107,10 @@ class Farm {
     if (fd == nodes_listener_ || fd == epmd_listener_) return accept_all(fd);
     if (static_cast<std::size_t>(fd) >= connections_.size() || !connections_[fd]) return;
     if (event.events & EPOLLOUT && !flush(fd)) return close(fd);
+    if (auto& peer = connections_[fd]->peer; peer && !peer->reads()) {
+      watch(fd, EPOLLOUT | EPOLLET, EPOLL_CTL_MOD);  // what comes stays where it is
+      return;
+    }
     if (event.events & (EPOLLIN | EPOLLHUP | EPOLLERR) && !read(fd)) return close(fd);
   }
 
@@ -118,6 +129,8 @@ class Farm {
         }
         connection->peer =
             std::make_unique<Peer>(node, cookie_, authority_ != nullptr, collection_.get());
+        if (says_entries_) connection->peer->say_entries();
+        if (node.number >= first_liar_) connection->peer->lie();
         if (authority_)
           connection->tls = std::make_unique<TlsEnd>(authority_->end_for(node.address()));
         const int on = 1;
@@ -198,6 +211,20 @@ class Farm {
     }
   }
 
+  /// The liars' turn, ten times a second.
+  void act() {
+    const auto now = std::chrono::steady_clock::now();
+    if (now < next_act_) return;
+    next_act_ = now + std::chrono::milliseconds(100);
+    for (std::size_t fd = 0; fd < connections_.size(); ++fd) {
+      if (!connections_[fd] || !connections_[fd]->peer || !connections_[fd]->peer->is_liar())
+        continue;
+      const bool stays = connections_[fd]->peer->act();
+      take_output(*connections_[fd]);
+      if (!flush(static_cast<int>(fd)) || !stays) close(static_cast<int>(fd));
+    }
+  }
+
   void collect() {
     const auto now = std::chrono::steady_clock::now();
     for (std::size_t fd = 0; fd < connections_.size(); ++fd) {
@@ -208,6 +235,9 @@ class Farm {
     }
   }
 
+  unsigned first_liar_;
+  bool has_liars_, says_entries_;
+  std::chrono::steady_clock::time_point next_act_;
   std::string cookie_;
   std::unique_ptr<Authority> authority_;
   std::unique_ptr<Collection> collection_;
@@ -220,7 +250,8 @@ class Farm {
 };
 
 int main(int argc, char** argv) {
-  unsigned nodes = 10000;
+  unsigned nodes = 10000, liars = 0;
+  bool says_entries = false;
   std::uint16_t epmd_port = 0;
   std::string cookie_file, certificate, key, collection_file;
   CLI::App app("Thousands of simulated Erlang nodes: f1@127.1.0.1, f2@127.1.0.2, ...");
@@ -233,6 +264,8 @@ int main(int argc, char** argv) {
   app.add_option("--tls-ca-key", key, "Its key, PEM");
   app.add_option("--collection", collection_file,
                  "A file with {Version, Sample}: every node has agents that send that, varied");
+  app.add_option("--liars", liars, "So many of them, the last ones, lie");
+  app.add_flag("--entries", says_entries, "With a collection: the nodes log something, too");
   CLI11_PARSE(app, argc, argv);
 
   std::signal(SIGPIPE, SIG_IGN);
@@ -251,7 +284,9 @@ int main(int argc, char** argv) {
   if (!certificate.empty()) authority = std::make_unique<Authority>(certificate, key);
   std::unique_ptr<Collection> collection;
   if (!collection_file.empty()) collection = std::make_unique<Collection>(collection_file);
-  Farm(nodes, epmd_port, cookie, std::move(authority), std::move(collection)).run();
+  Farm(nodes, std::min(liars, nodes), says_entries, epmd_port, cookie, std::move(authority),
+       std::move(collection))
+      .run();
   return 0;
 }
 

@@ -39,6 +39,7 @@ std::string digest(const std::string& cookie, std::uint32_t challenge) {
 }  // namespace
 
 bool Peer::receive(std::string_view bytes) {
+  if (liar_ && liar_->lie() == Liar::Lie::mute) return true;
   input_ += bytes;
   std::string_view rest = input_;
   while (true) {
@@ -69,6 +70,15 @@ void Peer::tick() {
 void Peer::put_length(std::size_t length) {
   if (is_tls_) return put<4>(output_, length);
   put<2>(output_, length);
+}
+
+bool Peer::act() {
+  if (!liar_ || !is_up() || output_.size() > (4u << 20)) return true;
+  auto turn = liar_->act();
+  for (auto& message : turn.messages)
+    send(message.control, message.payload ? &*message.payload : nullptr);
+  output_ += turn.raw;
+  return !turn.hangs_up;
 }
 
 bool Peer::take_name(std::string_view message) {
@@ -141,7 +151,9 @@ bool Peer::take_spawn(const std::vector<Term>& control, const Term& arguments) {
   if ((*mfa)[1].is_atom("execute_call") && given.size() == 4 && given[1].text(module) &&
       given[2].text(function) && given[3].proper_list(inner)) {
     etf::Tuple outcome{{given[0]}};
-    if (auto value = agent_call(module, function, inner)) {
+    auto value = liar_ ? liar_->answer(module, function, inner) : std::nullopt;
+    if (!value) value = agent_call(module, function, inner);
+    if (value) {
       outcome.elements.push_back(atom("return"));
       outcome.elements.push_back(std::move(*value));
     } else {
@@ -169,13 +181,23 @@ std::optional<Term> Peer::agent_call(const std::string& module, const std::strin
   if (!module.starts_with("muster_agent_") || function != "start" || daemon == nullptr)
     return std::nullopt;
   const Term agent = etf::Pid{{node_.name()}, 1 + agents_++ % (first_process - 1), 0, node_.number};
-  if (module == "muster_agent_metrics") {
-    const auto* every = options->find("interval_ms");
+  run_agent(module.substr(std::string_view("muster_agent_").size()), *options, agent);
+  return etf::tuple(atom("ok"), agent);
+}
+
+void Peer::run_agent(const std::string& name, const etf::Map& options, const Term& agent) {
+  const auto& daemon = *options.find("pid");
+  if (liar_) return liar_->leased(name, daemon, agent);
+  if (name == "metrics") {
+    const auto* every = options.find("interval_ms");
     const auto* ms = every != nullptr ? every->get_if<std::int64_t>() : nullptr;
-    lease_ = Lease{*daemon, agent, std::chrono::milliseconds(ms != nullptr ? *ms : 10000),
+    lease_ = Lease{daemon, agent, std::chrono::milliseconds(ms != nullptr ? *ms : 10000),
                    std::chrono::steady_clock::now()};
   }
-  return etf::tuple(atom("ok"), agent);
+  if (name == "notifications" && says_entries_) {
+    entries_daemon_ = daemon;
+    entries_agent_ = agent;
+  }
 }
 
 void Peer::collect(std::chrono::steady_clock::time_point now) {
@@ -186,6 +208,16 @@ void Peer::collect(std::chrono::steady_clock::time_point now) {
   const Term message = etf::tuple(atom("muster_agent"), atom("metrics"), lease_->agent,
                                   collection_->sample(node_.number, lease_->round++, ms));
   send(etf::tuple(22, lease_->agent, lease_->daemon), &message);
+  if (!entries_daemon_) return;
+  etf::Map entry;
+  entry.pairs = {{atom("severity"), atom("error")},
+                 {atom("source"), atom("logger")},
+                 {atom("text"), etf::binary("entry " + std::to_string(lease_->round))}};
+  etf::Map body;
+  body.pairs = {{atom("entries"), etf::list(Term(std::move(entry)))}};
+  const Term said =
+      etf::tuple(atom("muster_agent"), atom("notifications"), *entries_agent_, std::move(body));
+  send(etf::tuple(22, *entries_agent_, *entries_daemon_), &said);
 }
 
 /// net_adm:ping asks net_kernel {is_auth, Node}.

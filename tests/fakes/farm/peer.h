@@ -8,6 +8,7 @@
 
 #include "answers.h"
 #include "collection.h"
+#include "liar.h"
 
 namespace muster::farm {
 
@@ -21,6 +22,16 @@ class Peer {
   Peer(NodeId node, const std::string& cookie, bool is_tls, const Collection* collection)
       : node_(node), cookie_(cookie), is_tls_(is_tls), collection_(collection) {}
 
+  /// Its agent `notifications` says something, too.
+  void say_entries() { says_entries_ = true; }
+  /// From now on it lies: see Liar.
+  void lie() { liar_.emplace(node_); }
+  bool is_liar() const { return liar_.has_value(); }
+  /// Whether it takes what comes.
+  bool reads() const { return !liar_ || liar_->reads(); }
+  /// A liar's turn, ten times a second. False: it hangs up.
+  bool act();
+
   /// False when the connection is to be closed: wrong cookie, or bytes that are no distribution
   /// protocol.
   bool receive(std::string_view bytes);
@@ -28,7 +39,8 @@ class Peer {
   /// A tick of the node's own timer, unless it has written since the last one.
   void tick();
 
-  /// Sends what the agent `metrics` has measured, if it is due.
+  /// Sends what the agent `metrics` has measured, if it is due; the agent `notifications` says a
+  /// numbered entry beside it ("entry 1", "entry 2", …).
   void collect(std::chrono::steady_clock::time_point now);
 
   std::string& output() { return output_; }
@@ -37,6 +49,7 @@ class Peer {
  private:
   enum class State { name, reply, up };
 
+  void run_agent(const std::string& name, const etf::Map& options, const etf::Term& agent);
   void put_length(std::size_t length);
   bool take_name(std::string_view message);
   bool take_reply(std::string_view message);
@@ -66,6 +79,9 @@ class Peer {
   };
   const Collection* collection_;
   std::optional<Lease> lease_;
+  std::optional<etf::Term> entries_daemon_, entries_agent_;  ///< of `notifications`
+  bool says_entries_ = false;
+  std::optional<Liar> liar_;
   std::uint32_t agents_ = 0;  ///< started so far
 };
 
