@@ -5,10 +5,10 @@
 #include <algorithm>
 #include <array>
 
+#include "base/clean_text.h"
 #include "drivers/local/local_driver.h"
 #include "drivers/physical/physical_driver.h"
 #include "drivers/physical/servers.h"
-#include "drivers/shell.h"
 
 namespace muster::drivers {
 namespace {
@@ -98,7 +98,7 @@ Result<const ProviderType*> find_provider_type(std::string_view name,
     known += known.empty() ? "" : ", ";
     known += type.name;
   }
-  return wrong(fmt::format("no provider type '{}'; there are {}", readable(wanted), known),
+  return wrong(fmt::format("no provider type '{}'; there are {}", clean_text(wanted, 200), known),
                is_virtual ? "vprovider" : "type");
 }
 

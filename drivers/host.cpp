@@ -2,19 +2,12 @@
 
 #include <fmt/format.h>
 
-#include "drivers/shell.h"
+#include <algorithm>
+
+#include "base/clean_text.h"
 
 namespace muster::drivers {
 namespace {
-
-/// The end of an output: its last lines are what says why.
-std::string end_of(const std::string& output) {
-  constexpr std::size_t most = 4000;
-  auto text = readable(output.size() > most ? std::string_view(output).substr(output.size() - most)
-                                            : std::string_view(output));
-  while (text.ends_with('\n')) text.pop_back();
-  return text;
-}
 
 bool says_disk_full(const std::string& output) {
   return output.find("No space left on device") != output.npos ||
@@ -29,11 +22,22 @@ std::string CommandResult::how() const {
   return fmt::format("stopped at its limit after {:.1f} s", duration.count() / 1000.0);
 }
 
+std::string last_lines(std::string_view output, std::size_t most) {
+  auto end = output.substr(output.size() - std::min(output.size(), most));
+  auto line = end.size() < output.size() ? end.find('\n') : end.npos;
+  if (line != end.npos && line + 1 < end.size()) end.remove_prefix(line + 1);
+  auto text = clean_text(end, any_length, Lines::kept);
+  if (text.size() > most) text.erase(0, text.size() - most);
+  while (!text.empty() && (text.front() & 0xc0) == 0x80) text.erase(0, 1);
+  while (text.ends_with('\n')) text.pop_back();
+  return text;
+}
+
 Task<std::string> Host::expect(Command command, std::string doing) {
   auto ran = co_await run(std::move(command));
   if (!ran) co_return std::move(ran).error().context(doing);
   if (ran->succeeded()) co_return std::move(ran->output);
-  auto output = end_of(ran->output);
+  auto output = last_lines(ran->output, 4000);
   auto message = fmt::format("{} on {}: {}{}{}", doing, name(), ran->how(),
                              output.empty() ? "" : ": ", output);
   if (says_disk_full(ran->output))

@@ -8,6 +8,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "base/result.h"
@@ -25,6 +26,9 @@ struct Command {
   std::chrono::seconds limit{60};          ///< then it and its process group are killed
   std::size_t output_limit = 64 * 1024;    ///< the last so many bytes are kept
 };
+
+/// The end of an output, whose last lines say why: at most `most` bytes of printable text.
+std::string last_lines(std::string_view output, std::size_t most);
 
 /// How a command ended.
 struct CommandResult {

@@ -6,6 +6,7 @@
 #include <cctype>
 #include <charconv>
 
+#include "base/clean_text.h"
 #include "base/random.h"
 
 namespace muster::drivers {
@@ -101,11 +102,13 @@ Result<ShellRun> ShellRun::prepare(Command command, std::string setup) {
   };
   for (const auto& [name, value] : command.env) {
     if (!add(name, value))
-      return Error(Errc::bad_request, fmt::format("'{}' cannot be a variable", readable(name)));
+      return Error(Errc::bad_request,
+                   fmt::format("'{}' cannot be a variable", clean_text(name, 200)));
   }
   for (const auto& [name, value] : command.secrets) {
     if (!add(name, value.reveal()))
-      return Error(Errc::bad_request, fmt::format("'{}' cannot be a variable", readable(name)));
+      return Error(Errc::bad_request,
+                   fmt::format("'{}' cannot be a variable", clean_text(name, 200)));
   }
   ShellRun run;
   run.token_ = "muster-" + random_hex(16);
@@ -142,9 +145,10 @@ Result<CommandResult> ShellRun::finish(std::chrono::milliseconds duration) const
   if (first == all.npos) {
     const auto failed = all.find(token_ + " nofile ");
     if (failed == all.npos)
-      return Error(Errc::unavailable, "no shell there: " + readable(all.substr(0, 500)));
-    return Error(Errc::quota, "no place for the command's output: " +
-                                  readable(all.substr(failed + token_.size() + 8, 500)));
+      return Error(Errc::unavailable, "no shell there: " + clean_text(all, 500, Lines::kept));
+    return Error(Errc::quota,
+                 "no place for the command's output: " +
+                     clean_text(all.substr(failed + token_.size() + 8), 500, Lines::kept));
   }
   const auto start = first + begin.size();
   const std::string marker = "\n" + token_ + " ";
@@ -167,38 +171,6 @@ Result<CommandResult> ShellRun::finish(std::chrono::milliseconds duration) const
     result.code -= 128;
   }
   return result;
-}
-
-std::string readable(std::string_view output) {
-  std::string text;
-  text.reserve(output.size());
-  for (std::size_t at = 0; at < output.size();) {
-    const auto c = static_cast<unsigned char>(output[at]);
-    if (c == '\n' || c == '\t' || (c >= 0x20 && c < 0x7f)) {
-      text += output[at++];
-      continue;
-    }
-    const std::size_t length = c >= 0xc2 && c < 0xe0   ? 2
-                               : c >= 0xe0 && c < 0xf0 ? 3
-                               : c >= 0xf0 && c < 0xf5 ? 4
-                                                       : 0;
-    bool is_valid = length > 0 && at + length <= output.size();
-    for (std::size_t i = 1; is_valid && i < length; ++i)
-      is_valid = (static_cast<unsigned char>(output[at + i]) & 0xc0) == 0x80;
-    if (is_valid && length > 2) {  // overlong forms, surrogates and what lies beyond Unicode
-      const auto second = static_cast<unsigned char>(output[at + 1]);
-      is_valid = !(c == 0xe0 && second < 0xa0) && !(c == 0xed && second >= 0xa0) &&
-                 !(c == 0xf0 && second < 0x90) && !(c == 0xf4 && second >= 0x90);
-    }
-    if (is_valid) {
-      text.append(output.substr(at, length));
-      at += length;
-    } else {
-      if (c != '\r') text += '?';
-      ++at;
-    }
-  }
-  return text;
 }
 
 }  // namespace muster::drivers

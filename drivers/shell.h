@@ -41,7 +41,4 @@ class ShellRun {
 /// 'quoted' for sh.
 std::string quote(std::string_view text);
 
-/// Output as it may stand in a message: valid UTF-8, no control characters but newlines and tabs.
-std::string readable(std::string_view output);
-
 }  // namespace muster::drivers

@@ -4,6 +4,7 @@
 
 #include <iostream>
 
+#include "base/clean_text.h"
 #include "cli/client.h"
 #include "cli/follow.h"
 #include "cli/render.h"
@@ -26,11 +27,12 @@ struct Options {
   std::optional<std::uint64_t> since;
 };
 
+/// What came from nodes may be in all that is printed: none of it steers the terminal.
 void print(const json::value& value, bool as_json) {
   if (as_json)
-    std::cout << json::serialize(value) << '\n';
+    std::cout << escaped_json(json::serialize(value)) << '\n';
   else
-    std::cout << render(value);
+    std::cout << clean_text(render(value), any_length, Lines::kept);
 }
 
 Result<ops::Help> find_operation(Client& client, const std::string& name) {
@@ -66,10 +68,10 @@ Result<> show_operations(Client& client, const Options& options) {
 
 void print_event(const json::object& event, bool as_json) {
   if (as_json)
-    std::cout << json::serialize(event) << std::endl;
+    std::cout << escaped_json(json::serialize(event)) << std::endl;
   else
     std::cout << event.at("at").as_string().c_str() << ' ' << event.at("topic").as_string().c_str()
-              << ' ' << json::serialize(event.at("data")) << std::endl;
+              << ' ' << escaped_json(json::serialize(event.at("data"))) << std::endl;
 }
 
 /// Asks for the rows that are waited for: some events are lost.
@@ -169,8 +171,8 @@ void run(Command command, const Options& options) {
   }();
   if (result) return;
   auto error = result.error();
-  std::cerr << "muster: " << (error.field.empty() ? "" : error.field + ": ") << error.text()
-            << '\n';
+  auto text = (error.field.empty() ? "" : error.field + ": ") + error.text();
+  std::cerr << "muster: " << clean_text(text, any_length, Lines::kept) << '\n';
   *options.exit_code = exit_code_of(error.errc());
 }
 

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <map>
 
+#include "base/clean_text.h"
 #include "ops/convert.h"
 #include "ops/openapi.h"
 
@@ -15,17 +16,10 @@ std::string cell(const json::value& value) {
   return json::serialize(value);
 }
 
-/// Characters, not bytes, so that columns stay straight; control characters do not reach a
-/// terminal.
+/// Characters, not bytes, so that columns stay straight.
 std::size_t width(std::string_view text) {
   return static_cast<std::size_t>(
       std::count_if(text.begin(), text.end(), [](char c) { return (c & 0xc0) != 0x80; }));
-}
-
-std::string harmless(std::string text) {
-  for (char& c : text)
-    if (static_cast<unsigned char>(c) < 0x20 || c == 0x7f) c = ' ';
-  return text;
 }
 
 std::string table(const json::array& items) {
@@ -99,7 +93,7 @@ std::string columns(const std::vector<std::vector<std::string>>& rows) {
   for (auto& row : rows) {
     std::string line;
     for (std::size_t i = 0; i < row.size(); ++i) {
-      line += harmless(row[i]);
+      line += clean_text(row[i], any_length);
       if (i + 1 < row.size()) line.append(widths[i] - width(row[i]) + 2, ' ');
     }
     line.erase(line.find_last_not_of(' ') + 1);

@@ -6,6 +6,7 @@
 #include <array>
 #include <boost/multiprecision/cpp_int.hpp>
 
+#include "base/clean_text.h"
 #include "etf/utf8.h"
 
 namespace muster::etf {
@@ -27,12 +28,6 @@ bool is_plain(std::string_view name) {
                      [](unsigned char c) { return std::isalnum(c) || c == '_' || c == '@'; });
 }
 
-bool is_printable(std::string_view bytes) {
-  return std::all_of(bytes.begin(), bytes.end(), [](unsigned char c) {
-    return (c >= 0x20 && c != 0x7f) || c == '\n' || c == '\t' || c == '\r';
-  });
-}
-
 /// Of UTF-8, without half a character at the end.
 std::string_view front(std::string_view text, std::size_t most) {
   if (text.size() <= most) return text;
@@ -40,19 +35,13 @@ std::string_view front(std::string_view text, std::size_t most) {
   return text.substr(0, most);
 }
 
-std::string escaped(std::string_view text, char quote) {
+std::string in_quotes(std::string_view text, char quote) {
   std::string out(1, quote);
-  for (char c : text) {
-    if (c == quote || c == '\\') out += '\\';
-    if (c == '\n') {
-      out += "\\n";
-    } else if (c == '\t') {
-      out += "\\t";
-    } else if (c == '\r') {
-      out += "\\r";
-    } else {
-      out += c;
-    }
+  for (std::size_t at = 0; at < text.size();) {
+    auto end = std::min(text.find_first_of(std::string{quote, '\\'}, at), text.size());
+    out += escaped_line(text.substr(at, end - at));
+    if (end < text.size()) (out += '\\') += text[end];
+    at = end + 1;
   }
   return out += quote;
 }
@@ -73,8 +62,9 @@ class Printer {
   }
   void operator()(const Atom& v) { out += quoted(v); }
   void operator()(const Binary& v) {
-    if (is_printable(v.bytes) && is_utf8(v.bytes)) {
-      out += "<<" + escaped(front(v.bytes, limit_), '"');
+    auto shown = front(v.bytes, limit_);
+    if (is_printable(shown, Lines::kept)) {
+      out += "<<" + in_quotes(shown, '"');
       if (v.bytes.size() > limit_) out += "...";
       out += ">>";
     } else {
@@ -113,9 +103,9 @@ class Printer {
     }
   }
   void operator()(const CharList& v) {
-    auto is_control = [](unsigned char c) { return c >= 0x80 && c < 0xa0; };
-    if (is_printable(v.bytes) && std::none_of(v.bytes.begin(), v.bytes.end(), is_control)) {
-      out += escaped(from_latin1(v.bytes.substr(0, limit_)), '"');
+    auto shown = from_latin1(std::string_view(v.bytes).substr(0, limit_));
+    if (is_printable(shown, Lines::kept)) {
+      out += in_quotes(shown, '"');
       return;
     }
     out += '[';
@@ -169,7 +159,13 @@ class Printer {
 }  // namespace
 
 std::string quoted(const Atom& atom) {
-  return is_plain(atom.name) ? atom.name : escaped(atom.name, '\'');
+  return is_plain(atom.name) ? atom.name : in_quotes(atom.name, '\'');
+}
+
+std::string name_of(const Term& term, std::size_t most) {
+  std::string text;
+  if (!term.text(text) || text.empty()) text = to_string(term, most);
+  return clean_text(text, most);
 }
 
 std::string to_string(const Term& term, std::size_t limit) {

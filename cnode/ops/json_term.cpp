@@ -2,6 +2,7 @@
 
 #include <cmath>
 
+#include "base/clean_text.h"
 #include "etf/print.h"
 #include "ops/base64.h"
 
@@ -15,12 +16,6 @@ etf::Term unsigned_big(std::uint64_t value) {
   return big;
 }
 
-bool is_printable(const std::string& utf8) {
-  for (unsigned char c : utf8)
-    if ((c < 0x20 && c != '\n' && c != '\t' && c != '\r') || c == 0x7f) return false;
-  return true;
-}
-
 json::value text_or_bytes(const std::string& bytes) {
   if (is_utf8(bytes)) return json::value(bytes);
   return json::object{{"base64", base64_encode(bytes)}};
@@ -29,7 +24,8 @@ json::value text_or_bytes(const std::string& bytes) {
 json::value list_json(const etf::Term& term, const etf::List& list) {
   if (list.tail) return json::value(etf::to_string(term));
   std::string text;
-  if (!list.elements.empty() && term.text(text) && is_printable(text)) return json::value(text);
+  if (!list.elements.empty() && term.text(text) && is_printable(text, Lines::kept))
+    return json::value(text);
   json::array array;
   array.reserve(list.elements.size());
   for (auto& element : list.elements) array.push_back(json_of(element));
@@ -81,7 +77,7 @@ json::value json_of(const etf::Term& term) {
   if (auto* binary = term.get_if<etf::Binary>()) return text_or_bytes(binary->bytes);
   if (auto* chars = term.get_if<etf::CharList>()) {
     std::string text;
-    if (term.text(text) && is_printable(text)) return json::value(text);
+    if (term.text(text) && is_printable(text, Lines::kept)) return json::value(text);
     json::array array;
     for (unsigned char c : chars->bytes) array.push_back(std::int64_t{c});
     return array;

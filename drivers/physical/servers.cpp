@@ -5,8 +5,8 @@
 #include <algorithm>
 #include <charconv>
 
+#include "base/clean_text.h"
 #include "drivers/options.h"
-#include "drivers/shell.h"
 
 namespace muster::drivers {
 namespace {
@@ -21,7 +21,7 @@ Result<std::uint16_t> parse_port(std::string_view text) {
   std::uint16_t port = 0;
   const auto [end, ec] = std::from_chars(text.data(), text.data() + text.size(), port);
   if (ec != std::errc() || end != text.data() + text.size() || port == 0)
-    return Error(Errc::bad_request, fmt::format("'{}' is no port", readable(text)));
+    return Error(Errc::bad_request, fmt::format("'{}' is no port", clean_text(text, 200)));
   return port;
 }
 
@@ -110,10 +110,11 @@ Result<SshTarget> parse_server(std::string_view text) {
     target.host = text;  // a name, or an IPv6 address without a port
   }
   if (!is_host_name(target.host))
-    return Error(Errc::bad_request, fmt::format("'{}' is no host", readable(target.host)));
+    return Error(Errc::bad_request, fmt::format("'{}' is no host", clean_text(target.host, 200)));
   if (!port.empty()) {
     if (port.front() != ':')
-      return Error(Errc::bad_request, fmt::format("'{}' after a server's address", readable(port)));
+      return Error(Errc::bad_request,
+                   fmt::format("'{}' after a server's address", clean_text(port, 200)));
     TRY(target.port, parse_port(port.substr(1)));
   }
   return target;

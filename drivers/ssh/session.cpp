@@ -11,7 +11,7 @@
 #include <new>
 #include <vector>
 
-#include "drivers/shell.h"
+#include "base/clean_text.h"
 
 namespace muster::drivers::ssh {
 namespace {
@@ -196,8 +196,8 @@ Error Session::reason(const std::string& doing) const {
   }
   char* text = nullptr;
   libssh2_session_last_error(raw_, &text, nullptr, 0);
-  return Error(Errc::unavailable,
-               fmt::format("{} on {}: {}", doing, name_, readable(text == nullptr ? "" : text)));
+  return Error(Errc::unavailable, fmt::format("{} on {}: {}", doing, name_,
+                                              clean_text(text == nullptr ? "" : text, 500)));
 }
 
 std::chrono::steady_clock::duration Session::silence() const {

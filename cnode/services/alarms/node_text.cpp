@@ -1,7 +1,7 @@
 #include "services/alarms/node_text.h"
 
+#include "base/clean_text.h"
 #include "etf/print.h"
-#include "services/notifications/entry_reader.h"
 
 namespace muster::alarms {
 
@@ -26,16 +26,13 @@ bool is_deeper(const value& evidence, int levels) {
 }  // namespace
 
 std::string node_text(const etf::Term& term) {
-  std::string text;
-  if (!term.text(text) || text.empty()) text = etf::to_string(term, most_name);
-  return notifications::clean_text(std::move(text), most_name);
+  return etf::name_of(term, most_name);
 }
 
 value bounded_evidence(value evidence) {
   auto text = ops::json::serialize(evidence);
   if (text.size() <= most_evidence && !is_deeper(evidence, deepest)) return evidence;
-  return ops::json::object{
-      {"shortened", notifications::clean_text(std::move(text), most_evidence)}};
+  return ops::json::object{{"shortened", clean_text(text, most_evidence)}};
 }
 
 value evidence_of(const etf::Term& term) {

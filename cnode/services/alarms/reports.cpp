@@ -6,8 +6,8 @@
 #include <boost/describe/enum_to_string.hpp>
 #include <cmath>
 
+#include "base/clean_text.h"
 #include "services/alarms/node_text.h"
-#include "services/notifications/entry_reader.h"
 
 namespace muster::alarms {
 
@@ -60,7 +60,7 @@ std::string text_member(const etf::Map& map, std::string_view key) {
   auto* found = map.find(key);
   std::string text;
   if (!found || found->is_atom("undefined") || !found->text(text)) return {};
-  return notifications::clean_text(std::move(text), 4096);
+  return clean_text(text, 4096, Lines::kept);
 }
 
 notifications::Severity as_notification(const AlarmEvent& event) {

@@ -5,8 +5,8 @@
 
 #include <limits>
 
+#include "base/clean_text.h"
 #include "services/alarms/node_text.h"
-#include "services/notifications/entry_reader.h"
 
 namespace muster::alarms {
 
@@ -81,13 +81,12 @@ void RuleEngine::notification(const Subject& node, const LogLine& line, Timestam
     if (live->hits.size() < r.count || at - live->hits.front() > std::chrono::seconds(r.window))
       continue;
     live->value = static_cast<double>(r.count);
-    live->evidence =
-        ops::json::object{{"text", notifications::clean_text(std::string(line.text), 2048)},
-                          {"source", std::string(line.source)},
-                          {"kind", std::string(line.kind)},
-                          {"pid", std::string(line.pid)},
-                          {"mfa", std::string(line.mfa)},
-                          {"application", std::string(line.application)}};
+    live->evidence = ops::json::object{{"text", clean_text(line.text, 2048, Lines::kept)},
+                                       {"source", std::string(line.source)},
+                                       {"kind", std::string(line.kind)},
+                                       {"pid", std::string(line.pid)},
+                                       {"mfa", std::string(line.mfa)},
+                                       {"application", std::string(line.application)}};
     raise(where, *live, 1);
   }
 }

@@ -4,9 +4,9 @@
 
 #include <boost/describe/enum_from_string.hpp>
 
+#include "base/clean_text.h"
 #include "etf/encode.h"
 #include "etf/print.h"
-#include "etf/utf8.h"
 
 namespace muster::notifications {
 
@@ -16,11 +16,12 @@ constexpr std::size_t most_entries = 2000, most_sources = 32;
 constexpr std::size_t most_text = 8 * 1024, most_report = 16 * 1024, most_name = 64, most_mfa = 256;
 constexpr std::int64_t last_us = 253'402'300'799'000'000;  // the year 9999
 
-std::string text_at(const etf::Map& map, std::string_view key, std::size_t most) {
+std::string text_at(const etf::Map& map, std::string_view key, std::size_t most,
+                    Lines lines = Lines::joined) {
   std::string text;
   auto* value = map.find(key);
   if (!value || value->is_atom("undefined") || !value->text(text)) return {};
-  return clean_text(std::move(text), most);
+  return clean_text(text, most, lines);
 }
 
 /// {M, F, A}: A is a number or the arguments themselves.
@@ -41,7 +42,7 @@ std::string mfa_of(const etf::Term* value) {
 bool read_entry(const etf::Term& term, Entry& entry) {
   auto* map = term.get_if<etf::Map>();
   if (!map) return false;
-  entry.text = text_at(*map, "text", most_text);
+  entry.text = text_at(*map, "text", most_text, Lines::kept);
   if (entry.text.empty()) return false;
   auto severity = text_at(*map, "severity", most_name);
   if (!boost::describe::enum_from_string(severity.c_str(), entry.severity)) return false;
@@ -63,19 +64,6 @@ bool read_entry(const etf::Term& term, Entry& entry) {
 }
 
 }  // namespace
-
-std::string clean_text(std::string text, std::size_t most) {
-  bool is_utf8 = etf::is_utf8(text);
-  for (auto& c : text) {
-    auto byte = static_cast<unsigned char>(c);
-    if ((byte < ' ' && c != '\n' && c != '\t') || byte == 0x7f) c = ' ';
-    if (byte >= 0x80 && !is_utf8) c = '?';
-  }
-  if (text.size() <= most) return text;
-  while (most > 0 && (static_cast<unsigned char>(text[most]) & 0xc0) == 0x80) --most;
-  text.resize(most);
-  return text;
-}
 
 AgentMessage read_message(const etf::Term& message) {
   AgentMessage read;
@@ -101,8 +89,7 @@ AgentMessage read_message(const etf::Term& message) {
     std::string source;
     auto* count = value.get_if<std::int64_t>();
     if (read.dropped.size() == most_sources || !count || *count <= 0 || !key.text(source)) continue;
-    read.dropped.emplace_back(clean_text(std::move(source), most_name),
-                              static_cast<std::uint64_t>(*count));
+    read.dropped.emplace_back(clean_text(source, most_name), static_cast<std::uint64_t>(*count));
   }
   return read;
 }

@@ -21,8 +21,4 @@ struct AgentMessage {
 /// has no text is no entry.
 AgentMessage read_message(const etf::Term& message);
 
-/// Text that is UTF-8 without control characters (line ends and tabs aside), at most `most` bytes,
-/// cut between characters.
-std::string clean_text(std::string text, std::size_t most);
-
 }  // namespace muster::notifications

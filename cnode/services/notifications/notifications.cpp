@@ -5,6 +5,7 @@
 #include <boost/asio/as_tuple.hpp>
 #include <charconv>
 
+#include "base/clean_text.h"
 #include "base/log.h"
 #include "base/timeout.h"
 #include "etf/decode.h"
@@ -157,7 +158,7 @@ asio::awaitable<void> Notifications::store_once() {
   for (auto entry = batch.begin(); entry != first_left; ++entry) {
     if (listener_) listener_(*entry);
     auto event = event_of(*entry);
-    event.text = clean_text(std::move(event.text), most_event_text);
+    event.text = clean_text(event.text, most_event_text, Lines::kept);
     events_.publish("notifications.entry", std::move(event));
   }
   if (stored) co_return;

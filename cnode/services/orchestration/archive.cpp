@@ -15,6 +15,7 @@
 #include <unordered_map>
 #include <unordered_set>
 
+#include "base/clean_text.h"
 #include "base/sha256.h"
 
 namespace muster::orchestration {
@@ -26,10 +27,7 @@ Error refuse(std::string why) {
 
 /// A name from the archive as it may stand in a message.
 std::string shown(std::string_view name) {
-  std::string text(name.substr(0, 200));
-  std::replace_if(
-      text.begin(), text.end(), [](unsigned char c) { return c < 0x20 || c >= 0x7f; }, '?');
-  return text;
+  return clean_text(name, 200);
 }
 
 /// The file, hashed as libarchive reads it.

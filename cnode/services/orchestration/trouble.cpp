@@ -2,8 +2,6 @@
 
 #include <fmt/format.h>
 
-#include "drivers/shell.h"
-
 namespace muster::orchestration {
 namespace {
 
@@ -34,11 +32,7 @@ Trouble trouble_of(const Error& error, std::string_view doing) {
 
 Trouble trouble_of(const drivers::CommandResult& result, std::string_view doing,
                    std::string remedy) {
-  auto output = drivers::readable(result.output);
-  if (output.size() > kOutput) {
-    auto from = output.find('\n', output.size() - kOutput);
-    output.erase(0, from == output.npos ? output.size() - kOutput : from + 1);
-  }
+  auto output = drivers::last_lines(result.output, kOutput);
   return {{fmt::format("{}: {}", doing, result.how()), std::move(output), std::move(remedy)},
           false};
 }

@@ -148,13 +148,12 @@ TEST(Quote, KeepsEveryTextOneWord) {
   EXPECT_EQ(quote(""), "''");
 }
 
-TEST(Readable, KeepsTextAndReplacesTheRest) {
-  EXPECT_EQ(readable("a\tb\nc"), "a\tb\nc");
-  EXPECT_EQ(readable("caf\xc3\xa9 \xe2\x82\xac \xf0\x9f\x90\x9c"),
-            "caf\xc3\xa9 \xe2\x82\xac \xf0\x9f\x90\x9c");
-  EXPECT_EQ(readable("\x1b[31mred\r\n"), "?[31mred\n");
-  EXPECT_EQ(readable("\xff\xc3\xe2\x82"), "????");
-  EXPECT_EQ(readable("\xed\xa0\x80\xc0\x80\xe0\x80\x80"), "????????");
+TEST(LastLines, ArePrintableAndWhole) {
+  EXPECT_EQ(last_lines("a\tb\nc\n\n", 100), "a\tb\nc");
+  EXPECT_EQ(last_lines("\x1b[31mred\r\n", 100), "\xef\xbf\xbd[31mred");
+  EXPECT_EQ(last_lines("first line\nsecond\n", 12), "second");
+  EXPECT_EQ(last_lines(std::string(100, 'x') + "\xe2\x82\xac" + std::string(7, 'y'), 9),
+            std::string(7, 'y'));  // half a character at the cut
 }
 
 }  // namespace

@@ -192,6 +192,23 @@ TEST(Etf, PrintsUtf8WhateverTheBytes) {
   EXPECT_EQ(to_string(binary("caf\xc3\xa9"), 4), "<<\"caf\"...>>");
 }
 
+/// An atom with ESC in it steered the terminal that showed the log.
+TEST(Etf, PrintsNothingThatSteersATerminal) {
+  EXPECT_EQ(to_string(Atom{"a\x1b[2J\xc2\x9b\n"}), "'a\\x{1B}[2J\\x{9B}\\n'");
+  EXPECT_EQ(to_string(Atom{"it's \\"}), "'it\\'s \\\\'");
+  EXPECT_EQ(to_string(binary("\xc2\x9b")), "<<194,155>>");
+  EXPECT_EQ(to_string(binary("\xe2\x80\xae")), "<<226,128,174>>");
+  EXPECT_EQ(to_string(binary("say \"a\nb\"")), "<<\"say \\\"a\\nb\\\"\">>");
+  EXPECT_EQ(to_string(CharList{"\x1b[2J"}), "[27,91,50,74]");
+}
+
+TEST(Etf, NamesAreTextOnOneBoundedLine) {
+  EXPECT_EQ(name_of(binary("riak"), 10), "riak");
+  EXPECT_EQ(name_of(tuple(1, atom("a")), 10), "{1,a}");
+  EXPECT_EQ(name_of(binary("\xff\nlonger than ten"), 10), "\xef\xbf\xbd longer");
+  EXPECT_EQ(name_of(binary(""), 10), "<<\"\">>");
+}
+
 TEST(Etf, CutsLongPrints) {
   auto text = to_string(binary(std::string(10'000, 'x')), 100);
   EXPECT_LT(text.size(), 200u);

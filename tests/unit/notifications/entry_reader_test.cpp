@@ -76,9 +76,13 @@ TEST(EntryReader, CutsLongTextBetweenCharactersAndLeavesOutLongReports) {
 }
 
 TEST(EntryReader, MakesTextThatCanBeShown) {
-  EXPECT_EQ(clean_text(std::string("a\0b\x1b[31mc\nd\te", 13), 100), "a b [31mc\nd\te");
-  EXPECT_EQ(clean_text("caf\xe9", 100), "caf?");
-  EXPECT_EQ(clean_text("café", 4), "caf");
+  auto message = read({map({{"severity", atom("info")},
+                            {"text", binary("a\x1b[31mb\nc\td \xc2\x9b caf\xe9")},
+                            {"kind", binary("two\nlines")}})});
+  ASSERT_EQ(message.entries.size(), 1u);
+  const std::string mark = "\xef\xbf\xbd";
+  EXPECT_EQ(message.entries[0].text, "a" + mark + "[31mb\nc\td " + mark + " caf" + mark);
+  EXPECT_EQ(message.entries[0].kind, "two lines");
 }
 
 TEST(EntryReader, ReadsWhatTheAgentDropped) {
