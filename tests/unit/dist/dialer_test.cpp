@@ -12,6 +12,7 @@ using namespace std::chrono_literals;
 /// A dialer whose dials end before they have sent anything.
 class DialerTest : public testing::Test, public PeerDirectory {
  protected:
+  Role role(const std::string&, const Secret&) const override { return Role::none; }
   std::optional<PeerSettings> settings(const std::string&) const override { return peer; }
 
   using Answer = std::shared_ptr<std::optional<Result<std::shared_ptr<Link>>>>;

@@ -22,6 +22,7 @@ class KeeperTest : public testing::Test, public dist::PeerDirectory, public Watc
  protected:
   KeeperTest() { spec_.name = "a@127.0.0.1"; }
 
+  Role role(const std::string&, const Secret&) const override { return Role::none; }
   std::optional<dist::PeerSettings> settings(const std::string&) const override {
     ++dials_;
     dist::PeerSettings settings;
