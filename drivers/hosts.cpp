@@ -7,6 +7,7 @@
 
 #include "drivers/local/local_host.h"
 #include "drivers/ssh/keys.h"
+#include "drivers/ssh/off_loop.h"
 #include "drivers/ssh/ssh_host.h"
 
 namespace muster::drivers {
@@ -16,6 +17,9 @@ std::string own_user() {
   const passwd* user = ::getpwuid(::geteuid());
   return user == nullptr ? "root" : user->pw_name;
 }
+
+/// Attempts to log in that are under way at a time: each may take 25 s where a host is mute.
+constexpr std::size_t most_logins = 64;
 
 std::string agent_socket() {
   const char* path = std::getenv("SSH_AUTH_SOCK");
@@ -28,20 +32,23 @@ struct Hosts::Impl {
   asio::any_io_executor executor;
   asio::thread_pool& pool;
   Settings settings;
-  ssh::KnownHosts known;
+  ssh::SshThread thread;
+  ssh::KnownHosts known;      // on the thread, as all hosts by SSH
+  Slots logins{most_logins};  // on the thread
   std::map<std::string, std::shared_ptr<Host>> local;
   std::map<SshTarget, std::shared_ptr<Host>> ssh;
 
+  Impl(asio::any_io_executor on, asio::thread_pool& for_files, Settings given)
+      : executor(std::move(on)),
+        pool(for_files),
+        settings(std::move(given)),
+        known(settings.directory / "known_hosts", settings.strict) {}
+  ~Impl() { thread.end(); }  // before the hosts that live on it go
   std::filesystem::path own_key() const { return settings.directory / "id_ed25519"; }
 };
 
 Hosts::Hosts(asio::any_io_executor executor, asio::thread_pool& pool, Settings settings)
-    : impl_(new Impl{std::move(executor),
-                     pool,
-                     settings,
-                     ssh::KnownHosts(settings.directory / "known_hosts", settings.strict),
-                     {},
-                     {}}) {}
+    : impl_(new Impl(std::move(executor), pool, std::move(settings))) {}
 
 Hosts::~Hosts() = default;
 
@@ -62,8 +69,10 @@ std::shared_ptr<Host> Hosts::ssh(const SshTarget& target) {
   } else if (identity.key.empty() && public_key()) {
     identity.key = impl_->own_key();
   }
-  host = std::make_shared<ssh::SshHost>(impl_->executor, impl_->pool, std::move(entered),
-                                        std::move(identity), impl_->known);
+  auto there =
+      std::make_shared<ssh::SshHost>(impl_->thread.executor(), impl_->pool, std::move(entered),
+                                     std::move(identity), impl_->known, impl_->logins);
+  host = std::make_shared<ssh::OffLoop>(impl_->thread, std::move(there));
   return host;
 }
 

@@ -40,7 +40,7 @@ class HostKeyTable {
 
 /// Decides whether a host is the one it should be. A first key is taken and written down, a changed
 /// one is refused. With `strict`, the user's own known_hosts files decide (ssh's, hashed names too)
-/// and nothing is taken. Lives on the loop's thread; writes a small file there, and reads it when
+/// and nothing is taken. Lives on SSH's thread; writes a small file there, and reads it when
 /// it has changed.
 class KnownHosts {
  public:

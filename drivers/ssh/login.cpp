@@ -43,11 +43,12 @@ Task<tcp::socket> dial(SshTarget target) {
   co_return socket;
 }
 
+/// No group exchange: there the host chooses how much the arithmetic costs us.
 void prefer(LIBSSH2_SESSION* raw, const std::string& known_type) {
   libssh2_session_method_pref(
       raw, LIBSSH2_METHOD_KEX,
       "curve25519-sha256,curve25519-sha256@libssh.org,ecdh-sha2-nistp256,ecdh-sha2-nistp384,"
-      "diffie-hellman-group-exchange-sha256,diffie-hellman-group14-sha256");
+      "diffie-hellman-group14-sha256");
   std::string types =
       "ssh-ed25519,ecdsa-sha2-nistp256,ecdsa-sha2-nistp384,ecdsa-sha2-nistp521,ssh-rsa";
   // A host known by one key is not asked for another.
@@ -197,6 +198,7 @@ Task<std::shared_ptr<Session>> log_in(SshTarget target, Identity identity, Known
   limit = std::chrono::seconds(30);
   CO_TRYV(co_await with_timeout(authenticate(session, target, std::move(identity)), limit,
                                 "log in on host " + target.host));
+  session->let_in();
   co_return session;
 }
 

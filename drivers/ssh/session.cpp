@@ -1,13 +1,16 @@
 #include "drivers/ssh/session.h"
 
 #include <fmt/format.h>
+#include <malloc.h>
 #include <poll.h>
 #include <sys/socket.h>
 
 #include <algorithm>
 #include <boost/asio/as_tuple.hpp>
+#include <boost/asio/post.hpp>
 #include <boost/asio/use_awaitable.hpp>
 #include <cerrno>
+#include <cstdlib>
 #include <new>
 #include <vector>
 
@@ -15,6 +18,9 @@
 
 namespace muster::drivers::ssh {
 namespace {
+
+constexpr std::uint64_t kMostOfAttempt = 64 * 1024, kMostBeforeLogin = 128 * 1024;
+constexpr std::size_t kMostHeld = 32 << 20;
 
 /// After these the session cannot go on.
 bool is_fatal(long code) {
@@ -39,7 +45,7 @@ Session::Session(asio::ip::tcp::socket socket, std::string name)
       last_heard_(std::chrono::steady_clock::now()),
       hold_off_(socket_.get_executor()) {
   [[maybe_unused]] static const int once = libssh2_init(0);
-  raw_ = libssh2_session_init_ex(nullptr, nullptr, nullptr, this);
+  raw_ = libssh2_session_init_ex(&allocate, &release, &reallocate, this);
   if (raw_ == nullptr) throw std::bad_alloc();
   libssh2_session_set_blocking(raw_, 0);
   libssh2_session_callback_set(raw_, LIBSSH2_CALLBACK_SEND, reinterpret_cast<void*>(&send_some));
@@ -65,17 +71,54 @@ LIBSSH2_SEND_FUNC(Session::send_some) {
 }
 
 LIBSSH2_RECV_FUNC(Session::receive_some) {
-  auto* self = static_cast<Session*>(*abstract);
-  if (self->lost_) return -ECONNRESET;
+  return static_cast<Session*>(*abstract)->receive(socket, buffer, length, flags);
+}
+
+/// libssh2 reads until there is nothing more, which a host may put off for ever: so for libssh2
+/// there is nothing more when others are to have their turn.
+ssize_t Session::receive(int socket, void* buffer, std::size_t length, int flags) {
+  if (lost_ || excess()) return -ECONNRESET;
+  if (received_ - attempt_began_at_ >= kMostOfAttempt || turn_.is_over()) return -EAGAIN;
   const auto count = ::recv(socket, buffer, length, flags | MSG_DONTWAIT);
   if (count > 0) {
-    self->received_ += static_cast<std::uint64_t>(count);
-    self->last_heard_ = std::chrono::steady_clock::now();
+    received_ += static_cast<std::uint64_t>(count);
+    last_heard_ = std::chrono::steady_clock::now();
     return count;
   }
   const int error = errno;
-  if (count == 0 || (error != EAGAIN && error != EINTR)) self->peer_closed_ = true;
+  if (count == 0 || (error != EAGAIN && error != EINTR)) peer_closed_ = true;
   return count == 0 ? 0 : -error;
+}
+
+/// The host has sent more than any SSH server does.
+std::optional<Error> Session::excess() const {
+  if (!is_in_ && received_ >= kMostBeforeLogin)
+    return Error(Errc::unsupported,
+                 fmt::format("it sent {} KiB and has not let us in: does an SSH server listen on "
+                             "this port?",
+                             kMostBeforeLogin >> 10));
+  if (held_ >= kMostHeld)
+    return Error(Errc::unavailable, fmt::format("it made us hold {} MiB", kMostHeld >> 20));
+  return std::nullopt;
+}
+
+LIBSSH2_ALLOC_FUNC(Session::allocate) {
+  void* bytes = std::malloc(count);
+  static_cast<Session*>(*abstract)->held_ += ::malloc_usable_size(bytes);
+  return bytes;
+}
+
+LIBSSH2_REALLOC_FUNC(Session::reallocate) {
+  auto& held = static_cast<Session*>(*abstract)->held_;
+  const auto before = ::malloc_usable_size(ptr);
+  void* bytes = std::realloc(ptr, count);
+  if (bytes != nullptr) held += ::malloc_usable_size(bytes) - before;
+  return bytes;
+}
+
+LIBSSH2_FREE_FUNC(Session::release) {
+  static_cast<Session*>(*abstract)->held_ -= ::malloc_usable_size(ptr);
+  std::free(ptr);
 }
 
 asio::awaitable<long> Session::perform(std::function<long()> attempt) {
@@ -119,8 +162,9 @@ void Session::complete(Operation& operation, long result) {
 void Session::drive() {
   if (is_driving_) return;
   is_driving_ = true;
+  turn_ = Turn();
   bool again = true;
-  while (again && !lost_ && !operations_.empty()) {
+  while (again && !lost_ && !operations_.empty() && !turn_.is_over()) {
     again = false;
     const std::vector<Operation*> round(operations_.begin(), operations_.end());
     for (auto* operation : round) {
@@ -128,9 +172,14 @@ void Session::drive() {
       if (half_sent_ != nullptr && half_sent_ != operation) continue;
       const auto before = received_;
       send_was_short_ = false;
+      attempt_began_at_ = received_;
       const long result = operation->attempt();
       // What came may be for others, who found nothing when they were tried.
       if (received_ != before) again = true;
+      if (auto error = excess()) {
+        fail(std::move(*error));
+        break;
+      }
       if (result == LIBSSH2_ERROR_EAGAIN) {
         half_sent_ = send_was_short_ ? operation : nullptr;
         continue;
@@ -144,7 +193,15 @@ void Session::drive() {
   is_driving_ = false;
   if (peer_closed_ && !lost_)
     fail(Error(Errc::unavailable, "the connection was closed by the host"));
+  if (again && !lost_ && !operations_.empty()) return drive_later();
   listen();
+}
+
+/// The turn is over, the work is not.
+void Session::drive_later() {
+  asio::post(socket_.get_executor(), [weak = weak_from_this()] {
+    if (auto self = weak.lock()) self->drive();
+  });
 }
 
 void Session::listen() {

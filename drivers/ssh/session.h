@@ -8,10 +8,12 @@
 #include <functional>
 #include <list>
 #include <memory>
+#include <optional>
 #include <string>
 
 #include "base/result.h"
 #include "base/slots.h"
+#include "base/turn.h"
 
 namespace muster::drivers::ssh {
 
@@ -24,10 +26,13 @@ namespace muster::drivers::ssh {
 /// Calls that keep their state in the session rather than in a channel (opening channels) are to
 /// hold `opening` meanwhile.
 ///
-/// Owned by those who use it (shared). Lives on the loop's thread. When the peer is gone, all
-/// operations end with an error code, and so does every later one; reason() then says why. The
-/// arithmetic of the key exchange runs on the loop: about 10 ms once per connection, 25 ms with
-/// keys that are slow to verify.
+/// What a host can make it do is bounded: an attempt takes 64 KiB, all attempts of a turn 5 ms, and
+/// then others have their turn; what libssh2 holds is 32 MiB, and a host that sends 128 KiB without
+/// having let us in is none.
+///
+/// Owned by those who use it (shared). Lives on SSH's thread. When the peer is gone, all operations
+/// end with an error code, and so does every later one; reason() then says why. The arithmetic of
+/// the key exchange takes about 10 ms once per connection, 25 ms with keys that are slow to verify.
 class Session : public std::enable_shared_from_this<Session> {
  public:
   /// The socket is connected. `name` is the host's, for messages.
@@ -53,6 +58,8 @@ class Session : public std::enable_shared_from_this<Session> {
 
   /// For how long something has been waited for without a byte from the host.
   std::chrono::steady_clock::duration silence() const;
+  /// The host has let us in: it may send as much as it likes from now on.
+  void let_in() { is_in_ = true; }
   /// Asks the host for a sign of life, where that cannot get stuck half sent.
   void ask_for_life();
 
@@ -69,7 +76,13 @@ class Session : public std::enable_shared_from_this<Session> {
 
   static LIBSSH2_SEND_FUNC(send_some);
   static LIBSSH2_RECV_FUNC(receive_some);
+  static LIBSSH2_ALLOC_FUNC(allocate);
+  static LIBSSH2_REALLOC_FUNC(reallocate);
+  static LIBSSH2_FREE_FUNC(release);
+  ssize_t receive(int socket, void* buffer, std::size_t length, int flags);
+  std::optional<Error> excess() const;
   void drive();
+  void drive_later();
   void complete(Operation& operation, long result);
   void listen();
   void wait_for(asio::ip::tcp::socket::wait_type what, bool& is_armed);
@@ -81,8 +94,10 @@ class Session : public std::enable_shared_from_this<Session> {
   Operation* half_sent_ = nullptr;  // the operation whose packet the socket did not take whole
   bool send_was_short_ = false;
   bool is_reading_ = false, is_writing_ = false, is_driving_ = false;
-  bool peer_closed_ = false, lost_ = false;
-  std::uint64_t received_ = 0;
+  bool peer_closed_ = false, lost_ = false, is_in_ = false;
+  std::uint64_t received_ = 0, attempt_began_at_ = 0;  ///< bytes from the host
+  std::size_t held_ = 0;                               ///< what libssh2 has allocated
+  Turn turn_;
   std::chrono::steady_clock::time_point last_heard_, waiting_since_;
   asio::steady_timer hold_off_;
   Error reason_;

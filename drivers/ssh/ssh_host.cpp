@@ -61,12 +61,13 @@ constexpr std::string_view kSum =
 }  // namespace
 
 SshHost::SshHost(asio::any_io_executor executor, asio::thread_pool& pool, SshTarget target,
-                 Identity identity, KnownHosts& known)
+                 Identity identity, KnownHosts& known, Slots& logins)
     : executor_(executor),
       pool_(pool),
       target_(std::move(target)),
       identity_(std::move(identity)),
       known_(known),
+      logins_(logins),
       jobs_(executor) {}
 
 /// Where a job's outcome waits for whoever asked for it.
@@ -117,10 +118,15 @@ Task<std::shared_ptr<Session>> SshHost::connected() {
   co_return session;
 }
 
+Task<std::shared_ptr<Session>> SshHost::log_in_once() {
+  auto slot = co_await logins_.take();
+  co_return co_await log_in(target_, identity_, known_);
+}
+
 Task<std::shared_ptr<Session>> SshHost::connect() {
   Backoff backoff(500ms, 4s);
   for (int attempt = 1;; ++attempt) {
-    auto session = co_await log_in(target_, identity_, known_);
+    auto session = co_await log_in_once();
     // Silence has taken its time already: whether it is worth another attempt is the caller's.
     if (!session && session.error().errc() == Errc::timeout)
       co_return Error(Errc::unavailable, std::move(session).error().message);

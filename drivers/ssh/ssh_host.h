@@ -23,11 +23,12 @@ namespace muster::drivers::ssh {
 /// The connection is made at the first use, three attempts with growing pauses, but one where the
 /// host is silent (unavailable too); callers that waited
 /// for the same attempts share their error. It is asked for a sign of life while something is
-/// waited for: 30 s of silence end it. 60 s without use close it.
+/// waited for: 30 s of silence end it. 60 s without use close it. `logins`, shared by all hosts,
+/// are the attempts under way. Lives on SSH's thread.
 class SshHost final : public Host, public std::enable_shared_from_this<SshHost> {
  public:
   SshHost(asio::any_io_executor executor, asio::thread_pool& pool, SshTarget target,
-          Identity identity, KnownHosts& known);
+          Identity identity, KnownHosts& known, Slots& logins);
 
   const std::string& name() const override { return target_.host; }
   Task<CommandResult> run(Command command) override;
@@ -42,6 +43,7 @@ class SshHost final : public Host, public std::enable_shared_from_this<SshHost> 
 
   Task<std::shared_ptr<Session>> connected();
   Task<std::shared_ptr<Session>> connect();
+  Task<std::shared_ptr<Session>> log_in_once();
   using Self = std::shared_ptr<SshHost>;  // a job keeps its host
   Task<CommandResult> run_job(Self self, ShellRun shell, Slots::Held slot);
   Task<> upload_job(Self self, Upload job, Slots::Held slot);
@@ -53,6 +55,7 @@ class SshHost final : public Host, public std::enable_shared_from_this<SshHost> 
   SshTarget target_;
   Identity identity_;
   KnownHosts& known_;
+  Slots& logins_;
   Slots channels_{8}, connecting_{1}, uploads_{1};
   TaskGroup jobs_;
   std::shared_ptr<Session> session_;

@@ -7,6 +7,7 @@
 #include "base/sha256.h"
 #include "base/task_group.h"
 #include "base/timeout.h"
+#include "chatterer.h"
 #include "drivers/hosts.h"
 #include "drivers/ssh/keys.h"
 #include "loop.h"
@@ -229,6 +230,33 @@ TEST_F(SshTest, AHostThatStopsAnsweringIsGivenUp) {
       << result.error().text();
   auto again = run(*host, "true");
   EXPECT_TRUE(again) << again.error().text();
+}
+
+// libssh2 reads for as long as there is a byte: on the loop that was for ever.
+TEST_F(SshTest, AHostThatSendsWithoutEndIsAnErrorAndHoldsUpNobody) {
+  for (auto* words : {"x", "hello from nowhere\r\n", "SSH-2.0-endless\r\nSSH-"}) {
+    test::Chatterer chatterer(words);
+    auto there = target();
+    there.port = chatterer.port();
+    std::chrono::steady_clock::duration worst{};
+    TaskGroup ticking(loop_.io.get_executor());
+    auto tick = [&worst]() -> asio::awaitable<void> {
+      for (;;) {
+        auto due = std::chrono::steady_clock::now() + 20ms;
+        co_await pause(20ms);
+        worst = std::max(worst, std::chrono::steady_clock::now() - due);
+      }
+    };
+    ticking.spawn("a tick", tick());
+    auto result = run(*hosts_.ssh(there), "true");
+    if (std::string_view(words).starts_with("SSH"))
+      EXPECT_FALSE(result);  // and after the banner, a key exchange that is none
+    else
+      expect_says(result, Errc::unsupported, "does an SSH server listen on this port?");
+    EXPECT_LT(worst, 1s) << words;
+    ticking.cancel();
+    loop_(ticking.join());
+  }
 }
 
 TEST_F(SshTest, ClosingEndsWhatRuns) {
