@@ -19,7 +19,8 @@
 namespace muster::drivers::ssh {
 namespace {
 
-constexpr std::uint64_t kMostOfAttempt = 64 * 1024, kMostBeforeLogin = 128 * 1024;
+constexpr std::uint64_t kMostOfAttempt = 64 * 1024, kMostBeforeVersion = 8 * 1024,
+                        kMostBeforeLogin = 128 * 1024;
 constexpr std::size_t kMostHeld = 32 << 20;
 
 /// After these the session cannot go on.
@@ -71,15 +72,40 @@ LIBSSH2_SEND_FUNC(Session::send_some) {
 }
 
 LIBSSH2_RECV_FUNC(Session::receive_some) {
-  return static_cast<Session*>(*abstract)->receive(socket, buffer, length, flags);
+  (void)socket;
+  return static_cast<Session*>(*abstract)->receive(static_cast<char*>(buffer), length, flags);
+}
+
+ssize_t Session::receive(char* buffer, std::size_t length, int flags) {
+  if (!has_greeted_) {
+    const auto result = receive_greeting(flags);
+    if (result <= 0) return result;
+  }
+  if (version_.empty()) return take(buffer, length, flags);
+  const auto count = std::min(length, version_.size());
+  std::copy_n(version_.begin(), count, buffer);
+  version_.remove_prefix(count);
+  return static_cast<ssize_t>(count);
+}
+
+/// Byte by byte, for what follows is libssh2's. Positive: the version has begun.
+ssize_t Session::receive_greeting(int flags) {
+  for (char byte = 0;;) {
+    const auto result = take(&byte, 1, flags);
+    if (result <= 0) return result;
+    if (!greeting_.feed(byte)) continue;
+    has_greeted_ = true;
+    version_ = Greeting::beginning;
+    return result;
+  }
 }
 
 /// libssh2 reads until there is nothing more, which a host may put off for ever: so for libssh2
 /// there is nothing more when others are to have their turn.
-ssize_t Session::receive(int socket, void* buffer, std::size_t length, int flags) {
+ssize_t Session::take(char* buffer, std::size_t length, int flags) {
   if (lost_ || excess()) return -ECONNRESET;
   if (received_ - attempt_began_at_ >= kMostOfAttempt || turn_.is_over()) return -EAGAIN;
-  const auto count = ::recv(socket, buffer, length, flags | MSG_DONTWAIT);
+  const auto count = ::recv(descriptor(), buffer, length, flags | MSG_DONTWAIT);
   if (count > 0) {
     received_ += static_cast<std::uint64_t>(count);
     last_heard_ = std::chrono::steady_clock::now();
@@ -92,11 +118,11 @@ ssize_t Session::receive(int socket, void* buffer, std::size_t length, int flags
 
 /// The host has sent more than any SSH server does.
 std::optional<Error> Session::excess() const {
-  if (!is_in_ && received_ >= kMostBeforeLogin)
+  const auto most = has_greeted_ ? kMostBeforeLogin : kMostBeforeVersion;
+  if (!is_in_ && received_ >= most)
     return Error(Errc::unsupported,
-                 fmt::format("it sent {} KiB and has not let us in: does an SSH server listen on "
-                             "this port?",
-                             kMostBeforeLogin >> 10));
+                 fmt::format("it sent {} KiB and {}: does an SSH server listen on this port?",
+                             most >> 10, has_greeted_ ? "has not let us in" : "not its version"));
   if (held_ >= kMostHeld)
     return Error(Errc::unavailable, fmt::format("it made us hold {} MiB", kMostHeld >> 20));
   return std::nullopt;

@@ -14,6 +14,7 @@
 #include "base/result.h"
 #include "base/slots.h"
 #include "base/turn.h"
+#include "drivers/ssh/greeting.h"
 
 namespace muster::drivers::ssh {
 
@@ -27,8 +28,8 @@ namespace muster::drivers::ssh {
 /// hold `opening` meanwhile.
 ///
 /// What a host can make it do is bounded: an attempt takes 64 KiB, all attempts of a turn 5 ms, and
-/// then others have their turn; what libssh2 holds is 32 MiB, and a host that sends 128 KiB without
-/// having let us in is none.
+/// then others have their turn; what libssh2 holds is 32 MiB. A host that says 8 KiB before its
+/// version, or 128 KiB without having let us in, is none.
 ///
 /// Owned by those who use it (shared). Lives on SSH's thread. When the peer is gone, all operations
 /// end with an error code, and so does every later one; reason() then says why. The arithmetic of
@@ -79,7 +80,9 @@ class Session : public std::enable_shared_from_this<Session> {
   static LIBSSH2_ALLOC_FUNC(allocate);
   static LIBSSH2_REALLOC_FUNC(reallocate);
   static LIBSSH2_FREE_FUNC(release);
-  ssize_t receive(int socket, void* buffer, std::size_t length, int flags);
+  ssize_t receive(char* buffer, std::size_t length, int flags);
+  ssize_t receive_greeting(int flags);
+  ssize_t take(char* buffer, std::size_t length, int flags);
   std::optional<Error> excess() const;
   void drive();
   void drive_later();
@@ -98,6 +101,9 @@ class Session : public std::enable_shared_from_this<Session> {
   std::uint64_t received_ = 0, attempt_began_at_ = 0;  ///< bytes from the host
   std::size_t held_ = 0;                               ///< what libssh2 has allocated
   Turn turn_;
+  Greeting greeting_;
+  std::string_view version_;  ///< its beginning, that libssh2 has not read yet
+  bool has_greeted_ = false;
   std::chrono::steady_clock::time_point last_heard_, waiting_since_;
   asio::steady_timer hold_off_;
   Error reason_;

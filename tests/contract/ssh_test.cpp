@@ -234,7 +234,8 @@ TEST_F(SshTest, AHostThatStopsAnsweringIsGivenUp) {
 
 // libssh2 reads for as long as there is a byte: on the loop that was for ever.
 TEST_F(SshTest, AHostThatSendsWithoutEndIsAnErrorAndHoldsUpNobody) {
-  for (auto* words : {"x", "hello from nowhere\r\n", "SSH-2.0-endless\r\nSSH-"}) {
+  const std::string growing = "hi\r\n" + std::string(250, 'y') + "\r\n";
+  for (auto* words : {"x", growing.c_str(), "hello from nowhere\r\n", "SSH-2.0-endless\r\nSSH-"}) {
     test::Chatterer chatterer(words);
     auto there = target();
     there.port = chatterer.port();

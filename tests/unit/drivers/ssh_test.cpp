@@ -6,6 +6,7 @@
 
 #include "base/random.h"
 #include "drivers/ssh/agent.h"
+#include "drivers/ssh/greeting.h"
 #include "drivers/ssh/host_keys.h"
 #include "drivers/ssh/keys.h"
 #include "drivers/ssh/wire.h"
@@ -124,6 +125,22 @@ TEST(Agent, ThatRefusesOrLiesIsAnError) {
   std::string good("\x0e", 1);
   put_string(good, "signature");
   EXPECT_EQ(*parse_signature(good), "signature");
+}
+
+/// Where in what the host says its version begins.
+std::size_t version_at(std::string_view said) {
+  Greeting greeting;
+  for (std::size_t i = 0; i < said.size(); ++i)
+    if (greeting.feed(said[i])) return i + 1 - Greeting::beginning.size();
+  return said.npos;
+}
+
+TEST(Greeting, FindsTheVersionBehindOtherLines) {
+  EXPECT_EQ(version_at("SSH-2.0-x\r\n"), 0u);
+  EXPECT_EQ(version_at("welcome\r\nto SSH-2.0\r\nSSH-2.0-x\r\n"), 21u);
+  EXPECT_EQ(version_at("SS\nSSHSSH-\nSSH-2"), 11u);
+  EXPECT_EQ(version_at("\n\nSSH-"), 2u);
+  EXPECT_EQ(version_at(std::string(10'000, 'x')), std::string_view::npos);
 }
 
 }  // namespace
