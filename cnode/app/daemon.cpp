@@ -49,8 +49,8 @@ notifications::Notifications::Settings notification_settings(const Config& confi
 
 }  // namespace
 
-Result<std::unique_ptr<Daemon>> Daemon::open(asio::io_context& io, Config config, Identity identity,
-                                             Secret cookie) {
+Result<std::unique_ptr<Daemon>> Daemon::open(asio::io_context& io, const LoopMeter& meter,
+                                             Config config, Identity identity, Secret cookie) {
   std::error_code ec;
   fs::create_directories(config.data_dir, ec);
   if (!ec) fs::permissions(config.data_dir, fs::perms::owner_all, ec);
@@ -61,15 +61,16 @@ Result<std::unique_ptr<Daemon>> Daemon::open(asio::io_context& io, Config config
   TRY(auto cipher, store::Cipher::open(config.data_dir / "secret.key"));
   TRY(auto database, store::Database::open(config.data_dir / "muster.db"));
   TRY(auto token, access::AdminToken::open(config.data_dir / "api.token"));
-  return std::unique_ptr<Daemon>(new Daemon(io, std::move(config), std::move(node),
+  return std::unique_ptr<Daemon>(new Daemon(io, meter, std::move(config), std::move(node),
                                             std::move(database), std::move(cipher),
                                             std::move(token)));
 }
 
-Daemon::Daemon(asio::io_context& io, Config config, dist::NodeConfig node,
+Daemon::Daemon(asio::io_context& io, const LoopMeter& meter, Config config, dist::NodeConfig node,
                std::unique_ptr<store::Database> database, store::Cipher cipher,
                access::AdminToken token)
     : config_(std::move(config)),
+      loop_watch_(io.get_executor(), meter),
       database_(std::move(database)),
       cipher_(std::move(cipher)),
       tokens_(std::move(token), *database_, clock_),
@@ -152,8 +153,12 @@ Daemon::Daemon(asio::io_context& io, Config config, dist::NodeConfig node,
       [this](const notifications::Entry& entry) { alarm_watch_.heard(entry); });
   alarm_watch_.on_saying(
       [this](notifications::Entry entry) { notifications_.say(std::move(entry)); });
-  metrics_.add_health(
-      HealthOf{manager_, node_, events_, table_, *database_, notifications_, config_.data_dir});
+  loop_watch_.on_change([this](bool is_late, const std::string& how) {
+    alarm_watch_.condition(alarms::daemon_subject(), "loop_is_late", "", is_late,
+                           ops::json::value(std::string_view(how)));
+  });
+  metrics_.add_health(HealthOf{loop_watch_, manager_, node_, events_, table_, *database_,
+                               notifications_, config_.data_dir});
   rest_door_.add_page({"/metrics", "text/plain; version=0.0.4; charset=utf-8", ops::Role::viewer,
                        [this](auto& parameters) { return metrics_.expose(parameters); }});
   agents_.on_lacking([this](const std::string& node, const mesh::Agents::Lacking& lacking) {
@@ -170,6 +175,7 @@ Task<> Daemon::start() {
   CO_TRYV(co_await alarm_webhooks_.start());
   CO_TRYV(co_await alarm_desk_.start());
   CO_TRYV(co_await alarm_watch_.start());
+  loop_watch_.start();
   CO_TRYV(co_await topology_.start());
   CO_TRYV(co_await catalogue_.start());
   CO_TRYV(co_await deployments_.start());
@@ -202,6 +208,7 @@ asio::awaitable<void> Daemon::stop() {
   co_await alarm_watch_.stop();
   co_await alarm_webhooks_.stop();
   co_await alarm_desk_.stop();
+  co_await loop_watch_.stop();
   workers_.join();
 }
 

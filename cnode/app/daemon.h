@@ -6,6 +6,7 @@
 
 #include "app/config.h"
 #include "app/identity.h"
+#include "app/loop_watch.h"
 #include "doors/dist/door.h"
 #include "doors/dist/subscriber.h"
 #include "doors/rest/server.h"
@@ -36,8 +37,9 @@ namespace muster::app {
 class Daemon {
  public:
   /// Opens what is on disk. Errors: those of the data directory, the database, the key.
-  static Result<std::unique_ptr<Daemon>> open(asio::io_context& io, Config config,
-                                              Identity identity, Secret cookie);
+  /// `meter` runs the loop, and is referred to.
+  static Result<std::unique_ptr<Daemon>> open(asio::io_context& io, const LoopMeter& meter,
+                                              Config config, Identity identity, Secret cookie);
   ~Daemon();
 
   /// Listens and serves. Errors: a name or port that is taken, certificates that cannot be read.
@@ -47,11 +49,12 @@ class Daemon {
   std::string whereabouts() const;
 
  private:
-  Daemon(asio::io_context& io, Config config, dist::NodeConfig node,
+  Daemon(asio::io_context& io, const LoopMeter& meter, Config config, dist::NodeConfig node,
          std::unique_ptr<store::Database> database, store::Cipher cipher, access::AdminToken token);
 
   Config config_;
   SystemClock clock_;
+  LoopWatch loop_watch_;
   asio::thread_pool workers_{2};  ///< hashing, tar: what would hold up the loop
   std::unique_ptr<store::Database> database_;
   store::Cipher cipher_;

@@ -99,6 +99,7 @@ void put_database(const store::Database& database, HealthSheet& sheet) {
 }  // namespace
 
 void HealthOf::operator()(HealthSheet& sheet) const {
+  loop.put(sheet);
   put_nodes(manager, sheet);
   put_links(node, sheet);
   put_events(events, sheet);

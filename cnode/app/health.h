@@ -2,6 +2,7 @@
 
 #include <filesystem>
 
+#include "app/loop_watch.h"
 #include "dist/node.h"
 #include "mesh/manager.h"
 #include "ops/events.h"
@@ -12,9 +13,10 @@
 
 namespace muster::app {
 
-/// What the parts of the daemon say of themselves on /metrics: nodes and links, events, operations,
-/// the database, notifications. On the loop.
+/// What the parts of the daemon say of themselves on /metrics: the loop, nodes and links, events,
+/// operations, the database, notifications. On the loop.
 struct HealthOf {
+  const LoopWatch& loop;
   const mesh::NodeManager& manager;
   const dist::Node& node;
   const ops::EventBus& events;

@@ -15,9 +15,13 @@
 #include "app/daemon.h"
 #include "app/file_limit.h"
 #include "app/identity.h"
+#include "app/trim_policy.h"
 #include "base/log.h"
+#include "base/loop_meter.h"
+#include "base/offload.h"
 #include "base/task_group.h"
 #include "base/timeout.h"
+#include "services/metrics/health.h"
 
 namespace muster::app {
 namespace {
@@ -65,10 +69,17 @@ asio::awaitable<std::string> wait_for_end(bool ends_with_stdin) {
 
 /// What a flood of messages or connections took goes back to the system: without this the allocator
 /// keeps all of it that lies below something small.
+/// On a thread of its own, for it takes long where much is free.
 asio::awaitable<void> run_trimming() {
+  asio::thread_pool trimmer(1);
+  TrimPolicy policy;
   for (;;) {
     co_await pause(10s);
-    ::malloc_trim(0);
+    auto before = metrics::resident_bytes();
+    if (!policy.is_due(before, std::chrono::steady_clock::now())) continue;
+    auto trim = [] { return ::malloc_trim(0); };
+    co_await offload(trimmer, trim);
+    policy.trimmed(before, metrics::resident_bytes(), std::chrono::steady_clock::now());
   }
 }
 
@@ -101,12 +112,14 @@ Result<> serve(const Options& options, int& exit_code) {
   std::signal(SIGPIPE, SIG_IGN);  // OpenSSL and libcurl write to sockets that the peer has closed
   std::signal(SIGXFSZ, SIG_IGN);  // a file that may not grow is an error of its write, no more
   asio::io_context io(1);
-  TRY(auto daemon, Daemon::open(io, std::move(config), std::move(identity), std::move(cookie)));
+  LoopMeter meter;
+  TRY(auto daemon,
+      Daemon::open(io, meter, std::move(config), std::move(identity), std::move(cookie)));
   asio::co_spawn(io, run(*daemon, options.ends_with_stdin, exit_code),
                  [](std::exception_ptr thrown) {
                    if (thrown) std::rethrow_exception(thrown);
                  });
-  io.run();
+  meter.run(io);
   return {};
 }
 

@@ -134,7 +134,9 @@ TEST_F(MetricsTest, TheDaemonsOwnHealthIsThereToo) {
   for (std::string line :
        {"cpu_seconds_total ", "resident_memory_bytes ", "open_fds ", "nodes_late 0\n",
         "nodes{reason=\"\",state=\"up\"} 1\n", "links 1\n", "link_queue_bytes ",
-        "loop_lateness_seconds_bucket{le=\"0.001\"} ", "events_lost_total 0\n",
+        "loop_lateness_seconds_bucket{le=\"0.001\"} ",
+        "loop_longest_turn_seconds{window=\"minute\"} ",
+        "loop_most_lateness_seconds{window=\"10s\"} ", "loop_turn_seconds_count ", "events_lost_total 0\n",
         "database_wait_seconds_count ", "store_bytes{store=\"metrics\"} ",
         "store_bytes{store=\"notifications\"} ", "notifications_dropped_total 0\n",
         "operations_total{operation=\"latest\",result=\"refused\",service=\"metrics\"} 1\n",

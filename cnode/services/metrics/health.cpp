@@ -13,18 +13,7 @@
 
 namespace muster::metrics {
 
-using std::chrono::steady_clock;
-
 namespace {
-
-constexpr auto look_every = std::chrono::milliseconds(200);
-
-std::uint64_t resident_bytes() {
-  std::ifstream in("/proc/self/statm");
-  std::uint64_t all = 0, resident = 0;
-  in >> all >> resident;
-  return resident * static_cast<std::uint64_t>(::sysconf(_SC_PAGESIZE));
-}
 
 double cpu_seconds() {
   rusage usage{};
@@ -51,6 +40,13 @@ std::uint64_t most_files() {
 }
 
 }  // namespace
+
+std::uint64_t resident_bytes() {
+  std::ifstream in("/proc/self/statm");
+  std::uint64_t all = 0, resident = 0;
+  in >> all >> resident;
+  return resident * static_cast<std::uint64_t>(::sysconf(_SC_PAGESIZE));
+}
 
 void HealthSheet::add(std::string_view name, std::string_view help, std::string_view type,
                       store::Number value, Labels labels, std::string_view suffix) {
@@ -100,29 +96,11 @@ std::string HealthSheet::exposition() const {
   return out;
 }
 
-/// A timer that is late by what the loop was busy with.
-asio::awaitable<void> ProcessHealth::run_watching() {
-  asio::steady_timer timer(running_.executor());
-  for (;;) {
-    timer.expires_after(look_every);
-    co_await timer.async_wait(asio::use_awaitable);
-    lateness_.add(steady_clock::now() - timer.expiry());
-  }
-}
-
-asio::awaitable<void> ProcessHealth::stop() {
-  running_.cancel();
-  co_await running_.join();
-}
-
-void ProcessHealth::put(HealthSheet& sheet) const {
+void put_process(HealthSheet& sheet) {
   sheet.counter("muster_daemon_cpu_seconds_total", "CPU time of the daemon", cpu_seconds());
   sheet.gauge("muster_daemon_resident_memory_bytes", "Memory of the daemon", resident_bytes());
   sheet.gauge("muster_daemon_open_fds", "Open files and sockets of the daemon", open_files());
   sheet.gauge("muster_daemon_max_fds", "How many files and sockets it may open", most_files());
-  sheet.histogram("muster_daemon_loop_lateness_seconds",
-                  "How much later than due the loop ran a timer, looked at five times a second",
-                  lateness_);
 }
 
 }  // namespace muster::metrics

@@ -1,12 +1,10 @@
 #pragma once
 
-#include <boost/asio/any_io_executor.hpp>
 #include <functional>
 #include <string>
 #include <vector>
 
 #include "base/histogram.h"
-#include "base/task_group.h"
 #include "services/metrics/types.h"
 
 namespace muster::metrics {
@@ -49,20 +47,9 @@ class HealthSheet {
 /// A part of the daemon that puts its values on the sheet.
 using HealthSource = std::function<void(HealthSheet&)>;
 
-/// The process: CPU, memory, open files, and how late the loop runs what is due. Owned by the
-/// service; lives on the loop.
-class ProcessHealth {
- public:
-  explicit ProcessHealth(asio::any_io_executor executor) : running_(executor) {}
-  void start() { running_.spawn("lateness of the loop", run_watching()); }
-  asio::awaitable<void> stop();
-  void put(HealthSheet& sheet) const;
-
- private:
-  asio::awaitable<void> run_watching();
-
-  Histogram lateness_;
-  TaskGroup running_;
-};
+/// Of the process.
+std::uint64_t resident_bytes();
+/// The process: CPU, memory, open files.
+void put_process(HealthSheet& sheet);
 
 }  // namespace muster::metrics

@@ -32,7 +32,6 @@ Metrics::Metrics(asio::any_io_executor executor, Settings settings, store::Datab
       configure_(std::move(configure)),
       reader_(dictionary_),
       graphite_(executor, settings_.graphite),
-      process_(executor),
       storing_(executor),
       running_(executor) {}
 
@@ -75,7 +74,6 @@ Task<> Metrics::start() {
   CO_TRY(heard_, events_.subscribe({"topology"}, std::nullopt, 65'536));
   storing_.spawn("storing metrics", run_storing());
   graphite_.start();
-  process_.start();
   running_.spawn("metrics of nodes", run_watching());
   co_return Result<>();
 }
@@ -84,7 +82,6 @@ asio::awaitable<void> Metrics::stop() {
   running_.cancel();
   co_await running_.join();
   co_await graphite_.stop();
-  co_await process_.stop();
   is_ending_ = true;
   co_await storing_.join();
 }

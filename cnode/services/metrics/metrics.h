@@ -137,7 +137,6 @@ class Metrics {
   std::uint64_t dropped_ = 0;
   bool is_failing_ = false, is_full_ = false, is_ending_ = false;
   std::unique_ptr<ops::Subscription> heard_;
-  ProcessHealth process_;
   std::vector<HealthSource> health_sources_;
   Histogram append_took_;
   std::uint64_t failed_appends_ = 0;

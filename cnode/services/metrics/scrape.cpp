@@ -54,7 +54,7 @@ Result<HealthList> Metrics::show_health(ops::Empty, ops::Caller) {
 /// nothing yet.
 HealthSheet Metrics::own_health() const {
   HealthSheet sheet;
-  process_.put(sheet);
+  put_process(sheet);
   std::int64_t lag = 0, late = 0, now = ms(clock_.now());
   for (auto& [name, deadline] : ask_at_.entries()) {
     auto found = latest_.find(name);

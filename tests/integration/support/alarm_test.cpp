@@ -14,15 +14,17 @@ using Steady = std::chrono::steady_clock;
 
 namespace {
 
-DaemonOptions every_second(const std::string& tuning) {
+DaemonOptions every_second(const std::string& tuning, std::map<std::string, std::string> env) {
   DaemonOptions options;
   options.config = "[agents]\ninterval = 1\n" + tuning;
+  options.env = std::move(env);
   return options;
 }
 
 }  // namespace
 
-AlarmTest::AlarmTest(const std::string& tuning) : daemon_(epmd_, every_second(tuning)) {}
+AlarmTest::AlarmTest(const std::string& tuning, std::map<std::string, std::string> env)
+    : daemon_(epmd_, every_second(tuning, std::move(env))) {}
 
 void AlarmTest::add(const std::string& name, json::object spec) {
   ManagedNodes(daemon_).bring_up(name, std::move(spec));

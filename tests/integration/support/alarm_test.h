@@ -15,7 +15,8 @@ class AlarmTest : public testing::Test {
   using Limit = std::chrono::milliseconds;
   using Json = boost::json::value;
 
-  explicit AlarmTest(const std::string& tuning = {});
+  /// `env` is the daemon's.
+  explicit AlarmTest(const std::string& tuning = {}, std::map<std::string, std::string> env = {});
 
   /// Adds the node and waits until it is up.
   void add(const std::string& name, boost::json::object spec = {});
