@@ -31,22 +31,37 @@ Task<EventsReply> events(EventBus& bus, EventsRequest request) {
   co_return reply;
 }
 
+/// A row whose answer is made at its first call and stays: the table does not change once the doors
+/// are open.
+template <class Rp>
+Operation constant_operation(Row row, std::function<Rp()> make) {
+  auto made = std::make_shared<std::shared_ptr<const Rp>>();
+  auto at_once = [made, make = std::move(make)](Prepared,
+                                                Caller) -> Result<std::shared_ptr<const void>> {
+    if (!*made) *made = std::make_shared<const Rp>(make());
+    return std::shared_ptr<const void>(*made);
+  };
+  auto as_task = [at_once](Prepared request, Caller caller, BodySource*) {
+    return detail::ready(at_once(std::move(request), std::move(caller)));
+  };
+  return Operation(std::move(row), type_of<Empty>(), type_of<Rp>(), false,
+                   &detail::make_request<Empty>, std::move(as_task), std::move(at_once));
+}
+
 }  // namespace
 
 std::vector<Operation> builtin(const Table& table, EventBus& bus, const Clock& clock) {
   std::vector<Operation> rows;
   Row help_row{"muster", "help", {"GET", "/api/help"}, Role::viewer, "Every operation there is"};
-  rows.push_back(immediate_operation<Empty, std::vector<Help>>(
-      help_row, [&table](Empty, Caller) { return help(table); }));
+  rows.push_back(constant_operation<std::vector<Help>>(help_row, [&table] { return help(table); }));
 
   Row openapi_row{"muster",
                   "openapi",
                   {"GET", "/api/openapi.json"},
                   Role::viewer,
                   "The OpenAPI document of the REST interface"};
-  rows.push_back(immediate_operation<Empty, json::value>(
-      openapi_row,
-      [&table, &bus](Empty, Caller) { return json::value(openapi(table, bus.topics())); }));
+  rows.push_back(constant_operation<json::value>(
+      openapi_row, [&table, &bus] { return json::value(openapi(table, bus.topics())); }));
 
   Row health_row{
       "muster", "health", {"GET", "/api/health"}, Role::viewer, "Whether the daemon works"};

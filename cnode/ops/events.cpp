@@ -1,6 +1,7 @@
 #include "ops/events.h"
 
 #include <algorithm>
+#include <boost/asio/post.hpp>
 #include <stdexcept>
 
 namespace muster::ops {
@@ -87,6 +88,11 @@ std::optional<Delivery> Subscription::try_next() {
 }
 
 Task<Delivery> Subscription::next() {
+  constexpr std::size_t in_one_turn = 16;  // of a long queue, before others have theirs
+  if (!queue_.empty() && queue_.size() % in_one_turn == 0) {
+    auto executor = co_await asio::this_coro::executor;
+    co_await asio::post(executor, asio::use_awaitable);
+  }
   for (;;) {
     if (auto delivery = try_next()) co_return *std::move(delivery);
     if (!bus_) co_return Error(Errc::unavailable, "the daemon is stopping");

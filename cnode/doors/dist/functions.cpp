@@ -61,7 +61,8 @@ std::optional<Term> Functions::module_info(const std::string& service, const Cal
   return std::nullopt;
 }
 
-std::string Functions::help_text() const {
+const std::string& Functions::help_text() const {
+  if (!help_.empty()) return help_;
   std::string text = "rpc:call(Node, Service, Operation, [#{Key => Value}]):\n";
   for (auto& help : ops::help(table_)) {
     std::string arguments;
@@ -72,7 +73,7 @@ std::string Functions::help_text() const {
     text += fmt::format("  {:<36} {}\n", help.operation, help.doc);
     if (!arguments.empty()) text += fmt::format("  {:<36}   {}\n", "", arguments);
   }
-  return text;
+  return help_ = std::move(text);
 }
 
 }  // namespace muster::doors::dist

@@ -45,10 +45,11 @@ class Functions {
  private:
   Function builtin(const Call& call, const muster::dist::Link& link) const;
   std::optional<etf::Term> module_info(const std::string& service, const Call& call) const;
-  std::string help_text() const;
+  const std::string& help_text() const;
 
   const ops::Table& table_;
   const muster::dist::Node& node_;
+  mutable std::string help_;  ///< made at the first call: the table does not change any more
 };
 
 }  // namespace muster::doors::dist

@@ -148,10 +148,26 @@ Subject FamilyView::subject(const std::string& family_id) const {
           std::nullopt, std::nullopt};
 }
 
+/// Looks at one node of the family after the other; others have their turns between.
+template <class Look>
+asio::awaitable<void> FamilyView::each_node(std::string family_id, Look look) {
+  Turn turn;
+  for (std::string last;;) {
+    auto family = families_.find(family_id);
+    if (family == families_.end()) co_return;
+    auto& nodes = family->second.nodes;
+    auto node = nodes.upper_bound(last);
+    for (; node != nodes.end() && !turn.is_over(); ++node) look(node->second);
+    if (node == nodes.end()) co_return;
+    if (node != nodes.begin()) last = std::prev(node)->first;
+    co_await next_turn(turn);
+  }
+}
+
 /// Which names have different values, and which are not everywhere.
-std::pair<FamilyFinding, FamilyFinding> FamilyView::compare_pairs(const Family& family,
-                                                                  Pairs Facts::*what,
-                                                                  bool embedded_only) {
+asio::awaitable<FamilyView::Findings> FamilyView::compare_pairs(std::string family_id,
+                                                                Pairs Facts::*what,
+                                                                bool embedded_only) {
   struct Seen {
     std::int64_t value;
     std::size_t count = 0, complete = 0;
@@ -159,8 +175,8 @@ std::pair<FamilyFinding, FamilyFinding> FamilyView::compare_pairs(const Family& 
   };
   std::unordered_map<Name, Seen> all;
   std::size_t complete = 0;
-  for (auto& [id, facts] : family.nodes) {
-    if (!(facts.*what)) continue;
+  auto count = [&](const Facts& facts) {
+    if (!(facts.*what)) return;
     bool is_complete = !embedded_only || facts.is_embedded;
     complete += is_complete;
     for (auto& [name, hash] : *(facts.*what)) {
@@ -169,85 +185,105 @@ std::pair<FamilyFinding, FamilyFinding> FamilyView::compare_pairs(const Family& 
       ++seen.count;
       seen.complete += is_complete;
     }
-  }
-  std::set<std::pair<std::string, Name>> differing, missing;
-  for (auto& [name, seen] : all) {
-    if (seen.differs) differing.emplace(names_[name], name);
-    if (seen.complete > 0 && seen.complete < complete) missing.emplace(names_[name], name);
-  }
-  auto show = [&](const std::set<std::pair<std::string, Name>>& chosen, bool by_value) {
-    object shown;
-    for (auto& [text, name] : chosen) {
-      if (shown.size() == most_shown) break;
-      std::map<std::string, std::vector<std::string>> groups;
-      for (auto& [id, facts] : family.nodes) {
-        if (!(facts.*what)) continue;
-        auto& pairs = *(facts.*what);
-        auto at = std::lower_bound(pairs.begin(), pairs.end(),
-                                   std::pair(name, std::numeric_limits<std::int64_t>::min()));
-        bool has = at != pairs.end() && at->first == name;
-        if (has && by_value) groups[std::to_string(at->second)].push_back(facts.node);
-        if (!has && !by_value && (!embedded_only || facts.is_embedded))
-          groups["missing on"].push_back(facts.node);
-      }
-      shown[text] = nodes_by(groups);
-    }
-    return shown;
   };
-  return {finding({}, show(differing, true)), finding({}, show(missing, false))};
+  co_await each_node(family_id, count);
+  using Groups = std::map<std::string, std::vector<std::string>>;
+  std::map<std::pair<std::string, Name>, Groups> differing, missing;
+  for (auto& [name, seen] : all) {
+    if (seen.differs) differing.try_emplace({names_[name], name});
+    if (seen.complete > 0 && seen.complete < complete) missing.try_emplace({names_[name], name});
+  }
+  for (auto* chosen : {&differing, &missing})
+    if (chosen->size() > most_shown)
+      chosen->erase(std::next(chosen->begin(), most_shown), chosen->end());
+  auto gather = [&](const Facts& facts) {
+    if (!(facts.*what)) return;
+    auto& pairs = *(facts.*what);
+    auto value_of = [&](Name name) {
+      auto at = std::lower_bound(pairs.begin(), pairs.end(),
+                                 std::pair(name, std::numeric_limits<std::int64_t>::min()));
+      return at != pairs.end() && at->first == name ? &at->second : nullptr;
+    };
+    for (auto& [key, groups] : differing)
+      if (auto* found = value_of(key.second)) groups[std::to_string(*found)].push_back(facts.node);
+    if (embedded_only && !facts.is_embedded) return;
+    for (auto& [key, groups] : missing)
+      if (!value_of(key.second)) groups["missing on"].push_back(facts.node);
+  };
+  if (!differing.empty() || !missing.empty()) co_await each_node(family_id, gather);
+  Findings findings;
+  for (auto* chosen : {&differing, &missing}) {
+    object shown;
+    for (auto& [key, groups] : *chosen) shown[key.first] = nodes_by(groups);
+    findings.push_back(finding({}, std::move(shown)));
+  }
+  co_return findings;
 }
 
-void FamilyView::compare_applications(const Family& family,
-                                      std::vector<FamilyFinding>& findings) const {
-  std::map<std::string, std::map<std::string, std::vector<std::string>>> versions;
+asio::awaitable<FamilyView::Findings> FamilyView::compare_applications(std::string family_id) {
+  using Nodes = std::vector<std::string>;
+  std::map<std::string, std::map<std::string, Nodes>> versions;
   std::size_t nodes = 0;
-  for (auto& [id, facts] : family.nodes) {
-    if (!facts.applications) continue;
+  auto count = [&](const Facts& facts) {
+    if (!facts.applications) return;
     ++nodes;
     for (auto& [name, version] : *facts.applications) versions[name][version].push_back(facts.node);
-  }
-  object differing, missing;
+  };
+  co_await each_node(family_id, count);
+  object differing;
+  std::map<std::string, std::map<std::string, Nodes>> missing;
   for (auto& [name, by_version] : versions) {
-    std::size_t count = 0;
-    for (auto& [version, where] : by_version) count += where.size();
+    std::size_t where = 0;
+    for (auto& [version, on] : by_version) where += on.size();
     if (by_version.size() > 1 && differing.size() < most_shown)
       differing[name] = nodes_by(by_version);
-    if (count == nodes || missing.size() == most_shown) continue;
-    std::map<std::string, std::vector<std::string>> without;
-    for (auto& [id, facts] : family.nodes)
-      if (facts.applications && !facts.applications->contains(name))
-        without["missing on"].push_back(facts.node);
-    missing[name] = nodes_by(without);
+    if (where < nodes && missing.size() < most_shown) missing.try_emplace(name);
   }
+  auto gather = [&](const Facts& facts) {
+    if (!facts.applications) return;
+    for (auto& [name, groups] : missing)
+      if (!facts.applications->contains(name)) groups["missing on"].push_back(facts.node);
+  };
+  if (!missing.empty()) co_await each_node(family_id, gather);
+  object shown;
+  for (auto& [name, groups] : missing) shown[name] = nodes_by(groups);
+  Findings findings;
   findings.push_back(finding("different_application_versions", std::move(differing)));
-  findings.push_back(finding("missing_application", std::move(missing)));
+  findings.push_back(finding("missing_application", std::move(shown)));
+  co_return findings;
 }
 
-FamilyFinding FamilyView::compare_timezones(const Family& family) const {
+asio::awaitable<FamilyView::Findings> FamilyView::compare_timezones(std::string family_id) {
   std::map<std::string, std::vector<std::string>> zones;
-  for (auto& [id, facts] : family.nodes)
+  auto gather = [&](const Facts& facts) {
     if (facts.timezone) zones[std::to_string(*facts.timezone) + " s"].push_back(facts.node);
-  return finding("different_timezones", zones.size() > 1 ? nodes_by(zones) : object());
+  };
+  co_await each_node(family_id, gather);
+  Findings findings;
+  findings.push_back(finding("different_timezones", zones.size() > 1 ? nodes_by(zones) : object()));
+  co_return findings;
 }
 
-std::vector<FamilyFinding> FamilyView::compare(const std::string& family_id) {
-  std::vector<FamilyFinding> findings;
+asio::awaitable<FamilyView::Findings> FamilyView::compare(std::string family_id) {
+  Findings findings;
   auto at = families_.find(family_id);
-  if (at == families_.end()) return findings;
-  auto& family = at->second;
-  findings.push_back(finding("partial_partition", family.partitions.find()));
-  if (family.name.starts_with(plain_erlang)) return findings;
-  compare_applications(family, findings);
-  findings.push_back(compare_timezones(family));
-  auto [code, missing_code] = compare_pairs(family, &Facts::modules, true);
-  code.condition = "different_module_versions";
-  missing_code.condition = "missing_module";
-  auto [config, missing_config] = compare_pairs(family, &Facts::config, false);
-  config.condition = "inconsistent_global_config";
-  missing_config.condition = "global_config_missing";
-  for (auto* one : {&code, &missing_code, &config, &missing_config})
-    findings.push_back(std::move(*one));
-  return findings;
+  if (at == families_.end()) co_return findings;
+  findings.push_back(finding("partial_partition", at->second.partitions.find()));
+  if (at->second.name.starts_with(plain_erlang)) co_return findings;
+  auto add = [&](Findings more) {
+    for (auto& one : more) findings.push_back(std::move(one));
+  };
+  add(co_await compare_applications(family_id));
+  add(co_await compare_timezones(family_id));
+  auto modules = co_await compare_pairs(family_id, &Facts::modules, true);
+  modules[0].condition = "different_module_versions";
+  modules[1].condition = "missing_module";
+  auto config = co_await compare_pairs(family_id, &Facts::config, false);
+  config[0].condition = "inconsistent_global_config";
+  config[1].condition = "global_config_missing";
+  add(std::move(modules));
+  add(std::move(config));
+  co_return findings;
 }
 
 }  // namespace muster::alarms

@@ -4,6 +4,7 @@
 #include <set>
 #include <unordered_map>
 
+#include "base/turn.h"
 #include "etf/term.h"
 #include "services/alarms/alarm.h"
 #include "services/alarms/partitions.h"
@@ -30,8 +31,9 @@ class FamilyView {
   /// The families that have changed since they were last taken.
   std::set<std::string> take_changed();
   /// All findings of a family, those that do not hold as well. Nodes that were started as a plain
-  /// `erl` are no release: of them only partitions are looked for.
-  std::vector<FamilyFinding> compare(const std::string& family_id);
+  /// `erl` are no release: of them only partitions are looked for. A large family takes many turns
+  /// of the loop; what changes meanwhile makes it a changed one again.
+  asio::awaitable<std::vector<FamilyFinding>> compare(std::string family_id);
   /// The family as a subject.
   Subject subject(const std::string& family_id) const;
 
@@ -54,10 +56,13 @@ class FamilyView {
   std::optional<Name> intern(const std::string& name);
   Pairs read_pairs(const etf::Term& found);
   Pairs read_config(const etf::Term& found);
-  std::pair<FamilyFinding, FamilyFinding> compare_pairs(const Family& family, Pairs Facts::*what,
-                                                        bool embedded_only);
-  void compare_applications(const Family& family, std::vector<FamilyFinding>& findings) const;
-  FamilyFinding compare_timezones(const Family& family) const;
+  using Findings = std::vector<FamilyFinding>;
+  template <class Look>
+  asio::awaitable<void> each_node(std::string family_id, Look look);
+  asio::awaitable<Findings> compare_pairs(std::string family_id, Pairs Facts::*what,
+                                          bool embedded_only);
+  asio::awaitable<Findings> compare_applications(std::string family_id);
+  asio::awaitable<Findings> compare_timezones(std::string family_id);
 
   std::unordered_map<std::string, Family> families_;  ///< by id
   std::set<std::string> changed_;

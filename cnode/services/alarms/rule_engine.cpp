@@ -149,8 +149,12 @@ void RuleEngine::drop_if_empty(const Subject& subject) {
     places_.erase(where);
 }
 
-void RuleEngine::tick(Timestamp at) {
-  for (auto key = ticking_.begin(); key != ticking_.end();) {
+bool RuleEngine::tick(Timestamp at, const Turn* turn) {
+  for (auto key = ticking_.lower_bound(std::exchange(ticked_, {})); key != ticking_.end();) {
+    if (turn && turn->is_over()) {
+      ticked_ = *key;
+      return false;
+    }
     auto where = places_.find(*key);
     if (where != places_.end()) tick(where->second, at);
     bool is_waiting =
@@ -162,6 +166,7 @@ void RuleEngine::tick(Timestamp at) {
       places_.erase(where);
     key = is_waiting ? std::next(key) : ticking_.erase(key);
   }
+  return true;
 }
 
 void RuleEngine::tick(Place& place, Timestamp at) {

@@ -6,6 +6,7 @@
 #include <span>
 #include <unordered_map>
 
+#include "base/turn.h"
 #include "etf/term.h"
 #include "services/alarms/rule.h"
 
@@ -70,8 +71,9 @@ class RuleEngine {
   /// An event rule's or family rule's condition holds or does not.
   void state(const Subject& subject, const std::string& rule, const std::string& instance,
              bool holds, std::optional<ops::json::value> evidence, Timestamp at);
-  /// To be called every second: hold times and quiet times pass.
-  void tick(Timestamp at);
+  /// To be called every second: hold times and quiet times pass. False: the turn, if any, was over,
+  /// and it is to be called again soon, to go on from there.
+  bool tick(Timestamp at, const Turn* turn = nullptr);
 
   /// It is raised already: from before a restart of the daemon.
   void restore(const Subject& subject, const std::string& rule, const std::string& instance,
@@ -133,6 +135,7 @@ class RuleEngine {
   std::vector<RulePtr> of_notifications_;
   std::unordered_map<std::string, std::vector<RulePtr>> by_check_;
   std::unordered_map<std::string, Place> places_;  ///< by subject
+  std::string ticked_;                             ///< where the next tick() begins
   std::set<std::string> ticking_;                  ///< subjects that wait for time to pass
 };
 

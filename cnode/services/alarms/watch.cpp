@@ -133,8 +133,9 @@ asio::awaitable<void> Watch::run_listening() {
 asio::awaitable<void> Watch::run_ticking() {
   for (int ticks = 1;; ++ticks) {
     co_await pause(1s);
-    engine_.tick(moment());
-    if (ticks % ticks_between_comparisons == 0) compare_families();
+    Turn turn;
+    while (!engine_.tick(moment(), &turn)) co_await next_turn(turn);
+    if (ticks % ticks_between_comparisons == 0) co_await compare_families();
   }
 }
 
@@ -330,11 +331,15 @@ void Watch::condition(const Subject& subject, const std::string& id, const std::
   engine_.state(subject, id, instance, holds, std::move(evidence), moment());
 }
 
-void Watch::compare_families() {
-  for (auto& id : families_.take_changed())
-    for (auto& finding : families_.compare(id))
+asio::awaitable<void> Watch::compare_families() {
+  Turn turn;
+  for (auto& id : families_.take_changed()) {
+    auto findings = co_await families_.compare(id);
+    for (auto& finding : findings)
       engine_.state(families_.subject(id), finding.condition, {}, finding.holds,
                     std::move(finding.evidence), moment());
+    if (turn.is_over()) co_await next_turn(turn);
+  }
 }
 
 void Watch::decided(const Finding& finding) {

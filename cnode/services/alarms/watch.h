@@ -34,9 +34,9 @@ class Watch {
   void from_notifications_agent(const std::string& node, const etf::Term& message);
   void from_alarms_agent(const std::string& node, const etf::Term& message);
   void heard(const notifications::Entry& entry);
-  /// Something the daemon knows by itself, of a node or of itself, is so or not: decided by the rule
-  /// `id`, of kind event. To be said again after a restart, either way: what was raised before holds
-  /// until then.
+  /// Something the daemon knows by itself, of a node or of itself, is so or not: decided by the
+  /// rule `id`, of kind event. To be said again after a restart, either way: what was raised before
+  /// holds until then.
   void condition(const Subject& subject, const std::string& id, const std::string& instance,
                  bool holds, std::optional<ops::json::value> evidence = std::nullopt);
   /// Where it says, as a notification, that an alarm was raised or is over.
@@ -63,7 +63,7 @@ class Watch {
   void only_present(const Subject& node, const etf::Term& ids, const etf::Term* sources);
   void account(const Subject& node, const etf::Term& message, const std::string& agent);
   void checked(const Subject& node, const etf::Term& checks);
-  void compare_families();
+  asio::awaitable<void> compare_families();
 
   std::vector<Rule> builtin_;
   RuleRows rows_;
