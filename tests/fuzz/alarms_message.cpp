@@ -1,5 +1,8 @@
 // What the agents alarms and metrics say: whatever the term, what is kept of it can be stored and
 // read again.
+#include <boost/asio/co_spawn.hpp>
+#include <boost/asio/io_context.hpp>
+#include <boost/asio/use_future.hpp>
 #include <cstdint>
 #include <cstdlib>
 
@@ -51,7 +54,10 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
                       "long_queues", "old_code", "clashes", "bad_app_files"}) {
     engine.check(node, check, *term, now);
     families.learn(node, check, *term);
-    for (auto& finding : families.compare("f1")) keep(finding.evidence);
+    asio::io_context io;
+    auto findings = asio::co_spawn(io, families.compare("f1"), asio::use_future);
+    io.run();
+    for (auto& finding : findings.get()) keep(finding.evidence);
   }
   return 0;
 }
