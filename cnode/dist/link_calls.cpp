@@ -2,6 +2,7 @@
 #include <boost/asio/post.hpp>
 #include <boost/asio/use_awaitable.hpp>
 
+#include "base/offload.h"
 #include "dist/flags.h"
 #include "dist/link.h"
 #include "dist/node_core.h"
@@ -11,6 +12,9 @@
 
 namespace muster::dist {
 namespace {
+
+/// Bytes of an answer that the loop takes apart itself: a millisecond at worst.
+constexpr std::size_t taken_apart_here = 32 * 1024;
 
 constexpr std::uint64_t monitors = flag::dist_monitor | flag::dist_monitor_name;
 
@@ -70,31 +74,50 @@ Link::Pending::~Pending() {
 
 boost::asio::awaitable<bool> Link::Pending::wait() {
   auto [ec] = co_await wake_.async_wait(boost::asio::as_tuple(boost::asio::use_awaitable));
-  if (state != State::waiting) co_return true;
-  if (ec) throw boost::system::system_error(ec);
-  co_return false;
+  if (state == State::waiting) {
+    if (ec) throw boost::system::system_error(ec);
+    co_return false;
+  }
+  if (long_answer_.empty()) co_return true;
+  auto job = [this] { return etf::decode(long_answer_); };
+  auto term = co_await offload(link_->core_->decoders, job);
+  std::string().swap(long_answer_);
+  if (!keep(std::move(term))) state = State::lost;
+  co_return true;
 }
 
-void Link::Pending::take(Link& link, State next, std::string_view encoded) {
-  auto term = etf::decode(encoded);
+/// False: it is no term, and the link is done for.
+bool Link::Pending::keep(Result<etf::Term> term) {
   if (term) {
     value = *std::move(term);
-    state = next;
   } else if (term.error().code == Errc::too_large) {  // any node may send that
     unread = std::move(term).error();
     state = State::unread;
   } else {
-    return link.fail(term.error());
+    link_->fail(term.error());
+    return false;
+  }
+  return true;
+}
+
+void Link::Pending::take(State next, std::string_view encoded) {
+  if (state != State::waiting) return;  // answered twice
+  state = next;
+  if (encoded.size() > taken_apart_here) {
+    long_answer_ = encoded;
+  } else if (!keep(etf::decode(encoded))) {
+    state = State::waiting;  // until the link is gone
+    return;
   }
   wake_.cancel();
 }
 
-void Link::Pending::ended(Link& link, std::string_view encoded_reason) {
-  take(link, State::ended, encoded_reason);
+void Link::Pending::ended(std::string_view encoded_reason) {
+  take(State::ended, encoded_reason);
 }
 
-void Link::Pending::answered(Link& link, std::string_view encoded_reply) {
-  take(link, State::answered, encoded_reply);
+void Link::Pending::answered(std::string_view encoded_reply) {
+  take(State::answered, encoded_reply);
 }
 
 void Link::Pending::refused(std::string why) {

@@ -4,6 +4,7 @@
 #include <cstring>
 
 #include "base/log.h"
+#include "base/turn.h"
 #include "dist/flags.h"
 #include "dist/link.h"
 #include "dist/node_core.h"
@@ -11,8 +12,11 @@
 namespace muster::dist {
 namespace {
 
-constexpr std::size_t turn_budget = 1u << 20;  // bytes read of one link before others have a turn
-constexpr std::size_t kept_capacity = 4096;    // of buffers of a link at rest
+// Of one link, before others have their turn: bytes that are read, and time. Many links may have
+// much to say at once, so it is less than any turn may take.
+constexpr std::size_t turn_budget = 1u << 20;
+constexpr auto turn_limit = std::chrono::milliseconds(2);
+constexpr std::size_t kept_capacity = 4096;  // of buffers of a link at rest
 
 // A peer that streams small messages, or has many calls under way at once, is read in batches,
 // every `batch_pause`: a wake-up for each of its writes costs both sides several times what the
@@ -29,6 +33,11 @@ constexpr double averaged_reads = 16;
 
 void shrink(std::string& buffer) {
   if (buffer.empty() && buffer.capacity() > kept_capacity) std::string().swap(buffer);
+}
+
+/// A whole message that was left when the turn was over.
+bool has_backlog(std::string_view in) {
+  return in.size() >= 4 && in.size() - 4 >= ByteReader(in).u32();
 }
 
 }  // namespace
@@ -61,10 +70,11 @@ Role Link::role() const {
 
 void Link::start(std::string_view already_read) {
   is_reading_ = true;
+  core_->turn = Turn(Liveness::Clock::now(), turn_limit);
   consume(already_read);
   is_reading_ = false;
   flush();
-  read_more();
+  has_backlog(in_) ? read_rest() : read_more();
 }
 
 void Link::read_more() {
@@ -104,7 +114,7 @@ void Link::set_batching(bool is_batching) {
       boost::asio::socket_base::receive_low_watermark(is_batching ? batch_wakes_at : 1), ec);
 }
 
-/// OpenSSL may hold bytes that the descriptor does not show.
+/// OpenSSL may hold bytes that the descriptor does not show, and so may we.
 void Link::read_rest() {
   boost::asio::post(core_->context, [self = shared_from_this()] { self->on_readable({}, 0); });
 }
@@ -126,7 +136,7 @@ bool Link::read_into_scratch(std::size_t& have) {
   if (ec && ec != boost::asio::error::would_block) {
     consume({scratch.data(), have});
     have = 0;
-    close(LinkError::closed);
+    if (!has_backlog(in_)) close(LinkError::closed);
     return false;
   }
   return count > 0 && (channel_.is_tls() || count == room);
@@ -137,16 +147,18 @@ void Link::on_readable(boost::system::error_code ec, std::size_t count) {
   if (ec) return close(LinkError::closed);
   auto now = Liveness::Clock::now();
   life_.received(now);
+  core_->turn = Turn(now, turn_limit);
   std::memcpy(core_->scratch.data(), first_.data(), count);
   bool has_more = channel_.is_tls() || is_batching_ || count == first_.size();
   std::size_t done = 0, have = count;
   int messages = 0;
   is_reading_ = true;
-  while (is_up_ && (have > 0 || has_more)) {
+  if (has_backlog(in_)) messages += consume({});
+  while (is_up_ && !has_backlog(in_) && (have > 0 || has_more)) {
     if (has_more) has_more = read_into_scratch(have);
     messages += consume({core_->scratch.data(), have});
     done += std::exchange(have, 0);
-    if (done >= turn_budget) break;
+    if (done >= turn_budget || core_->turn.is_over()) break;
   }
   is_reading_ = false;
   if (!is_up_) return;
@@ -154,7 +166,7 @@ void Link::on_readable(boost::system::error_code ec, std::size_t count) {
   flush();
   bool is_read_on = queued() <= core_->config.limits.read_stop;
   set_batching(is_worth && is_read_on);
-  if (has_more && channel_.is_tls() && is_read_on) {
+  if ((has_backlog(in_) || (has_more && channel_.is_tls())) && is_read_on) {
     read_rest();
   } else if (is_batching_) {
     read_after_pause();
@@ -163,9 +175,10 @@ void Link::on_readable(boost::system::error_code ec, std::size_t count) {
   }
 }
 
-/// Works off the frames that these bytes complete. Returns how many messages that were.
+/// Works off the frames that these bytes complete, until the turn is over. Returns how many
+/// messages that were.
 int Link::consume(std::string_view bytes) {
-  int messages = 0;
+  int messages = 0, ticks_from_peer = 0;
   bool is_joined = !in_.empty();
   if (is_joined) bytes = in_.append(bytes);
   while (is_up_ && bytes.size() >= 4) {
@@ -175,7 +188,9 @@ int Link::consume(std::string_view bytes) {
       break;
     }
     if (bytes.size() - 4 < size) break;
+    if (messages + ticks_from_peer > 0 && core_->turn.is_over()) break;
     if (size == 0) {
+      ++ticks_from_peer;
       auto now = Liveness::Clock::now();
       if (life_.answers_tick(now)) out_.append(4, '\0');
     } else {
@@ -246,7 +261,7 @@ void Link::flush() {
   if (is_read_stopped_ && left <= core_->config.limits.read_stop / 2) {
     is_read_stopped_ = false;
     life_.received(progress_);
-    channel_.is_tls() ? read_rest() : read_more();
+    channel_.is_tls() || has_backlog(in_) ? read_rest() : read_more();
   }
 }
 

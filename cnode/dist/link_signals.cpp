@@ -235,7 +235,7 @@ void Link::handle_monitor_exit(const Control& control) {
   auto ref = own_ref(control.ref.number);
   if (auto found = pending_.find(ref); found != pending_.end()) {
     auto& pending = *found->second;
-    if (control.op != Op::spawn_reply) return pending.ended(*this, control.reason);
+    if (control.op != Op::spawn_reply) return pending.ended(control.reason);
     if (!control.name.empty()) return pending.refused(std::string(control.name));
     pending.spawned = number(control.from);
     return;
@@ -246,7 +246,7 @@ void Link::handle_monitor_exit(const Control& control) {
   }
   auto found = own_monitors_.find(ref);
   if (found == own_monitors_.end()) return;
-  auto reason = etf::decode(control.reason);
+  auto reason = etf::decode(control.reason, {64, 10'000});
   bool is_too_large = !reason && reason.error().code == Errc::too_large;
   if (!reason && !is_too_large) return fail(reason.error());
   auto down = std::move(found->second.down);
@@ -262,7 +262,7 @@ void Link::handle_answer(std::string_view payload) {
   WireRef ref;
   if (!read_ref(rest, ref) || !is_ours(ref)) return;
   auto found = pending_.find(own_ref(ref.number));
-  if (found != pending_.end()) found->second->answered(*this, rest);
+  if (found != pending_.end()) found->second->answered(rest);
 }
 
 }  // namespace muster::dist

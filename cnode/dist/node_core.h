@@ -1,6 +1,7 @@
 #pragma once
 
 #include <boost/asio/io_context.hpp>
+#include <boost/asio/thread_pool.hpp>
 #include <functional>
 #include <map>
 #include <memory>
@@ -10,6 +11,7 @@
 #include <unordered_set>
 #include <vector>
 
+#include "base/turn.h"
 #include "dist/challenges.h"
 #include "dist/channel.h"
 #include "dist/config.h"
@@ -56,8 +58,10 @@ class NodeCore : public std::enable_shared_from_this<NodeCore> {
   ByName<std::shared_ptr<Link>> links;
   std::vector<LinkListener*> listeners;
   LogLimit rubbish, refusals;
-  std::uint64_t forbidden = 0;  ///< what guests asked for
-  std::vector<char> scratch;    ///< every link reads through it
+  std::uint64_t forbidden = 0;           ///< what guests asked for
+  std::vector<char> scratch;             ///< every link reads through it
+  Turn turn;                             ///< of the link that reads now
+  boost::asio::thread_pool decoders{1};  ///< takes long answers apart
 
   const std::shared_ptr<const SelfName>& self_for(std::string_view peer) const;
   LocalPid fresh_pid();

@@ -18,10 +18,11 @@ struct Link::Pending {
   ~Pending();
 
   /// True: answered, in one of the members below. False: the time is over. Cancellation unwinds.
+  /// A long answer is taken apart meanwhile, beside the loop.
   boost::asio::awaitable<bool> wait();
 
-  void ended(Link& link, std::string_view encoded_reason);  ///< the monitored process is gone
-  void answered(Link& link, std::string_view encoded_reply);
+  void ended(std::string_view encoded_reason);  ///< the monitored process is gone
+  void answered(std::string_view encoded_reply);
   void refused(std::string why);  ///< spawn failed
   void lost();                    ///< the link is gone
 
@@ -33,7 +34,10 @@ struct Link::Pending {
   std::optional<PeerPid> spawned;
 
  private:
-  void take(Link& link, State next, std::string_view encoded);
+  void take(State next, std::string_view encoded);
+  bool keep(Result<etf::Term> term);
+
+  std::string long_answer_;  ///< encoded: to be taken apart on a thread
 
   std::shared_ptr<Link> link_;
   std::uint64_t ref_;

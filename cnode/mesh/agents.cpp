@@ -8,6 +8,7 @@
 #include "base/log.h"
 #include "base/random.h"
 #include "base/timeout.h"
+#include "etf/decode.h"
 #include "etf/print.h"
 #include "mesh/stock_calls.h"
 
@@ -46,7 +47,8 @@ Result<etf::Pid> started_pid(const Term& answer) {
 class Agents::Receiver final : public dist::Process {
  public:
   void on_message(const dist::Message& message) override {
-    auto term = message.decode();
+    auto term = etf::decode(message.payload, most);
+    if (!term && term.error().code != Errc::too_large) return message.link.fail(term.error());
     auto* parts = term ? term->tuple(4) : nullptr;
     if (!parts || !(*parts)[0].is_atom("muster_agent")) return;
     auto* agent = (*parts)[1].get_if<etf::Atom>();
@@ -55,6 +57,11 @@ class Agents::Receiver final : public dist::Process {
   }
   bool on_guest_message(const dist::Message& message) override { return on_message(message), true; }
   std::unordered_map<std::string, Sink> sinks;  ///< by agent
+
+ private:
+  /// What an agent says has a few thousand terms. What is more, or no term at all, is none of its
+  /// messages, and costs a few milliseconds at most.
+  static constexpr etf::Limits most{64, 100'000};
 };
 
 Agents::Agents(asio::any_io_executor executor, dist::Node& node, std::chrono::seconds interval)

@@ -1,0 +1,124 @@
+// Whoever makes the daemon work without end: the loop goes on, and an honest user is answered
+// within a second all the while.
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <atomic>
+#include <thread>
+
+#include "chatterer.h"
+#include "daemon.h"
+#include "deployment.h"
+#include "dist/frame_writer.h"
+#include "epmd.h"
+#include "erl.h"
+#include "ports.h"
+#include "stranger.h"
+
+namespace muster::test {
+namespace {
+
+namespace json = boost::json;
+using namespace std::chrono_literals;
+using std::chrono::steady_clock;
+using testing::HasSubstr;
+
+class AttackOnTheLoop : public testing::Test {
+ protected:
+  /// Asks as an honest user does, until it is so; every answer comes within a second.
+  void ask_until(const std::function<bool()>& is_so, std::chrono::seconds limit) {
+    const auto end = steady_clock::now() + limit;
+    do {
+      const auto asked = steady_clock::now();
+      ASSERT_EQ(daemon.rest("GET", "/api/topo/nodes").status, 200);
+      worst = std::max<steady_clock::duration>(worst, steady_clock::now() - asked);
+      ++answers;
+      if (is_so()) return;
+    } while (steady_clock::now() < end);
+    FAIL() << "not within " << limit.count() << " s";
+  }
+  void expect_served() {
+    EXPECT_GT(answers, 0);
+    EXPECT_LT(worst, 1s);
+    std::cout << answers << " answers, the slowest after "
+              << std::chrono::duration<double, std::milli>(worst).count() << " ms; longest turn "
+              << longest_turn() << '\n';
+  }
+  /// CPU seconds in the last minute.
+  double longest_turn() {
+    const auto told = daemon.rest("GET", "/api/metrics/daemon").json;
+    for (auto& family : told.at("items").as_array())
+      if (family.at("name") == "muster_daemon_loop_longest_turn_seconds")
+        for (auto& one : family.at("values").as_array())
+          if (one.at("labels").at("window") == "minute") return one.at("value").to_number<double>();
+    return -1;
+  }
+
+  Epmd epmd;
+  Daemon daemon{epmd};
+  steady_clock::duration worst{};
+  int answers = 0;
+};
+
+class HostWithoutAnEnd : public AttackOnTheLoop, public testing::WithParamInterface<const char*> {
+ protected:
+  json::object provider(const Chatterer& host) const {
+    json::array servers{{{"host", "127.0.0.1"}, {"port", host.port()}, {"user", "root"}}};
+    return {{"type", "physical"}, {"servers", servers}};
+  }
+  TinyRelease release;
+  Deployer deployer{daemon, epmd};
+};
+
+// The handshake read a byte at a time for as long as one came, on the only loop there was.
+TEST_P(HostWithoutAnEnd, DoesNotStopTheDaemon) {
+  Chatterer host(GetParam());
+  deployer.define("shop", provider(host), release);
+  auto rows = deployer.deploy("shop", 1);
+  ASSERT_EQ(rows.size(), 1u);
+  ask_until([&] { return deployer.wait_for("shop", "ERROR", 1, 0s); }, 60s);
+  expect_served();
+  EXPECT_GT(host.said(), 0u);
+  EXPECT_THAT(deployer.describe("shop"), HasSubstr("does an SSH server listen on this port?"));
+  // And while it goes on, SIGTERM is the end.
+  deployer.post("nodes/" + std::string(rows[0].at("id").as_string()) + "/retry");
+  EXPECT_TRUE(daemon.stop());
+}
+
+INSTANTIATE_TEST_SUITE_P(Words, HostWithoutAnEnd, testing::Values("x", "hello from nowhere\r\n"));
+
+// A link's turn was bounded in bytes: thousands of calls that take a millisecond each.
+TEST_F(AttackOnTheLoop, APeerThatCallsThousandsOfTimesInOneGoKeepsNobodyWaiting) {
+  constexpr unsigned calls = 9'000;
+  ErlNode shell(epmd, {});
+  const auto port = shell.eval("{port, P, _} = erl_epmd:port_please(\"muster\", {127,0,0,1}), P");
+  Insider peer(static_cast<std::uint16_t>(std::stoi(port)));
+  ASSERT_TRUE(peer.is_in());
+  const auto bad = dist::encoded_atom("bad@127.0.0.1"), us = dist::encoded_atom(daemon.name());
+  const dist::WireNames names{bad, us, 77};
+  std::string requests;
+  for (unsigned i = 1; i <= calls; ++i) {
+    dist::FrameWriter request(requests, names, dist::Op::spawn_request, 6);
+    request.own_ref(i).own({1, 0}).own({2, 0});
+    request.tuple(3).atom("erpc").atom("execute_call").small(4);
+    request.list(1).atom("monitor").nil();
+    request.payload().list(4).own_ref(i).atom("muster").atom("help").nil().nil();
+    request.end();
+  }
+  std::atomic<bool> is_over = false;
+  std::atomic<std::size_t> heard = 0;
+  std::thread saying([&] { peer.say(requests, 8s); });
+  std::thread hearing([&] {
+    while (!is_over) heard += peer.hear(1 << 20, 200ms).size();
+  });
+  const auto end = steady_clock::now() + 8s;
+  ask_until([&] { return steady_clock::now() >= end; }, 20s);
+  is_over = true;
+  saying.join();
+  hearing.join();
+  EXPECT_GT(heard, 0u);
+  expect_served();
+}
+
+}  // namespace
+}  // namespace muster::test
