@@ -22,7 +22,7 @@ constexpr std::array<Field, 1> kPhysical{{
 }};
 constexpr std::array<Field, 2> kLocal{{
     {"node_host", Kind::text, false, "host part of the names of its nodes (127.0.0.1)"},
-    {"folder", Kind::text, false, "where nodes are put (the daemon's home)"},
+    {"folder", Kind::folder, false, "where nodes are put (the daemon's home)"},
 }};
 constexpr std::array<Field, 3> kKeys{{
     {"username", Kind::text, true, "access key"},
@@ -80,6 +80,10 @@ Result<> check_field(const Field& field, const json::value& value) {
   const std::string_view text = value.get_string();
   if (field.kind == Kind::url && !text.starts_with("http://") && !text.starts_with("https://"))
     return wrong("an address that begins with https:// is wanted", field.name);
+  if (field.kind == Kind::folder && !text.starts_with('/'))
+    return wrong("must be an absolute path", field.name);
+  if (field.kind != Kind::secret && (text.size() > 4096 || !is_printable(text)))
+    return wrong("must be at most 4,096 bytes of printable characters", field.name);
   return {};
 }
 

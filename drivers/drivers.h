@@ -13,7 +13,7 @@ namespace muster::drivers {
 
 /// A member of the description of a provider.
 struct Field {
-  enum class Kind { text, secret, url, servers };
+  enum class Kind { text, secret, url, servers, folder };
   std::string_view name;
   Kind kind = Kind::text;
   bool required = true;

@@ -140,6 +140,11 @@ Daemon::Daemon(asio::io_context& io, const LoopMeter& meter, Config config, dist
   metrics_.on_round([this](const std::string& node, const etf::Term& sample) {
     alarm_watch_.from_metrics_agent(node, sample);
   });
+  metrics_.on_over_quota(
+      [this](const topology::NodeRow& row, bool is_over, ops::json::value evidence) {
+        alarm_watch_.condition(alarms::subject_of(row), "series_quota", "", is_over,
+                               std::move(evidence));
+      });
   agents_.on_sample("notifications", [this](const std::string& node, const etf::Term& sample) {
     notifications_.from_agent(node, sample);
     metrics_.from_other_agent(node, "notifications", sample);

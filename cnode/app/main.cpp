@@ -3,13 +3,14 @@
 #include <CLI/CLI.hpp>
 
 #include "app/config.h"
+#include "app/log_lines.h"
 #include "app/serve.h"
 #include "base/log.h"
 #include "cli/commands.h"
 
 int main(int argc, char** argv) {
   spdlog::set_default_logger(spdlog::stderr_color_mt("muster"));
-  spdlog::set_pattern("%Y-%m-%dT%H:%M:%S.%e %l %v");
+  muster::app::write_printable_lines();
   CLI::App app("Muster: deploys, manages and monitors distributed Erlang systems", "muster");
   app.set_version_flag("--version", "muster " MUSTER_VERSION);
   app.require_subcommand(1);

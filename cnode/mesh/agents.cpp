@@ -5,6 +5,7 @@
 #include <boost/asio/as_tuple.hpp>
 
 #include "base/backoff.h"
+#include "base/clean_text.h"
 #include "base/log.h"
 #include "base/random.h"
 #include "base/timeout.h"
@@ -150,6 +151,7 @@ Agents::Guest* Agents::guest_of(const dist::Link& link) {
 void Agents::lacks(const dist::Link& link, const std::string& agent, std::string why) {
   auto* guest = guest_of(link);
   if (!guest) return;
+  why = clean_text(why, 500);
   auto& known = guest->lacking[agent];
   if (known == why) return;
   log::warn("{}: no agent {}: {}", link.peer(), agent, why);
@@ -206,10 +208,9 @@ Task<std::optional<std::string>> Agents::included_version(dist::Link& link) {
          co_await link.call("application", "which_applications", std::move(none), call_limit));
   std::vector<Term> applications;
   answer.proper_list(applications);
-  std::string version;
   for (auto& application : applications)
     if (auto* parts = application.tuple(3); parts && (*parts)[0].is_atom("muster_agents"))
-      if ((*parts)[2].text(version)) co_return std::optional(version);
+      co_return std::optional(etf::name_of((*parts)[2], 64));
   co_return std::optional<std::string>();
 }
 

@@ -1,8 +1,8 @@
 #include "mesh/keeper.h"
 
 #include <boost/asio/as_tuple.hpp>
-#include <boost/describe/enum_to_string.hpp>
 
+#include "base/clean_text.h"
 #include "base/log.h"
 #include "base/random.h"
 #include "mesh/agents.h"
@@ -14,45 +14,77 @@ using SteadyClock = std::chrono::steady_clock;
 
 namespace {
 constexpr auto facts_limit = 10s;
+constexpr auto moment = 100ms;  ///< enough for a healthy node, dialled beside 127 others
+constexpr std::size_t most_detail = 500;
 }  // namespace
 
 Keeper::Keeper(KeeperTools& tools, NodeSpec spec)
     : tools_(tools), spec_(std::move(spec)), wake_(tools.executor) {}
 
+/// Given back after a moment, or when this ends.
+class Keeper::Place {
+ public:
+  Place(asio::any_io_executor executor, Slots::Held held)
+      : timer_(std::make_unique<asio::steady_timer>(std::move(executor), moment)) {
+    timer_->async_wait([held = std::move(held)](boost::system::error_code) {});
+  }
+
+ private:
+  std::unique_ptr<asio::steady_timer> timer_;
+};
+
+asio::awaitable<Keeper::Place> Keeper::take_place(KeeperTools::Lane& lane) {
+  auto held = co_await (was_mute_ ? lane.mute : lane.usual).take();
+  co_return Place(tools_.executor, std::move(held));
+}
+
 asio::awaitable<void> Keeper::run() {
   for (;;) {
     auto link = co_await dial();
+    was_mute_ = !link && reason_of(link.error()) == DownReason::timeout;
     if (!link) {
       down(reason_of(link.error()), link.error().message);
-      co_await wait(SteadyClock::now() + policy_.after_failure(SteadyClock::now(), random_u32()));
+      co_await wait_after_failure();
       continue;
     }
     if (auto up = co_await bring_up(**link); !up) {
-      down((*link)->is_up() ? DownReason::timeout : DownReason::closed, up.error().text());
+      was_mute_ = (*link)->is_up();
+      down(was_mute_ ? DownReason::timeout : DownReason::closed, up.error().text());
       (*link)->close(dist::LinkError::dropped);
-      co_await wait(SteadyClock::now() + policy_.after_failure(SteadyClock::now(), random_u32()));
+      policy_.lost(SteadyClock::now(), random_u32());
+      co_await wait_after_failure();
+      co_await leave_alone();
       continue;
     }
     is_up_ = true;
-    if (!(*link)->is_up()) {  // lost while it was recorded as UP, which somebody may have heard
+    if ((*link)->is_up()) {
+      policy_.came_up(SteadyClock::now());
+      tools_.agents.node_up(*link, spec_, facts_);
+      while (is_up_) co_await wait(SteadyClock::time_point::max());
+    } else {  // lost while it was recorded as UP, which somebody may have heard
       down(DownReason::closed, "the link ended while the node described itself");
-      co_await wait(SteadyClock::now() + policy_.after_failure(SteadyClock::now(), random_u32()));
-      continue;
     }
-    policy_.reset();
-    tools_.agents.node_up(*link, spec_, facts_);
-    while (is_up_) co_await wait(SteadyClock::time_point::max());
+    policy_.lost(SteadyClock::now(), random_u32());
+    co_await leave_alone();
   }
+}
+
+asio::awaitable<void> Keeper::wait_after_failure() {
+  co_await wait(SteadyClock::now() + policy_.after_failure(SteadyClock::now(), random_u32()));
+}
+
+asio::awaitable<void> Keeper::leave_alone() {
+  while (SteadyClock::now() < policy_.left_alone_until()) co_await wait(policy_.left_alone_until());
 }
 
 Task<std::shared_ptr<dist::Link>> Keeper::dial() {
   if (auto link = tools_.node.find(spec_.name)) co_return link;
-  auto slot = co_await tools_.dials.take();
+  auto place = co_await take_place(tools_.dials);
   co_return co_await tools_.node.connect(spec_.name);
 }
 
 Task<> Keeper::bring_up(dist::Link& link) {
-  auto slot = co_await tools_.descriptions.take();
+  auto place = co_await take_place(tools_.descriptions);
   auto arguments = facts_calls().arguments();
   CO_TRY(auto answer, co_await link.call(StockCalls::module, StockCalls::function,
                                          std::move(arguments), facts_limit));
@@ -91,12 +123,8 @@ void Keeper::down(DownReason reason, const std::string& detail) {
   bool is_news = is_up_ || reason != reason_;
   is_up_ = false;
   reason_ = reason;
-  detail_ = detail;
-  if (is_news) tools_.watcher.node_down(spec_, reason, detail);
-}
-
-std::string_view name_of(DownReason reason) {
-  return boost::describe::enum_to_string(reason, "down");
+  detail_ = clean_text(detail, most_detail);  // the node's own words may be in it
+  if (is_news) tools_.watcher.node_down(spec_, reason, detail_);
 }
 
 DownReason reason_of(dist::LinkError error) {

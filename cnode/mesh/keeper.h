@@ -30,8 +30,14 @@ struct KeeperTools {
   dist::Node& node;
   Agents& agents;
   Watcher& watcher;
-  Slots dials{128};         ///< dials under way at once
-  Slots descriptions{128};  ///< nodes being asked for their facts at once
+
+  /// How many nodes are dialled, or asked for their facts, at once. Who says nothing keeps its
+  /// place for a moment only and goes on without, so that a thousand mute nodes delay nobody; who
+  /// was mute the last time waits in a queue of its own kind.
+  struct Lane {
+    Slots usual{128}, mute{32};
+  };
+  Lane dials, descriptions;
 };
 
 /// Keeps one node linked for as long as it is wanted: dials at once and then as DialPolicy says (a
@@ -58,9 +64,14 @@ class Keeper {
   std::shared_ptr<dist::Link> link() const { return tools_.node.find(spec_.name); }
 
  private:
+  class Place;
+  asio::awaitable<Place> take_place(KeeperTools::Lane& lane);
   Task<std::shared_ptr<dist::Link>> dial();
   Task<> bring_up(dist::Link& link);
   asio::awaitable<void> wait(std::chrono::steady_clock::time_point until);
+  asio::awaitable<void> wait_after_failure();
+  /// Lost: it is left alone for as long as the policy says.
+  asio::awaitable<void> leave_alone();
   void down(DownReason reason, const std::string& detail);
 
   KeeperTools& tools_;
@@ -68,7 +79,7 @@ class Keeper {
   NodeFacts facts_;  ///< of the last time it was UP
   DialPolicy policy_;
   asio::steady_timer wake_;
-  bool is_up_ = false;
+  bool is_up_ = false, was_mute_ = false;
   DownReason reason_ = DownReason::starting;
   std::string detail_;
 };

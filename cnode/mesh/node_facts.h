@@ -9,7 +9,8 @@
 
 namespace muster::mesh {
 
-/// What a node says of itself when the link comes up.
+/// What a node says of itself when the link comes up: printable text, versions of at most 64 bytes
+/// and names of at most 200.
 struct NodeFacts {
   std::string otp_release;   ///< "25"
   std::string erts_version;  ///< "13.1.5"
@@ -24,7 +25,7 @@ struct NodeFacts {
 StockCalls facts_calls();
 
 /// The answer to facts_calls(). `creation` is known from the handshake. Errors: internal, naming
-/// what was odd.
+/// what was odd; a start before 1970 or after the year 9999 is.
 Result<NodeFacts> parse_facts(const etf::Term& answer, std::uint32_t creation);
 
 }  // namespace muster::mesh

@@ -6,6 +6,7 @@
 #include <string>
 #include <string_view>
 
+#include "base/result.h"
 #include "base/role.h"
 #include "base/secret.h"
 
@@ -22,6 +23,10 @@ struct NodeSpec {
   bool agents = true;                     ///< false: nothing of ours is loaded into it
   std::optional<std::uint32_t> creation;  ///< when last UP: another one means that it was restarted
 };
+
+/// A cookie as Erlang takes it: 1 to 255 printable ASCII characters without blanks. Error:
+/// bad_request with the field given.
+Result<> check_cookie(std::string_view cookie, const std::string& field);
 
 /// Why a node that should run has no link.
 enum class DownReason {

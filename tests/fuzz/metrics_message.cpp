@@ -29,7 +29,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   if (!term) return 0;
   metrics::Dictionary dictionary;
   metrics::SampleReader reader(dictionary);
-  auto reading = reader.read(*term);
+  auto reading = reader.read(*term, 1);
   if (reading.samples.size() > metrics::SampleReader::most_samples) std::abort();
   check(dictionary, reading);
   metrics::Accounts accounts(reader);
@@ -40,6 +40,6 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   if (own.samples.size() > 500) std::abort();
   check(dictionary, own);
   static const metrics::StockReader stock;
-  check(dictionary, reader.read(stock.sample(*term)));
+  check(dictionary, reader.read(stock.sample(*term), 1));
   return 0;
 }

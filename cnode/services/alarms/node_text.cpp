@@ -23,6 +23,20 @@ bool is_deeper(const value& evidence, int levels) {
   return false;
 }
 
+value cleaned(const value& evidence) {
+  if (auto* text = evidence.if_string()) return value(clean_text(*text, any_length, Lines::kept));
+  if (auto* array = evidence.if_array()) {
+    ops::json::array clean;
+    for (auto& one : *array) clean.push_back(cleaned(one));
+    return clean;
+  }
+  auto* object = evidence.if_object();
+  if (!object) return evidence;
+  ops::json::object clean;
+  for (auto& [key, member] : *object) clean[clean_text(key, any_length)] = cleaned(member);
+  return clean;
+}
+
 }  // namespace
 
 std::string node_text(const etf::Term& term) {
@@ -31,7 +45,7 @@ std::string node_text(const etf::Term& term) {
 
 value bounded_evidence(value evidence) {
   auto text = ops::json::serialize(evidence);
-  if (text.size() <= most_evidence && !is_deeper(evidence, deepest)) return evidence;
+  if (text.size() <= most_evidence && !is_deeper(evidence, deepest)) return cleaned(evidence);
   return ops::json::object{{"shortened", clean_text(text, most_evidence)}};
 }
 

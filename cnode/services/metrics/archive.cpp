@@ -12,7 +12,8 @@ Result<std::unique_ptr<Archive>> Archive::open(std::filesystem::path folder,
   TRYV(store->read_dictionary(
       [&](NodeId id, std::string name) { dictionary.restore_node(id, std::move(name)); },
       [&](SeriesId id, store::Series series) { dictionary.restore_series(id, std::move(series)); },
-      [&](SeriesId id, std::int64_t day) { dictionary.restore_seen(id, day); }));
+      [&](SeriesId id, std::int64_t day) { dictionary.restore_seen(id, day); },
+      [&](SeriesId id, NodeId maker) { dictionary.restore_maker(id, maker); }));
   dictionary.note_unknown_days(day_of(clock.now()));
   return std::unique_ptr<Archive>(new Archive(std::move(store), clock));
 }
@@ -23,7 +24,7 @@ Archive::~Archive() {
 
 Task<store::Batch> Archive::append(store::Batch batch) {
   auto job = [&]() -> Result<store::Batch> {
-    store::Batch definitions{batch.nodes, batch.series, {}, batch.seen};
+    store::Batch definitions{batch.nodes, batch.series, {}, batch.seen, batch.makers};
     TRYV(store_->append(std::move(batch)));
     return definitions;
   };

@@ -45,14 +45,37 @@ std::map<std::string, std::string> parse_labels(std::string_view labels) {
   return parsed;
 }
 
-SeriesId Dictionary::series(const store::Series& series) {
+SeriesId Dictionary::series(const store::Series& series, From from, NodeId maker) {
   auto found = series_ids_.find(series);
   if (found != series_ids_.end()) return found->second;
-  if (is_full() || newest_ >= most_numbers) return 0;
+  if (newest_ >= most_numbers) return 0;
+  if (from != From::catalogue) {
+    auto room = from == From::labels ? most_series : most_series - reserved;
+    if (series_.size() >= room || made_by(maker) >= quota()) return 0;
+    ++made_[maker];
+  } else {
+    maker = 0;
+  }
   auto id = ++newest_;
   auto known = series_ids_.emplace(series, id).first;
-  series_.emplace(id, Known{&known->first, 0});
+  series_.emplace(id, Known{&known->first, 0, maker, false});
+  if (maker != 0) unsaved_makers_.push_back(id);
   return id;
+}
+
+std::size_t Dictionary::made_by(NodeId node) const {
+  auto made = made_.find(node);
+  return made == made_.end() ? 0 : made->second;
+}
+
+std::vector<NodeId> Dictionary::makers() const {
+  std::vector<NodeId> nodes;
+  for (auto& [node, count] : made_) nodes.push_back(node);
+  return nodes;
+}
+
+std::size_t Dictionary::quota() const {
+  return std::max(most_of_node, (most_series - std::min(most_series, series_.size())) / 4);
 }
 
 const store::Series& Dictionary::series_of(SeriesId id) const {
@@ -61,13 +84,30 @@ const store::Series& Dictionary::series_of(SeriesId id) const {
   return known == series_.end() ? gone : *known->second.series;
 }
 
-bool Dictionary::note_seen(SeriesId id, std::int64_t day) {
-  auto known = series_.find(id);
-  if (known == series_.end()) return false;
-  if (known->second.day >= day) return true;
-  known->second.day = day;
+bool Dictionary::note_seen(SeriesId id, std::int64_t day, NodeId node) {
+  auto at = series_.find(id);
+  if (at == series_.end()) return false;
+  auto& known = at->second;
+  if (known.maker != 0 && known.maker != node && !known.is_shared) {
+    known.is_shared = true;
+    unsaved_makers_.push_back(id);
+  }
+  if (known.day >= day) return true;
+  known.day = day;
   unsaved_days_.push_back(id);
   return true;
+}
+
+void Dictionary::erase(std::unordered_map<SeriesId, Known>::iterator known) {
+  if (auto made = made_.find(known->second.maker); made != made_.end() && --made->second == 0)
+    made_.erase(made);
+  series_ids_.erase(series_ids_.find(*known->second.series));
+  series_.erase(known);
+}
+
+void Dictionary::forget_unsaved_of_gone() {
+  for (auto* ids : {&unsaved_days_, &unsaved_makers_})
+    std::erase_if(*ids, [&](auto id) { return !has(id); });
 }
 
 std::vector<SeriesId> Dictionary::drop(const std::vector<store::Seen>& stale) {
@@ -76,12 +116,32 @@ std::vector<SeriesId> Dictionary::drop(const std::vector<store::Seen>& stale) {
     auto known = series_.find(id);
     if (known != series_.end()) {
       if (known->second.day > day) continue;
-      series_ids_.erase(series_ids_.find(*known->second.series));
-      series_.erase(known);
+      erase(known);
     }
     dropped.push_back(id);
   }
-  std::erase_if(unsaved_days_, [&](auto id) { return !has(id); });
+  forget_unsaved_of_gone();
+  return dropped;
+}
+
+std::vector<SeriesId> Dictionary::drop_of(NodeId node) {
+  std::vector<SeriesId> dropped;
+  if (node == 0 || !made_.contains(node)) return dropped;
+  for (auto at = series_.begin(); at != series_.end();) {
+    auto known = at++;
+    if (known->second.maker != node) continue;
+    // The newest one stays: after a restart it says how far numbers went.
+    if (known->second.is_shared || known->first == newest_) {
+      known->second.maker = 0;
+      unsaved_makers_.push_back(known->first);
+      continue;
+    }
+    known->second.maker = 0;  // made_ is settled below, for all of them
+    dropped.push_back(known->first);
+    erase(known);
+  }
+  made_.erase(node);
+  forget_unsaved_of_gone();
   return dropped;
 }
 
@@ -119,7 +179,7 @@ void Dictionary::restore_node(NodeId id, std::string name) {
 void Dictionary::restore_series(SeriesId id, store::Series series) {
   if (id == 0 || id > most_numbers) return;
   auto known = series_ids_.insert_or_assign(std::move(series), id).first;
-  series_[id] = {&known->first, 0};
+  series_[id] = {&known->first};
   saved_series_ = newest_ = std::max(newest_, id);
 }
 
@@ -127,23 +187,36 @@ void Dictionary::restore_seen(SeriesId id, std::int64_t day) {
   if (auto known = series_.find(id); known != series_.end()) known->second.day = day;
 }
 
+void Dictionary::restore_maker(SeriesId id, NodeId maker) {
+  auto known = series_.find(id);
+  if (known == series_.end() || maker == 0) return;
+  known->second.maker = maker;
+  ++made_[maker];
+}
+
 void Dictionary::note_unknown_days(std::int64_t day) {
   for (auto& [id, known] : series_)
-    if (known.day == 0) note_seen(id, day);
+    if (known.day == 0) note_seen(id, day, known.maker);
 }
 
 void Dictionary::add_unsaved(store::Batch& batch) const {
   for (auto id = saved_nodes_ + 1; id <= nodes_.size(); ++id)
     batch.nodes.emplace_back(id, nodes_[id - 1]);
   for (auto id = saved_series_ + 1; id <= newest_; ++id)
-    batch.series.emplace_back(id, series_of(id));
+    if (has(id)) batch.series.emplace_back(id, series_of(id));
   for (auto id : unsaved_days_) batch.seen.emplace_back(id, series_.at(id).day);
+  for (auto id : unsaved_makers_) {
+    auto& known = series_.at(id);
+    batch.makers.emplace_back(id, known.is_shared ? 0 : known.maker);
+  }
 }
 
 void Dictionary::saved(const store::Batch& batch) {
   if (!batch.nodes.empty()) saved_nodes_ = std::max(saved_nodes_, batch.nodes.back().first);
   if (!batch.series.empty()) saved_series_ = std::max(saved_series_, batch.series.back().first);
   unsaved_days_.erase(unsaved_days_.begin(), unsaved_days_.begin() + std::ssize(batch.seen));
+  unsaved_makers_.erase(unsaved_makers_.begin(),
+                        unsaved_makers_.begin() + std::ssize(batch.makers));
 }
 
 }  // namespace muster::metrics

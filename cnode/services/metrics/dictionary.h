@@ -23,17 +23,33 @@ std::map<std::string, std::string> parse_labels(std::string_view labels);
 /// again until that has worked. At most 200,000 series and a million nodes. A series of which
 /// nothing is kept any more makes room; its number is never given to another one. Lives on the
 /// loop.
+///
+/// All nodes share the series, so nobody may fill them with names of his own. A series counts for
+/// the node that brought it, as its maker: at most 2,000 of them, or a quarter of what is free
+/// where that is more. A tenth is reserved for the catalogue's metrics with labels; those without,
+/// which are a few hundred whatever nodes say, are always admitted. Of a node that goes, the series
+/// that nobody else has sent go too.
 class Dictionary {
  public:
   static constexpr std::size_t most_series = 200'000, most_nodes = 1'000'000;
+  static constexpr std::size_t most_of_node = 2000, reserved = most_series / 10;
   static constexpr SeriesId most_numbers = 50'000'000;  ///< that are ever given
 
   Dictionary() = default;
   Dictionary(Dictionary&&) = default;
   Dictionary& operator=(Dictionary&&) = default;
 
-  /// 0: there is no room for a new one.
-  SeriesId series(const store::Series& series);
+  enum class From {
+    catalogue,  ///< one of its rows without labels, or what the daemon itself counts
+    labels,     ///< one of its rows, with labels that a node made up
+    node,       ///< a metric that a node made up
+  };
+  /// 0: there is no room for a new one, or not for another of this maker.
+  SeriesId series(const store::Series& series, From from = From::catalogue, NodeId maker = 0);
+  /// How many it brought, and how many it may have now.
+  std::size_t made_by(NodeId node) const;
+  std::size_t quota() const;
+  std::vector<NodeId> makers() const;
   NodeId node(const std::string& name);
   /// 0: it never sent anything.
   NodeId find_node(const std::string& name) const;
@@ -47,15 +63,19 @@ class Dictionary {
   /// All series of a metric.
   std::vector<SeriesId> of_metric(const std::string& name) const;
 
-  /// There is a sample of it, of this day since the epoch. False: the series has gone.
-  bool note_seen(SeriesId id, std::int64_t day);
+  /// There is a sample of it from this node, of this day since the epoch. False: the series has
+  /// gone.
+  bool note_seen(SeriesId id, std::int64_t day, NodeId node);
   /// Makes room: of these, those that have not been seen since. Says which.
   std::vector<SeriesId> drop(const std::vector<store::Seen>& stale);
+  /// The node has gone: so do the series that it brought and nobody else has sent. Says which.
+  std::vector<SeriesId> drop_of(NodeId node);
 
   /// As they are read at the start.
   void restore_node(NodeId id, std::string name);
   void restore_series(SeriesId id, store::Series series);
   void restore_seen(SeriesId id, std::int64_t day);
+  void restore_maker(SeriesId id, NodeId maker);
   /// Of series of which it is not known when they were seen.
   void note_unknown_days(std::int64_t day);
   /// Puts what is not stored yet into `batch`.
@@ -65,15 +85,20 @@ class Dictionary {
  private:
   struct Known {
     const store::Series* series;  ///< in series_ids_
-    std::int64_t day;
+    std::int64_t day = 0;
+    NodeId maker = 0;        ///< whom it counts for
+    bool is_shared = false;  ///< somebody else has sent it, too
   };
+  void erase(std::unordered_map<SeriesId, Known>::iterator known);
+  void forget_unsaved_of_gone();
   std::vector<std::string> nodes_;
   std::unordered_map<SeriesId, Known> series_;
   std::unordered_map<std::string, NodeId> node_ids_;
   std::map<store::Series, SeriesId> series_ids_;
   NodeId saved_nodes_ = 0;
   SeriesId newest_ = 0, saved_series_ = 0;
-  std::vector<SeriesId> unsaved_days_;  ///< of these
+  std::vector<SeriesId> unsaved_days_, unsaved_makers_;  ///< of these
+  std::unordered_map<NodeId, std::size_t> made_;         ///< by maker
 };
 
 }  // namespace muster::metrics

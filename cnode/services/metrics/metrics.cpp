@@ -91,7 +91,8 @@ void Metrics::from_agent(const std::string& node, const etf::Term& message) {
   if (!row) return;
   auto interval = intervals_.of(row->name, row->family.value_or(""), settings_.interval);
   if (ask_at_.contains(row->name)) ask_at_.set(row->name, clock_.steady() + 2 * interval + 10s);
-  auto reading = reader_.read(message);
+  if (!quotas_.admits(row->name, clock_.steady())) return void(++dropped_);
+  auto reading = reader_.read(message, dictionary_.node(row->name));
   if (is_live(reading.interval_ms, interval)) return say_live(row->name, std::move(reading));
   accounts_.heard(row->name, "metrics", message, clock_.steady());
   take(*row, std::move(reading));
@@ -106,11 +107,12 @@ void Metrics::from_other_agent(const std::string& node, const std::string& agent
 void Metrics::take(const topology::NodeRow& row, Reading reading) {
   accounts_.add_to(row.name, reading, clock_.steady());
   dropped_ += reading.left_out;
+  quotas_.note(row, reading, dictionary_);
   auto day = day_of(clock_.now());
+  auto id = reading.node;
   std::erase_if(reading.samples,
-                [&](auto& sample) { return !dictionary_.note_seen(sample.series, day); });
+                [&](auto& sample) { return !dictionary_.note_seen(sample.series, day, id); });
   if (reading.samples.empty()) return;
-  auto id = dictionary_.node(row.name);
   if (id == 0 || pending_samples_ + reading.samples.size() > most_pending) {
     dropped_ += reading.samples.size();
     return;
@@ -143,7 +145,7 @@ asio::awaitable<void> Metrics::ask(topology::NodeRow row) {
                                         std::move(arguments), 10s);
   if (!answer || !answer->is_ok()) co_return;
   auto sample = stock_.sample(answer->value);
-  auto reading = reader_.read(sample);
+  auto reading = reader_.read(sample, dictionary_.node(row.name));
   reading.node_at = ms(clock_.now());
   take(row, std::move(reading));
   if (on_round_) on_round_(row.name, sample);
@@ -154,12 +156,15 @@ asio::awaitable<void> Metrics::run_storing() {
   while (!is_ending_) {
     co_await store_pending();
     bool trims = clock_.steady() - trimmed >= 60s;
+    if (trims && trimmed != std::chrono::steady_clock::time_point{})
+      are_nodes_removed_ = true;  // perhaps, just before the daemon ended
     if (trims) trimmed = clock_.steady();
     if (auto usage = co_await archive_->look_after(trims))
       usage_ = *usage;
     else
       log::error("metrics: {}", usage.error().text());
     if (trims) co_await free_series();
+    co_await drop_series_of_removed();
     end_live();
     if (!is_ending_) ask_silent();
     for (int i = 0; i < 10 && !is_ending_; ++i) co_await pause(100ms);
@@ -193,7 +198,17 @@ asio::awaitable<void> Metrics::free_series() {
     log::warn("metrics: {}", stale.error().text());
     co_return;
   }
-  auto gone = dictionary_.drop(*stale);
+  co_await remove(dictionary_.drop(*stale));
+}
+
+/// Their share of the dictionary is free again.
+asio::awaitable<void> Metrics::drop_series_of_removed() {
+  if (!std::exchange(are_nodes_removed_, false)) co_return;
+  for (auto node : dictionary_.makers())
+    if (!topology_.has(dictionary_.node_name(node))) co_await remove(dictionary_.drop_of(node));
+}
+
+asio::awaitable<void> Metrics::remove(std::vector<SeriesId> gone) {
   if (gone.empty()) co_return;
   std::sort(gone.begin(), gone.end());
   reader_.forget_series();
@@ -224,6 +239,8 @@ void Metrics::heard(const ops::Event& event) {
       live_.erase(gone->name.text);
       ask_at_.erase(gone->name.text);
       accounts_.forget(gone->name.text);
+      quotas_.forget(gone->name.text);
+      are_nodes_removed_ = true;
     }
   }
 }

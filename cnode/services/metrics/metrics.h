@@ -17,6 +17,7 @@
 #include "services/metrics/graphite.h"
 #include "services/metrics/health.h"
 #include "services/metrics/intervals.h"
+#include "services/metrics/quotas.h"
 #include "services/metrics/sample_reader.h"
 #include "services/metrics/scrapes.h"
 #include "services/metrics/stock_reader.h"
@@ -64,6 +65,8 @@ class Metrics {
   /// What another agent sent: what it says of itself, and what it counted, are metrics of the node.
   void from_other_agent(const std::string& node, const std::string& agent,
                         const etf::Term& message);
+  /// Told when a node brings more series than it may, and when it does no longer.
+  void on_over_quota(Quotas::Listener then) { quotas_.on_change(std::move(then)); }
   /// Another part of the daemon that says how it is, with every scrape of all.
   void add_health(HealthSource source) { health_sources_.push_back(std::move(source)); }
   /// For GET /metrics. Errors: not_found, bad_request; unavailable where as many as may be are
@@ -99,6 +102,8 @@ class Metrics {
   asio::awaitable<void> run_watching();
   asio::awaitable<void> store_pending();
   asio::awaitable<void> free_series();
+  asio::awaitable<void> drop_series_of_removed();
+  asio::awaitable<void> remove(std::vector<SeriesId> gone);
   void heard(const ops::Event& event);
   void configure(const std::string& node, bool is_changed);
   void end_live();
@@ -120,6 +125,7 @@ class Metrics {
   ExpositionPlan plan_;
   SampleReader reader_;
   Accounts accounts_{reader_};
+  Quotas quotas_;
   StockReader stock_;
   std::function<void(const std::string&, const etf::Term&)> on_round_;
   Graphite graphite_;
@@ -136,6 +142,7 @@ class Metrics {
   store::MetricUsage usage_;
   std::uint64_t dropped_ = 0;
   bool is_failing_ = false, is_full_ = false, is_ending_ = false;
+  bool are_nodes_removed_ = false;  ///< and their series are still there
   std::unique_ptr<ops::Subscription> heard_;
   std::vector<HealthSource> health_sources_;
   Histogram append_took_;

@@ -1,43 +1,30 @@
 #include "services/metrics/sample_reader.h"
 
 #include <algorithm>
-#include <boost/algorithm/string/join.hpp>
 
+#include "base/clean_text.h"
 #include "etf/print.h"
-#include "etf/utf8.h"
 
 namespace muster::metrics {
 namespace {
 
 constexpr std::size_t most_text = 200, most_parts = 64, most_labels = 4;
 
-/// Not in the middle of a character: a text that is no UTF-8 would make a reader of all of them
-/// refuse all of them.
-std::string cut(std::string text) {
-  if (text.size() <= most_text) return text;
-  auto end = most_text;
-  while (end > 0 && (static_cast<unsigned char>(text[end]) & 0xC0) == 0x80) --end;
-  text.resize(end);
-  return text;
-}
-
 std::string text_of(const etf::Term& term) {
   if (auto* integer = term.get_if<std::int64_t>()) return std::to_string(*integer);
-  std::string text;
-  if (!term.text(text) || text.empty()) text = etf::to_string(term, most_text);
-  if (!etf::is_utf8(text))
-    for (auto& c : text)
-      if (static_cast<unsigned char>(c) > 0x7F) c = '?';
-  return cut(std::move(text));
+  return etf::name_of(term, most_text);
 }
 
 /// [web, hits] is "web.hits".
 std::string name_of(const etf::Term& term) {
   std::vector<etf::Term> elements;
   if (!term.is<etf::List>() || !term.proper_list(elements)) return text_of(term);
-  std::vector<std::string> parts;
-  for (auto& element : elements) parts.push_back(text_of(element));
-  return cut(boost::algorithm::join(parts, "."));
+  std::string name;
+  for (auto& element : elements) {
+    if (name.size() > most_text) break;
+    (name += name.empty() ? "" : ".") += text_of(element);
+  }
+  return clean_text(name, most_text);
 }
 
 std::optional<store::Number> number_of(const etf::Term& term) {
@@ -81,8 +68,9 @@ void SampleReader::forget_series() {
   for (auto& known : labelled_) known.clear();
 }
 
-Reading SampleReader::read(const etf::Term& message) {
+Reading SampleReader::read(const etf::Term& message, NodeId node) {
   Reading reading;
+  reading.node = node;
   auto* map = message.get_if<etf::Map>();
   if (!map) return reading;
   reading.node_at = integer_at(*map, "at");
@@ -134,24 +122,28 @@ void SampleReader::add(std::size_t index, const std::vector<std::string>& labels
     auto text = label_text(metric.labels, labels);
     auto& known = labelled_[index];
     auto found = known.find(text);
-    id = found == known.end() ? dictionary_.series({metric.name, text, metric.kind, {}})
-                              : found->second;
+    auto from = reading.node == 0 ? Dictionary::From::catalogue : Dictionary::From::labels;
+    id = found == known.end()
+             ? dictionary_.series({metric.name, text, metric.kind, {}}, from, reading.node)
+             : found->second;
     if (found == known.end() && id != 0) known.emplace(std::move(text), id);
   }
-  if (id == 0 || reading.samples.size() >= most_samples)
-    ++reading.left_out;
-  else
-    reading.samples.push_back({id, number->is_real, number->bits});
+  keep(id, *number, reading);
 }
 
 void SampleReader::add(const store::Series& series, const etf::Term& value, Reading& reading) {
   auto number = number_of(value);
   if (!number) return;
-  auto id = reading.samples.size() < most_samples ? dictionary_.series(series) : 0;
-  if (id == 0)
+  if (reading.samples.size() >= most_samples) return void(++reading.left_out);
+  keep(dictionary_.series(series, Dictionary::From::node, reading.node), *number, reading);
+}
+
+void SampleReader::keep(SeriesId id, const store::Number& number, Reading& reading) {
+  if (id == 0) ++reading.refused;
+  if (id == 0 || reading.samples.size() >= most_samples)
     ++reading.left_out;
   else
-    reading.samples.push_back({id, number->is_real, number->bits});
+    reading.samples.push_back({id, number.is_real, number.bits});
 }
 
 /// {Library, Name, Kind, Value}: a number, or a map of numbers (a histogram and its like).

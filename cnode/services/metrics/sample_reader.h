@@ -12,10 +12,12 @@ namespace muster::metrics {
 
 /// What an agent's message says, taken apart.
 struct Reading {
+  NodeId node = 0;           ///< whose message it is; 0: what the daemon counts itself
   std::int64_t node_at = 0;  ///< ms since the epoch, by the node's clock
   std::int64_t interval_ms = 0;
   std::vector<store::Sample> samples;
   std::size_t left_out = 0;  ///< beyond what one message may bring, or the dictionary has room for
+  std::size_t refused = 0;   ///< of these, new series: there is no room for more of this node
 };
 
 /// Turns messages of the agent `metrics`, and what every agent says of itself, into samples, by the
@@ -26,7 +28,7 @@ class SampleReader {
   static constexpr std::size_t most_samples = 5000;
 
   explicit SampleReader(Dictionary& dictionary);
-  Reading read(const etf::Term& message);
+  Reading read(const etf::Term& message, NodeId node);
   /// Series have gone from the dictionary.
   void forget_series();
   /// `agent` of a message: what the agent of this name took of the node.
@@ -47,6 +49,7 @@ class SampleReader {
             Reading& reading);
   void add(const store::Series& series, const etf::Term& value, Reading& reading);
   void read_library(const etf::Term& item, Reading& reading);
+  void keep(SeriesId id, const store::Number& number, Reading& reading);
 
   Dictionary& dictionary_;
   Step root_;

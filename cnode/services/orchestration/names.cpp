@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <array>
 
+#include "base/clean_text.h"
 #include "base/random.h"
 
 namespace muster::orchestration {
@@ -10,10 +11,6 @@ namespace {
 
 Error wrong(std::string message, const std::string& field) {
   return Error(Errc::bad_request, std::move(message), field);
-}
-
-bool is_control(char c) {
-  return static_cast<unsigned char>(c) < 0x20 || c == 0x7f;
 }
 
 bool is_identifier(std::string_view name) {
@@ -34,8 +31,7 @@ constexpr std::array own_variables{"node_name", "node_id",       "node_host",
 
 Result<> check_name(std::string_view name, const std::string& field) {
   if (name.empty() || name.size() > 255) return wrong("a name has 1 to 255 bytes", field);
-  if (std::any_of(name.begin(), name.end(), is_control))
-    return wrong("a name has no control characters", field);
+  if (!is_printable(name)) return wrong("a name has printable characters only", field);
   if (is_uuid(name)) return wrong("a name must not look like an id", field);
   return {};
 }
@@ -43,20 +39,12 @@ Result<> check_name(std::string_view name, const std::string& field) {
 Result<> check_release_path(std::string_view path, const std::string& field) {
   if (path.empty() || path.size() > 1024 || path[0] == '/' || path.ends_with('/'))
     return wrong("a path of a file inside the release is wanted, such as etc/vm.args", field);
-  if (std::any_of(path.begin(), path.end(), is_control))
-    return wrong("a path has no control characters", field);
+  if (!is_printable(path)) return wrong("a path has printable characters only", field);
   while (!path.empty()) {
     auto part = path.substr(0, path.find('/'));
     if (part == "..") return wrong("a path inside the release has no '..'", field);
     path.remove_prefix(std::min(path.size(), part.size() + 1));
   }
-  return {};
-}
-
-Result<> check_cookie(std::string_view cookie, const std::string& field) {
-  auto is_good = [](char c) { return c > ' ' && c <= '~'; };
-  if (cookie.empty() || cookie.size() > 255 || !std::all_of(cookie.begin(), cookie.end(), is_good))
-    return wrong("a cookie has 1 to 255 printable ASCII characters without blanks", field);
   return {};
 }
 

@@ -8,15 +8,12 @@
 /// What users may call things. Errors: bad_request with the field given.
 namespace muster::orchestration {
 
-/// A provider, release or family: 1 to 255 characters, none of them a control character, and not
-/// the shape of a UUID, since names stand wherever ids do.
+/// A provider, release or family: 1 to 255 bytes of printable characters, and not the shape of a
+/// UUID, since names stand wherever ids do.
 Result<> check_name(std::string_view name, const std::string& field);
 
 /// A file or folder inside a release: relative, without `..`, one line.
 Result<> check_release_path(std::string_view path, const std::string& field);
-
-/// A cookie as Erlang takes it: 1 to 255 printable ASCII characters without blanks.
-Result<> check_cookie(std::string_view cookie, const std::string& field);
 
 /// A variable of the environment that is not one of those that every command gets anyway.
 Result<> check_env_name(std::string_view name, const std::string& field);

@@ -2,6 +2,7 @@
 
 #include "base/log.h"
 #include "base/random.h"
+#include "mesh/node_spec.h"
 #include "ops/rows.h"
 #include "services/orchestration/entry_row.h"
 #include "services/orchestration/names.h"
@@ -16,7 +17,7 @@ Result<> check(const Release& row) {
   TRYV(check_name(row.name, "/name"));
   TRYV(check_command(row.start_cmd, "/start_cmd"));
   TRYV(check_command(row.stop_cmd, "/stop_cmd"));
-  if (row.cookie) TRYV(check_cookie(row.cookie->reveal(), "/cookie"));
+  if (row.cookie) TRYV(mesh::check_cookie(row.cookie->reveal(), "/cookie"));
   if (row.templates.size() > 100)
     return Error(Errc::bad_request, "100 templates at most", "/node_name_templates");
   for (std::size_t i = 0; i < row.templates.size(); ++i)

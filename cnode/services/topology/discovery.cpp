@@ -1,7 +1,10 @@
 #include "services/topology/discovery.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 
+#include "base/clean_text.h"
 #include "etf/print.h"
 
 namespace muster::topology {
@@ -49,7 +52,30 @@ bool Discovery::answered(const std::string& name, const Neighbours& neighbours) 
 }
 
 void Discovery::see(const std::string& name, const std::string& from) {
-  if (seen_.size() < limit_ && seen_.insert(name).second) next_.push_back({name, from});
+  if (seen_.contains(name)) return;
+  bool is_known = is_known_ && is_known_(name);
+  if (!is_known && (unknown_ >= limit_ || !check_node_name(name))) {
+    ++left_out_;
+    return;
+  }
+  if (!is_known) ++unknown_;
+  seen_.insert(name);
+  next_.push_back({name, from});
+}
+
+Result<> check_node_name(const std::string& name) {
+  auto at = name.find('@');
+  auto is_fine = [](std::string_view part, std::string_view extra) {
+    return !part.empty() && std::all_of(part.begin(), part.end(), [&](unsigned char c) {
+      return std::isalnum(c) || extra.find(static_cast<char>(c)) != std::string_view::npos;
+    });
+  };
+  if (at == std::string::npos || name.size() > 255 || !is_fine(name.substr(0, at), "_-") ||
+      !is_fine(name.substr(at + 1), "._-:"))
+    return Error(Errc::bad_request,
+                 fmt::format("'{}' is no node name: alive@host wanted", clean_text(name, 255)),
+                 "/name");
+  return {};
 }
 
 }  // namespace muster::topology

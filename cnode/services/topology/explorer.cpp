@@ -1,12 +1,8 @@
 #include "services/topology/explorer.h"
 
-#include <fmt/format.h>
-
-#include <algorithm>
-
 #include "base/all.h"
 #include "base/random.h"
-
+#include "base/timeout.h"
 #include "mesh/stock_calls.h"
 
 namespace muster::topology {
@@ -16,28 +12,23 @@ using mesh::StockCalls;
 
 namespace {
 constexpr auto time_limit = 5s;
-constexpr std::size_t most_nodes = 20'000;
+constexpr auto whole_limit = 60s;
+constexpr std::size_t most_unknown = 200;
 }  // namespace
 
-Result<> check_node_name(const std::string& name) {
-  auto at = name.find('@');
-  auto is_fine = [](std::string_view part, std::string_view extra) {
-    return !part.empty() && std::all_of(part.begin(), part.end(), [&](unsigned char c) {
-      return std::isalnum(c) || extra.find(static_cast<char>(c)) != std::string_view::npos;
-    });
-  };
-  if (at == std::string::npos || name.size() > 255 || !is_fine(name.substr(0, at), "_-") ||
-      !is_fine(name.substr(at + 1), "._-:"))
-    return Error(Errc::bad_request, fmt::format("'{}' is no node name: alive@host wanted", name),
-                 "/name");
-  return {};
+Task<std::shared_ptr<dist::Link>> Explorer::reach(NodeRow node, bool is_seed) {
+  auto spec = spec_of(node);
+  if (is_seed) co_return co_await manager_.reach(std::move(spec), time_limit);
+  auto attempt = manager_.try_once(std::move(spec));
+  co_return co_await with_timeout(std::move(attempt), time_limit, "connect to " + node.name);
 }
 
-Task<Neighbours> Explorer::ask(NodeRow node) {
+Task<Neighbours> Explorer::ask(NodeRow node, bool is_seed) {
   auto slot = co_await slots_.take();
-  bool was_linked = node_.find(node.name) != nullptr;
+  if (std::chrono::steady_clock::now() >= until_) co_return Error(Errc::timeout, "no time is left");
   auto name = node.name;
-  CO_TRY(auto link, co_await manager_.reach(spec_of(node), time_limit));
+  bool was_linked = node_.find(name) != nullptr;
+  CO_TRY(auto link, co_await reach(std::move(node), is_seed));
   StockCalls calls;
   calls.add("erlang", "nodes").add("init", "get_arguments");
   auto arguments = std::move(calls).arguments();
@@ -62,12 +53,14 @@ NodeRow Explorer::like(const NodeRow& seed, const std::string& name) const {
 
 Task<DiscoveryView> Explorer::explore(NodeRow seed, bool add) {
   DiscoveryView view;
-  Discovery discovery(seed.name, most_nodes);
+  auto is_managed = [this](const std::string& name) { return topology_.has(name); };
+  Discovery discovery(seed.name, most_unknown, is_managed);
+  until_ = std::chrono::steady_clock::now() + whole_limit;
   for (auto level = discovery.take_level(); !level.empty(); level = discovery.take_level()) {
     std::vector<NodeRow> rows;
     for (auto& found : level) rows.push_back(like(seed, found.name));
     std::vector<Task<Neighbours>> questions;
-    for (auto& row : rows) questions.push_back(ask(row));
+    for (auto& row : rows) questions.push_back(ask(row, row.name == seed.name));
     auto answers = co_await all(std::move(questions));
     for (std::size_t i = 0; i < level.size(); ++i) {
       auto& name = level[i].name;
@@ -93,6 +86,7 @@ Task<DiscoveryView> Explorer::explore(NodeRow seed, bool add) {
       view.nodes.push_back({{name}, finding, std::move(id), {level[i].seen_from}});
     }
   }
+  view.left_out = discovery.left_out();
   co_return view;
 }
 

@@ -6,12 +6,11 @@
 
 namespace muster::topology {
 
-/// "shop1@db1.example.org": what a node may be called. Error: bad_request at /name.
-Result<> check_node_name(const std::string& name);
-
 /// Walks a connected system over our own hidden links, so that no connection between its nodes is
-/// made: asks each node for its visible neighbours, up to 32 at once and 5 s each. Lives as long as
-/// the one call it serves; links made only to look are closed again.
+/// made: asks each node for its visible neighbours, up to 32 at once and 5 s each, for a minute in
+/// all. At most 200 nodes that are not managed yet are dialled, once each: what a node says of its
+/// neighbours may be a lie. Lives as long as the one call it serves; links made only to look are
+/// closed again.
 class Explorer {
  public:
   Explorer(Topology& topology, mesh::NodeManager& manager, dist::Node& node, const Clock& clock)
@@ -22,7 +21,8 @@ class Explorer {
   Task<DiscoveryView> explore(NodeRow seed, bool add);
 
  private:
-  Task<Neighbours> ask(NodeRow node);
+  Task<Neighbours> ask(NodeRow node, bool is_seed);
+  Task<std::shared_ptr<dist::Link>> reach(NodeRow node, bool is_seed);
   NodeRow like(const NodeRow& seed, const std::string& name) const;
 
   Topology& topology_;
@@ -30,6 +30,7 @@ class Explorer {
   dist::Node& node_;
   const Clock& clock_;
   Slots slots_{32};
+  std::chrono::steady_clock::time_point until_{};
 };
 
 }  // namespace muster::topology

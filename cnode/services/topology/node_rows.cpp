@@ -72,7 +72,20 @@ Result<std::pair<std::string, std::string>> family_for(Connection& db, const mes
   return Error(Errc::conflict, "the name of family '" + plain + "' is taken");
 }
 
+/// Families that were made for nodes and have none any more: this one, or all of them.
+Result<> drop_empty_families(Connection& db, const std::optional<std::string>& id = {}) {
+  Statement s(db,
+              "DELETE FROM node_families WHERE origin = 'added' AND id = coalesce(?, id)"
+              " AND id NOT IN (SELECT family_id FROM nodes WHERE family_id IS NOT NULL)");
+  return s.bind(id).run();
+}
+
 }  // namespace
+
+Task<> NodeRows::drop_empty_families() {
+  auto job = [](Connection& db) { return topology::drop_empty_families(db); };
+  co_return co_await database_.write(job);
+}
 
 Task<std::vector<NodeRow>> NodeRows::all() {
   auto job = [this](Connection& db) -> Result<std::vector<NodeRow>> {
@@ -130,6 +143,7 @@ Task<> NodeRows::update(NodeRow row) {
 }
 
 Task<NodeRow> NodeRows::record_facts(NodeRow row, mesh::NodeFacts facts, Timestamp now) {
+  auto before = row.family_id;
   auto job = [&](Connection& db) -> Result<> {
     if (row.origin == Origin::added) {
       TRY(auto family, family_for(db, facts, now));
@@ -142,17 +156,20 @@ Task<NodeRow> NodeRows::record_facts(NodeRow row, mesh::NodeFacts facts, Timesta
         .bind(facts.script_version)
         .bind(facts.started_at)
         .bind(facts.creation);
-    return s.bind(row.id).run();
+    TRYV(s.bind(row.id).run());
+    return before && before != row.family_id ? topology::drop_empty_families(db, before)
+                                             : Result<>();
   };
   CO_TRYV(co_await database_.write(job));
   row.facts = std::move(facts);
   co_return row;
 }
 
-Task<> NodeRows::remove(std::string id) {
-  auto job = [&id](Connection& db) {
+Task<> NodeRows::remove(NodeRow row) {
+  auto job = [&row](Connection& db) -> Result<> {
     Statement s(db, "DELETE FROM nodes WHERE id = ?");
-    return s.bind(id).run();
+    TRYV(s.bind(row.id).run());
+    return row.family_id ? topology::drop_empty_families(db, row.family_id) : Result<>();
   };
   co_return co_await database_.write(job);
 }

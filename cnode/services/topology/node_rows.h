@@ -38,7 +38,10 @@ class NodeRows {
   /// Facts of a node that came up. An added node's family is the one of its boot script id, made
   /// where it is missing; what comes back is the row with it.
   Task<NodeRow> record_facts(NodeRow row, mesh::NodeFacts facts, Timestamp now);
-  Task<> remove(std::string id);
+  /// With it goes the family that was made for it, when it was the last one there.
+  Task<> remove(NodeRow row);
+  /// Those that were made for added nodes and have none: from before they went by themselves.
+  Task<> drop_empty_families();
 
  private:
   std::string owner(const std::string& id) const { return "nodes/" + id + "/cookie"; }

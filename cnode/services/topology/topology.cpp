@@ -12,6 +12,11 @@ namespace muster::topology {
 
 using ops::Caller;
 
+namespace {
+/// Between what is shown of one node: nobody's node fills the queues of who listens.
+constexpr auto shortest_interval = std::chrono::milliseconds(500);
+}  // namespace
+
 Topology::Topology(store::Database& database, const store::Cipher& cipher,
                    mesh::NodeManager& manager, dist::Node& node, ops::EventBus& events,
                    const Clock& clock)
@@ -48,6 +53,7 @@ std::vector<ops::Operation> Topology::operations() {
 }
 
 Task<> Topology::start() {
+  CO_TRYV(co_await rows_.drop_empty_families());
   CO_TRY(auto rows, co_await rows_.all());
   for (auto& row : rows) remember(row);
   for (auto& row : rows) keep(row);
@@ -178,7 +184,7 @@ Task<> Topology::mark_stopped(std::string id) {
 Task<> Topology::drop(std::string id) {
   CO_TRY(auto turn, co_await take_turn(std::move(id)));
   auto& row = turn.row;
-  CO_TRYV(co_await rows_.remove(row.id));
+  CO_TRYV(co_await rows_.remove(row));
   manager_.forget(row.id);
   vitals_.erase(row.id);
   lacking_.erase(row.id);
@@ -192,6 +198,9 @@ Task<> Topology::drop(std::string id) {
 Task<AddedNode> Topology::add_node(AddNode request, Caller) {
   NodeRow row;
   CO_TRYV(check_node_name(request.name.text));
+  if (node_.self_for(request.name.text) == request.name.text)
+    co_return Error(Errc::bad_request, request.name.text + " is this daemon itself", "/name");
+  if (request.cookie) CO_TRYV(mesh::check_cookie(request.cookie->reveal(), "/cookie"));
   if (has(request.name.text))
     co_return Error(Errc::conflict, request.name.text + " is managed already", "/name");
   row.id = random_uuid();
@@ -214,6 +223,7 @@ Task<AddedNode> Topology::add_node(AddNode request, Caller) {
 }
 
 Task<NodeView> Topology::update_node(UpdateNode request, Caller) {
+  if (request.cookie) CO_TRYV(mesh::check_cookie(request.cookie->reveal(), "/cookie"));
   std::function<void(NodeRow&)> edit = [&request](NodeRow& row) {
     if (request.cookie) row.cookie = *request.cookie;
     if (request.dist_port) row.dist_port = request.dist_port;
@@ -288,7 +298,10 @@ void Topology::node_vitals(const std::string& node, const etf::Term& sample) {
   auto row = by_name_.find(node);
   auto vitals = vitals_of(sample, clock_.now());
   if (row == by_name_.end() || !vitals) return;
-  vitals_[row->second->id] = *vitals;
+  auto& last = vitals_[row->second->id];
+  auto since = vitals->at - last.at;
+  if (since >= since.zero() && since < shortest_interval) return;
+  last = *vitals;
   events_.publish("topology.node_vitals", NodeVitalsEvent{row->second->id, {node}, *vitals});
 }
 

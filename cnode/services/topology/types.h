@@ -135,8 +135,13 @@ BOOST_DESCRIBE_STRUCT(DiscoveredNode, (), (name, finding, id, seen_from))
 struct DiscoveryView {
   std::vector<DiscoveredNode> nodes;
   std::vector<ops::NodeName> unreachable;
+  std::uint64_t left_out = 0;
+
+  static constexpr ops::Doc docs[] = {{"left_out",
+                                       "neighbours that were named and not looked at: no names of "
+                                       "nodes, or more than 200 new ones"}};
 };
-BOOST_DESCRIBE_STRUCT(DiscoveryView, (), (nodes, unreachable))
+BOOST_DESCRIBE_STRUCT(DiscoveryView, (), (nodes, unreachable, left_out))
 
 /// Event topology.node_state.
 struct NodeStateEvent {

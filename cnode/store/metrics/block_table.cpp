@@ -20,6 +20,7 @@ CREATE TABLE IF NOT EXISTS nodes (id INTEGER PRIMARY KEY, name TEXT NOT NULL UNI
 CREATE TABLE IF NOT EXISTS series (id INTEGER PRIMARY KEY, name TEXT NOT NULL, labels TEXT NOT NULL,
   kind TEXT NOT NULL, part TEXT NOT NULL, UNIQUE (name, labels, kind, part));
 CREATE TABLE IF NOT EXISTS seen (series INTEGER PRIMARY KEY, day INTEGER NOT NULL);
+CREATE TABLE IF NOT EXISTS makers (series INTEGER PRIMARY KEY, node INTEGER NOT NULL);
 CREATE TABLE IF NOT EXISTS grains (id INTEGER PRIMARY KEY, step INTEGER NOT NULL UNIQUE);
 CREATE TABLE IF NOT EXISTS blocks (key INTEGER PRIMARY KEY, data BLOB NOT NULL);
 CREATE TABLE IF NOT EXISTS state (name TEXT PRIMARY KEY, value INTEGER NOT NULL);
@@ -69,6 +70,12 @@ Result<> BlockTable::read_seen(const EachSeen& each) {
   return s.result();
 }
 
+Result<> BlockTable::read_makers(const EachMaker& each) {
+  Statement s(db_, "SELECT series, node FROM makers");
+  while (s.step()) each(static_cast<SeriesId>(s.integer(0)), static_cast<NodeId>(s.integer(1)));
+  return s.result();
+}
+
 Result<> BlockTable::add_node(NodeId id, const std::string& name) {
   Statement s(db_, "INSERT OR IGNORE INTO nodes (id, name) VALUES (?, ?)");
   return s.bind(std::int64_t{id}).bind(name).run();
@@ -86,6 +93,12 @@ Result<> BlockTable::write_seen(SeriesId id, std::int64_t day) {
   return s.bind(std::int64_t{id}).bind(day).run();
 }
 
+Result<> BlockTable::write_maker(SeriesId id, NodeId node) {
+  Statement s(db_, node != 0 ? "INSERT OR REPLACE INTO makers (series, node) VALUES (?1, ?2)"
+                             : "DELETE FROM makers WHERE series = ?1 AND ?2 = 0");
+  return s.bind(std::int64_t{id}).bind(std::int64_t{node}).run();
+}
+
 Result<std::vector<Seen>> BlockTable::seen_before(std::int64_t day, std::size_t most) {
   std::vector<Seen> found;
   Statement s(db_,
@@ -98,7 +111,8 @@ Result<std::vector<Seen>> BlockTable::seen_before(std::int64_t day, std::size_t 
 }
 
 Result<> BlockTable::remove_series(SeriesId id) {
-  for (auto* sql : {"DELETE FROM series WHERE id = ?", "DELETE FROM seen WHERE series = ?"}) {
+  for (auto* sql : {"DELETE FROM series WHERE id = ?", "DELETE FROM seen WHERE series = ?",
+                    "DELETE FROM makers WHERE series = ?"}) {
     Statement s(db_, sql);
     TRYV(s.bind(std::int64_t{id}).run());
   }

@@ -48,10 +48,13 @@ class BlockTable {
   Result<> read_series(const EachSeries& each);
   using EachSeen = std::function<void(SeriesId, std::int64_t day)>;
   Result<> read_seen(const EachSeen& each);
+  using EachMaker = std::function<void(SeriesId, NodeId)>;
+  Result<> read_makers(const EachMaker& each);
   Result<> add_node(NodeId id, const std::string& name);
   /// Where it is there under another number, it has this one from now on.
   Result<> add_series(SeriesId id, const Series& series);
   Result<> write_seen(SeriesId id, std::int64_t day);
+  Result<> write_maker(SeriesId id, NodeId node);
   /// Series that were last seen before a day; never the newest, which says how far numbers went.
   Result<std::vector<Seen>> seen_before(std::int64_t day, std::size_t most);
   Result<> remove_series(SeriesId id);

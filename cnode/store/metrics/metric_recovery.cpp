@@ -73,7 +73,8 @@ Result<> MetricStore::begin_anew(const Error& why) {
   Batch known;
   TRYV(read_dictionary([&](NodeId id, std::string name) { known.nodes.emplace_back(id, name); },
                        [&](SeriesId id, Series series) { known.series.emplace_back(id, series); },
-                       [&](SeriesId id, std::int64_t day) { known.seen.emplace_back(id, day); }));
+                       [&](SeriesId id, std::int64_t day) { known.seen.emplace_back(id, day); },
+                       [&](SeriesId id, NodeId node) { known.makers.emplace_back(id, node); }));
   salvaged_.reset();
   // The file is closed before it is renamed: closing removes what has its log's name.
   TRY(auto meanwhile, BlockTable::open(":memory:"));
@@ -94,6 +95,7 @@ Result<> MetricStore::fill(BlockTable& table, const Batch& definitions) {
   for (auto& [id, name] : definitions.nodes) TRYV(table.add_node(id, name));
   for (auto& [id, series] : definitions.series) TRYV(table.add_series(id, series));
   for (auto& [id, day] : definitions.seen) TRYV(table.write_seen(id, day));
+  for (auto& [id, node] : definitions.makers) TRYV(table.write_maker(id, node));
   std::vector<int> grains;
   for (auto& tier : settings_.schedule) {
     TRY(auto grain, table.grain(tier.step.count()));

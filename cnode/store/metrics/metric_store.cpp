@@ -46,21 +46,26 @@ MetricStore::MetricStore(fs::path folder, Settings settings, BlockTable table)
 
 Result<> MetricStore::read_dictionary(const BlockTable::EachNode& node,
                                       const BlockTable::EachSeries& series,
-                                      const BlockTable::EachSeen& seen) {
+                                      const BlockTable::EachSeen& seen,
+                                      const BlockTable::EachMaker& maker) {
   TRYV(table_.read_nodes(node));
   TRYV(table_.read_series(series));
-  auto read = table_.read_seen(seen);  // the rest is good without it
+  auto read = table_.read_seen(seen);  // the rest is good without it, and without the makers
+  if (auto made = table_.read_makers(maker); !made)
+    log::warn("metrics: who brought which series: {}", made.error().text());
   if (!read) log::warn("metrics: when series were seen: {}", read.error().text());
   return {};
 }
 
 Result<> MetricStore::define(const Batch& batch) {
-  if (batch.nodes.empty() && batch.series.empty() && batch.seen.empty()) return {};
+  if (batch.nodes.empty() && batch.series.empty() && batch.seen.empty() && batch.makers.empty())
+    return {};
   TRYV(table_.begin());
   auto saved = [&]() -> Result<> {
     for (auto& [id, name] : batch.nodes) TRYV(table_.add_node(id, name));
     for (auto& [id, series] : batch.series) TRYV(table_.add_series(id, series));
     for (auto& [id, day] : batch.seen) TRYV(table_.write_seen(id, day));
+    for (auto& [id, node] : batch.makers) TRYV(table_.write_maker(id, node));
     return table_.commit();
   }();
   if (!saved) table_.roll_back();

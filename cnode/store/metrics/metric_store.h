@@ -23,6 +23,7 @@ struct Batch {
   std::vector<std::pair<SeriesId, Series>> series;
   std::vector<Round> rounds;
   std::vector<Seen> seen;
+  std::vector<Maker> makers;
 };
 
 struct MetricQuery {
@@ -72,7 +73,8 @@ class MetricStore {
   /// What there is at the start; days of series that cannot be read are left out.
   Result<> read_dictionary(
       const BlockTable::EachNode& node, const BlockTable::EachSeries& series,
-      const BlockTable::EachSeen& seen = [](SeriesId, std::int64_t) {});
+      const BlockTable::EachSeen& seen = [](SeriesId, std::int64_t) {},
+      const BlockTable::EachMaker& maker = [](SeriesId, NodeId) {});
 
   /// Rounds whose time is beyond what can be kept (before 1970, after 2448) are left out. On an
   /// error samples are in memory until their hour is closed, and those of series and nodes that

@@ -42,6 +42,9 @@ using NodeId = std::uint32_t;
 /// A series and the newest day (since the epoch) of which there are samples of it.
 using Seen = std::pair<SeriesId, std::int64_t>;
 
+/// A series and the only node that has sent it; 0: there is no such node, or no longer.
+using Maker = std::pair<SeriesId, NodeId>;
+
 struct Sample {
   SeriesId series = 0;
   bool is_real = false;

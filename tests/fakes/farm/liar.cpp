@@ -1,5 +1,7 @@
 #include "liar.h"
 
+#include <algorithm>
+
 namespace muster::farm {
 namespace {
 
@@ -27,17 +29,47 @@ Term Liar::fresh_ref() {
 std::optional<Term> Liar::answer(const std::string& module, const std::string& function,
                                  const std::vector<Term>& arguments) {
   was_asked_ = true;
+  if (module == "lists" && function == "zipwith3") return several(arguments);
   const auto fresh = std::to_string(node_.number) + "." + std::to_string(round_);
   if (module == "init" && function == "script_id" &&
       (lie_ == Lie::boaster || lie_ == Lie::flapper)) {
     auto name = lie_ == Lie::boaster ? std::string("\xff\xfe\x9b\n31m") : "lie " + fresh;
     return etf::tuple(etf::binary(name), etf::binary(fresh));
   }
+  if (lie_ == Lie::boaster && module == "erlang" && function == "nodes") {
+    std::vector<Term> ghosts{atom("no\x1b[31mname"), atom("@")};
+    for (int i = 0; i < 3010; ++i)
+      ghosts.push_back(atom("ghost" + std::to_string(i) + "@127.0.0.1"));
+    return Term(etf::List{std::move(ghosts), nullptr});
+  }
+  if (lie_ == Lie::boaster && module == "init" && function == "get_arguments") return Term();
   if (lie_ == Lie::boaster && module == "erlang" && function == "system_info" &&
       !arguments.empty() && arguments[0].is_atom("otp_release"))
     return etf::binary(std::string(1 << 20, 'x') +
                        "\n2026-01-01T00:00:00.000 error forged\x1b[31m");
   return std::nullopt;
+}
+
+/// Several calls in one, as the daemon asks: each a lie, or the truth.
+std::optional<Term> Liar::several(const std::vector<Term>& arguments) {
+  std::vector<Term> modules, functions, lists, inner;
+  if (arguments.size() != 4 || !arguments[1].proper_list(modules) ||
+      !arguments[2].proper_list(functions) || !arguments[3].proper_list(lists))
+    return std::nullopt;
+  etf::List answers;
+  for (std::size_t i = 0; i < std::min({modules.size(), functions.size(), lists.size()}); ++i) {
+    std::string module, function;
+    if (!modules[i].text(module) || !functions[i].text(function) || !lists[i].proper_list(inner))
+      return std::nullopt;
+    auto said = answer(module, function, inner);
+    if (!said) {
+      auto truth = farm::call(node_, module, function, inner);
+      if (truth.size() != 2 || !truth[0].is_atom("return")) return std::nullopt;
+      said = truth[1];
+    }
+    answers.elements.push_back(*said);
+  }
+  return Term(std::move(answers));
 }
 
 void Liar::leased(const std::string& agent, Term daemon, Term self) {
@@ -92,12 +124,14 @@ Liar::Turn Liar::act() {
     }
     case Lie::inventor: {
       if (round_ % 10 != 0) break;
-      std::vector<std::pair<Term, Term>> values;
-      for (int i = 0; i < 4900; ++i)
-        values.emplace_back(atom("invented_" + std::to_string(node_.number) + "_" +
-                                 std::to_string(round_ * 4900 + static_cast<unsigned>(i))),
-                            Term(std::int64_t{i}));
-      turn.messages.push_back(report("metrics", map({{atom("values"), map(std::move(values))}})));
+      std::vector<Term> metrics;
+      for (unsigned i = 0; i < 4900; ++i)
+        metrics.push_back(etf::tuple(atom("folsom"),
+                                     etf::binary("invented_" + std::to_string(node_.number) + "_" +
+                                                 std::to_string(round_ * 4900 + i)),
+                                     atom("counter"), std::int64_t{i}));
+      auto values = map({{atom("user"), Term(etf::List{std::move(metrics), nullptr})}});
+      turn.messages.push_back(report("metrics", map({{atom("values"), std::move(values)}})));
       break;
     }
     case Lie::shouter: {

@@ -17,7 +17,7 @@ class Liar {
  public:
   enum class Lie {
     mute,      ///< takes the connection and never says a byte
-    boaster,   ///< describes itself in bytes that are no text, with a boot script of each second
+    boaster,   ///< describes itself in bytes that are no text, and names 3,010 neighbours
     flapper,   ///< hangs up a moment after it was asked who it is, with a new boot script each time
     usurper,   ///< calls the daemon's operations and floods it with requests for help
     inventor,  ///< sends metrics of thousands of invented names
@@ -53,6 +53,7 @@ class Liar {
  private:
   etf::Term pid(std::uint32_t number) const;
   etf::Term fresh_ref();
+  std::optional<etf::Term> several(const std::vector<etf::Term>& arguments);
   Message call(const std::string& service, etf::Term request);
   Message spawn(const std::string& module, const std::string& function,
                 std::vector<etf::Term> arguments);

@@ -16,19 +16,20 @@ namespace {
 using etf::atom;
 using etf::Term;
 
-/// What each "Suite.Name" of tests/integration/alarms*_test.cpp does.
+/// What each "Suite.Name" of tests/integration/{alarms,attack}*_test.cpp does.
 std::map<std::string, std::string> tests_on_real_nodes() {
   std::map<std::string, std::string> tests;
   std::string all;
   for (auto& entry : std::filesystem::directory_iterator(MUSTER_SOURCE_DIR "/tests/integration")) {
     auto name = entry.path().filename().string();
-    if (!name.starts_with("alarms") || !name.ends_with("_test.cpp")) continue;
+    bool is_one = name.starts_with("alarms") || name.starts_with("attack");
+    if (!is_one || !name.ends_with("_test.cpp")) continue;
     std::ifstream in(entry.path());
     std::stringstream text;
     text << in.rdbuf();
     all += text.str();
   }
-  std::regex head(R"(TEST_F\(\s*(Alarms\w*),\s*(\w+)\s*\))");
+  std::regex head(R"(TEST_F\(\s*((?:Alarms|Attack)\w*),\s*(\w+)\s*\))");
   for (std::sregex_iterator at(all.begin(), all.end(), head), end; at != end; ++at) {
     auto from = static_cast<std::size_t>(at->position());
     tests[(*at)[1].str() + "." + (*at)[2].str()] = all.substr(from, all.find("\n}\n", from) - from);

@@ -43,8 +43,41 @@ TEST(DialPolicy, StartsOverOnceALinkWasUp) {
   DialPolicy::Clock::time_point now{};
   now += 1h;
   for (int i = 0; i < 5; ++i) policy.after_failure(now, middle);
-  policy.reset();
+  policy.came_up(now);
   EXPECT_NEAR(policy.after_failure(now, middle).count(), 2000, 1);
+}
+
+TEST(DialPolicy, ANodeThatIsLostIsDialledAtOnceOnceAndThenLessAndLess) {
+  DialPolicy policy;
+  DialPolicy::Clock::time_point now{};
+  now += 1h;
+  std::vector<long> seconds;
+  for (int i = 0; i < 7; ++i) {
+    policy.came_up(now);
+    now += 100ms;
+    policy.lost(now, middle);
+    auto pause = policy.left_alone_until() - now;
+    seconds.push_back(std::chrono::round<std::chrono::seconds>(pause).count());
+    now += pause;
+  }
+  EXPECT_EQ(seconds, (std::vector<long>{0, 2, 4, 8, 16, 30, 30}));
+  policy.came_up(now);
+  now += 61s;
+  policy.lost(now, middle);
+  EXPECT_EQ(policy.left_alone_until(), now) << "it was UP for a minute";
+  policy.came_up(now);
+  policy.lost(now + 1s, middle);
+  EXPECT_EQ(std::chrono::round<std::chrono::seconds>(policy.left_alone_until() - now), 3s);
+}
+
+TEST(DialPolicy, WhoeverHasJustStartedItDoesNotWaitForWhatItDidBefore) {
+  DialPolicy policy;
+  DialPolicy::Clock::time_point now{};
+  now += 1h;
+  for (int i = 0; i < 5; ++i) policy.lost(now, middle);
+  EXPECT_GT(policy.left_alone_until(), now);
+  policy.expect_start(now);
+  EXPECT_LE(policy.left_alone_until(), now);
 }
 
 TEST(DialPolicy, GivesUpOnAWrongCookieAfterFiveSecondsOfNothingElse) {

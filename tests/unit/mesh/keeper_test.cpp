@@ -44,7 +44,7 @@ class KeeperTest : public testing::Test, public dist::PeerDirectory, public Watc
   NodeSpec spec_;
   dist::Node node_{io_, node_config(), *this};
   Agents agents_{io_.get_executor(), node_, 60s};
-  KeeperTools tools_{io_.get_executor(), node_, agents_, *this};
+  KeeperTools tools_{io_.get_executor(), node_, agents_, *this, {}, {}};
   TaskGroup tasks_{io_.get_executor()};
 };
 
@@ -68,7 +68,7 @@ TEST_F(KeeperTest, TheEndOfALinkThatWasNotUpNeitherEndsItsPauseNorChangesTheReas
 TEST_F(KeeperTest, AgentsAreNotKeptForALinkThatIsGoneAlready) {
   auto core = std::make_shared<dist::NodeCore>(io_, node_config(), *this);
   auto link = std::make_shared<dist::Link>(core, dist::Channel(dist::Channel::Socket(io_)),
-                                           dist::HandshakePeer{spec_.name}, true);
+                                           dist::HandshakePeer{spec_.name}, dist::Proof{}, true);
   link->close(dist::LinkError::closed);
   asio::post(io_, [&] {  // on the loop a coroutine begins, and here ends, inside node_up()
     agents_.node_up(link, spec_, {});

@@ -44,6 +44,44 @@ TEST(NodeFacts, RefuseAnAnswerThatIsNotOne) {
   }
 }
 
+Term said(Term otp_release, Term script) {
+  return list(std::move(otp_release), chars("13.1.5"), chars("x86_64-pc-linux-gnu"),
+              Term(-576460752000000000), Term(2371688105929340150), 1000000000, std::move(script));
+}
+
+/// They made every list of nodes and families invalid JSON, for everybody.
+TEST(NodeFacts, InBytesThatAreNoTextAreCleaned) {
+  auto facts =
+      parse_facts(said(binary("25\n\x1b[31m"), tuple(binary("\xff\xfe"), binary("\x9b"))), 1);
+  ASSERT_TRUE(facts) << facts.error().text();
+  const std::string mark = "\xef\xbf\xbd";
+  EXPECT_EQ(facts->otp_release, "25 " + mark + "[31m");
+  EXPECT_EQ(facts->script_name, mark + mark);
+  EXPECT_EQ(facts->script_version, mark);
+}
+
+TEST(NodeFacts, OfTwentyMegabytesAreCut) {
+  std::string much(20'000'000, 'x');
+  auto facts = parse_facts(said(binary(much), tuple(binary(much), binary(much))), 1);
+  ASSERT_TRUE(facts);
+  EXPECT_EQ(facts->otp_release.size(), 64u);
+  EXPECT_EQ(facts->script_name.size(), 200u);
+  EXPECT_EQ(facts->script_version.size(), 64u);
+}
+
+TEST(NodeFacts, WithAStartOutsideOfTimeAreOdd) {
+  for (auto [start, unit] : std::vector<std::pair<std::int64_t, std::int64_t>>{
+           {INT64_MAX, 1}, {INT64_MIN, 1}, {1'200'000'000'000, 1}, {-86'400, 1}, {0, -1}}) {
+    auto facts = parse_facts(list(chars("25"), chars("13"), chars("x"), Term(start),
+                                  Term(INT64_MAX / 4), Term(unit), tuple(chars("a"), chars("b"))),
+                             1);
+    EXPECT_FALSE(facts) << start;
+  }
+  auto wrong_clock = parse_facts(
+      list(chars("25"), chars("13"), chars("x"), 0, 0, 1000, tuple(chars("a"), chars("b"))), 1);
+  EXPECT_TRUE(wrong_clock) << "a clock that begins in 1970 is a clock";
+}
+
 TEST(NodeFacts, AreAskedForWithOneCallOfStockFunctions) {
   auto arguments = std::move(facts_calls()).arguments();
   ASSERT_EQ(arguments.size(), 4u);

@@ -35,7 +35,7 @@ class ArchiveTest : public testing::Test {
   /// As the service does it.
   SeriesId see(const std::string& peer) {
     auto id = dictionary.series({"dist.queue", "peer=\"" + peer + "\"", "gauge", ""});
-    EXPECT_TRUE(dictionary.note_seen(id, day_of(clock.time)));
+    EXPECT_TRUE(dictionary.note_seen(id, day_of(clock.time), 1));
     store::Batch batch;
     auto now = ms(clock.time);
     batch.rounds.push_back({dictionary.node("a@b"), {now, now}, {{id, false, 42}}});
@@ -123,11 +123,28 @@ TEST_F(ArchiveTest, ANameThatIsSeenAgainWhileItGoesStays) {
     see("e@f");
     look_after();
   }
-  dictionary.note_seen(old, day_of(clock.time));
+  dictionary.note_seen(old, day_of(clock.time), 1);
   EXPECT_EQ(free_series(), Ids{});
   EXPECT_EQ(see("c@d"), old);
   open();
   EXPECT_EQ(see("c@d"), old);
+}
+
+TEST_F(ArchiveTest, WhoBroughtASeriesIsKnownAfterARestart) {
+  dictionary.node("liar@b");
+  for (auto* name : {"folsom.one", "folsom.two"})
+    dictionary.series({name, "", "counter", ""}, Dictionary::From::node, 1);
+  dictionary.series({"folsom.three", "", "counter", ""}, Dictionary::From::node, 1);
+  dictionary.note_seen(2, day_of(clock.time), 2);  // somebody else has it, too
+  see("c@d");
+  open();
+  EXPECT_EQ(dictionary.made_by(1), 2u);
+  auto gone = dictionary.drop_of(1);
+  EXPECT_EQ(gone.size(), 2u);
+  EXPECT_TRUE(run(archive->remove_series(gone)));
+  open();
+  EXPECT_EQ(dictionary.made_by(1), 0u);
+  EXPECT_EQ(dictionary.size(), 2u);
 }
 
 }  // namespace

@@ -37,7 +37,7 @@ class Read : public testing::Test {
   /// "name{labels}part" => value as text
   std::map<std::string, std::string> read(const Term& term) {
     std::map<std::string, std::string> values;
-    reading = reader.read(term);
+    reading = reader.read(term, 1);
     for (auto& sample : reading.samples) {
       auto& series = dictionary.series_of(sample.series);
       auto number = sample.number();
@@ -160,18 +160,77 @@ TEST(Dictionary, MakesRoomForNamesThatNobodyHasAnyMoreAndNeverGivesTheirNumbersA
   auto peer = [](int i) {
     return store::Series{"dist.queue", "peer=\"p" + std::to_string(i) + "\"", "gauge", ""};
   };
+  auto series = [&](int i) {  // of a node that brings a few
+    auto node = static_cast<NodeId>(i / 100 + 2);
+    return dictionary.series(peer(i), Dictionary::From::labels, node);
+  };
   for (std::size_t i = 0; i < Dictionary::most_series; ++i)
-    EXPECT_TRUE(dictionary.note_seen(dictionary.series(peer(static_cast<int>(i))), 10));
-  EXPECT_EQ(dictionary.series(peer(-1)), 0u) << "full";
-  dictionary.note_seen(2, 11);
+    EXPECT_TRUE(dictionary.note_seen(series(static_cast<int>(i)), 10, 1));
+  EXPECT_EQ(series(-1), 0u) << "full";
+  dictionary.note_seen(2, 11, 1);
   EXPECT_EQ(dictionary.drop({{1, 10}, {2, 10}, {3, 10}}), (std::vector<SeriesId>{1, 3}))
       << "the second has been seen since";
-  EXPECT_FALSE(dictionary.note_seen(1, 11));
+  EXPECT_FALSE(dictionary.note_seen(1, 11, 1));
   EXPECT_EQ(dictionary.series_of(1).name, "");
-  EXPECT_EQ(dictionary.series(peer(-1)), Dictionary::most_series + 1);
-  EXPECT_EQ(dictionary.series(peer(0)), Dictionary::most_series + 2) << "it came back";
-  EXPECT_EQ(dictionary.series(peer(2)), 0u) << "full again";
+  EXPECT_EQ(series(-1), Dictionary::most_series + 1);
+  EXPECT_EQ(series(0), Dictionary::most_series + 2) << "it came back";
+  EXPECT_EQ(series(2), 0u) << "full again";
   EXPECT_EQ(dictionary.of_metric("dist.queue").size(), Dictionary::most_series);
+}
+
+store::Series invented(NodeId node, std::size_t i) {
+  return {"folsom.lie" + std::to_string(node) + "_" + std::to_string(i), "", "counter", ""};
+}
+
+/// How many names a node invents until no more are taken.
+std::size_t invent(Dictionary& dictionary, NodeId node, std::size_t most) {
+  std::size_t count = 0;
+  while (count < most &&
+         dictionary.series(invented(node, count), Dictionary::From::node, node) != 0)
+    ++count;
+  return count;
+}
+
+/// It filled the dictionary of all nodes within seconds.
+TEST(Dictionary, ANodeThatInventsNamesHasAShareAndNoMore) {
+  Dictionary dictionary;
+  for (auto* name : {"liar", "honest"}) dictionary.node(name);
+  EXPECT_EQ(invent(dictionary, 1, 300'000), Dictionary::most_series / 5);
+  EXPECT_EQ(dictionary.made_by(1), Dictionary::most_series / 5);
+  EXPECT_EQ(invent(dictionary, 2, 5'000), 5'000u) << "another one does not miss it";
+}
+
+TEST(Dictionary, TheCataloguesNamesAreAdmittedWhateverIsInvented) {
+  Dictionary dictionary;
+  for (NodeId liar = 1; liar <= 100; ++liar) invent(dictionary, liar, 300'000);
+  EXPECT_EQ(dictionary.size(), Dictionary::most_series - Dictionary::reserved);
+  EXPECT_NE(dictionary.series({"memory.total", "", "gauge", ""}), 0u);
+  EXPECT_NE(dictionary.series({"dist.queue", "peer=\"a@b\"", "gauge", ""}, Dictionary::From::labels,
+                              1000),
+            0u);
+  for (int i = 0; i < 300'000; ++i)
+    dictionary.series({"dist.queue", std::to_string(i), "gauge", ""}, Dictionary::From::labels,
+                      static_cast<NodeId>(i / 1000));
+  EXPECT_TRUE(dictionary.is_full());
+  EXPECT_NE(dictionary.series({"memory.atom", "", "gauge", ""}), 0u) << "also when it is full";
+}
+
+TEST(Dictionary, WithANodeGoWhatItBroughtAndNobodyElseSent) {
+  Dictionary dictionary;
+  EXPECT_EQ(invent(dictionary, 1, 1'000), 1'000u);
+  auto shared = dictionary.series(invented(1, 7));
+  EXPECT_TRUE(dictionary.note_seen(shared, 10, 1));
+  EXPECT_TRUE(dictionary.note_seen(shared, 10, 2));
+  auto other = dictionary.series(invented(2, 1), Dictionary::From::node, 2);
+  EXPECT_EQ(dictionary.drop_of(1).size(), 999u);
+  EXPECT_EQ(dictionary.made_by(1), 0u);
+  EXPECT_TRUE(dictionary.has(shared));
+  EXPECT_TRUE(dictionary.has(other));
+  EXPECT_EQ(dictionary.size(), 2u);
+  EXPECT_EQ(dictionary.drop_of(2).size(), 0u) << "the newest says how far numbers went";
+  store::Batch batch;
+  dictionary.add_unsaved(batch);
+  EXPECT_EQ(batch.series.size(), 2u);
 }
 
 TEST(SampleReader, DoesNotGoOnUnderTheNumberOfASeriesThatHasGone) {
@@ -181,9 +240,9 @@ TEST(SampleReader, DoesNotGoOnUnderTheNumberOfASeriesThatHasGone) {
   peer.pairs.emplace_back(atom("queue_size"), 5);
   dist.pairs.emplace_back(atom("a@b"), Term(peer));
   values.pairs.emplace_back(atom("dist"), Term(dist));
-  auto read = [&] { return reader.read(message(values)).samples.at(0).series; };
+  auto read = [&] { return reader.read(message(values), 1).samples.at(0).series; };
   EXPECT_EQ(read(), 1u);
-  dictionary.note_seen(1, 1);
+  dictionary.note_seen(1, 1, 1);
   dictionary.drop({{1, 1}});
   reader.forget_series();
   EXPECT_EQ(read(), 2u);

@@ -43,11 +43,21 @@ TEST(Discovery, LeavesOutRemoteShellsAndDynamicNames) {
   EXPECT_TRUE(discovery.take_level().empty());
 }
 
-TEST(Discovery, StopsAtItsLimit) {
-  Discovery discovery("a@h", 3);
+TEST(Discovery, StopsAtItsLimitOfNodesThatNobodyKnew) {
+  Discovery discovery("a@h", 2, [](const std::string& name) { return name == "d@h"; });
   discovery.take_level();
   discovery.answered("a@h", {{"b@h", "c@h", "d@h", "e@h"}});
-  EXPECT_EQ(discovery.take_level().size(), 2u);
+  EXPECT_EQ(names(discovery.take_level()), "b@h<a@h c@h<a@h d@h<a@h ");
+  EXPECT_EQ(discovery.left_out(), 1u);
+}
+
+/// They were dialled, and stood in the answer.
+TEST(Discovery, LeavesOutWhatIsNoNameOfANode) {
+  Discovery discovery("a@h", 100);
+  discovery.take_level();
+  discovery.answered("a@h", {{"b", "b@h\n", "\x1b@h", "@h", "b@", std::string(300, 'b') + "@h"}});
+  EXPECT_TRUE(discovery.take_level().empty());
+  EXPECT_EQ(discovery.left_out(), 6u);
 }
 
 TEST(Neighbours, AreReadFromNodesAndArguments) {

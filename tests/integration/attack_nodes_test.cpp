@@ -1,0 +1,202 @@
+// Managed nodes that lie, invent, flap or say nothing: each costs itself, and the honest beside it
+// lose nothing.
+#include <arpa/inet.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <thread>
+
+#include "alarm_test.h"
+#include "base/clean_text.h"
+#include "managed_nodes.h"
+#include "ports.h"
+#include "temp_dir.h"
+
+namespace muster::test {
+namespace {
+
+namespace json = boost::json;
+using std::chrono::seconds;
+using Steady = std::chrono::steady_clock;
+
+/// A real node that sends what the agent `metrics` would, with names that it invents.
+class AttackByMetrics : public AlarmTest {
+ protected:
+  std::size_t metrics_of(const std::string& node) {
+    auto reply = daemon_.rest("GET", "/api/metrics?node=" + node);
+    return reply.status == 200 ? reply.json.at("items").as_array().size() : 0;
+  }
+  std::int64_t series() {
+    return daemon_.rest("GET", "/api/metrics/settings").json.at("series").to_number<std::int64_t>();
+  }
+};
+
+TEST_F(AttackByMetrics, OfOneNodeTakesNothingFromOthers) {
+  ErlNode before(epmd_, named("before@127.0.0.1"));
+  add(before.name());
+  wait_until_read(before.name());
+  ErlNode evil(epmd_, named("evil@127.0.0.1"));
+  add(evil.name());
+  wait_for_agent(evil, "metrics");
+  wait_until_read(evil.name());
+  evil.eval(
+      "[Agent | _] = [whereis(N) || N <- registered(), "
+      "lists:prefix(\"muster_agent_metrics\", atom_to_list(N))],"
+      "{monitors, Ms} = process_info(Agent, monitors),"
+      "[Daemon | _] = [P || {process, P} <- Ms, is_pid(P), node(P) =/= node()],"
+      "Lie = fun(R) -> Daemon ! {muster_agent, metrics, Agent, #{interval_ms => 60000, values => "
+      "#{user => [{folsom, [lie, R, I], counter, I} || I <- lists:seq(1, 4900)]}}} end,"
+      "[Lie(R) || R <- lists:seq(1, 60)], ok");
+  raised("series_quota", "warning", seconds(40), evil.name());
+  over("series_quota");  // its own agent invents nothing
+  EXPECT_LT(series(), 60'000);
+
+  ErlNode after(epmd_, named("after@127.0.0.1"));
+  add(after.name());
+  auto has_all = [&] { return metrics_of(after.name()) + 10 >= metrics_of(before.name()); };
+  EXPECT_TRUE(eventually(has_all, seconds(20)))
+      << metrics_of(after.name()) << " of " << metrics_of(before.name());
+
+  EXPECT_EQ(daemon_.rest("DELETE", "/api/topo/nodes/" + evil.name()).status, 200);
+  EXPECT_TRUE(eventually([&] { return series() < 3'000; })) << series();
+  EXPECT_TRUE(daemon_.stop());
+  daemon_.start();
+  EXPECT_LT(series(), 3'000) << "on disk, too";
+}
+
+/// Simulated nodes; f9 to f16 lie, each in its own way (tests/fakes/farm/liar.h).
+class AttackNodes : public testing::Test {
+ protected:
+  AttackNodes() : epmd_(free_port()), daemon_(epmd_), nodes_(daemon_) {
+    write_file(dir_ / "cookie", "farm", 0400);
+    Command command;
+    command.argv = {
+        MUSTER_FARM,       "--nodes",       "16",           "--liars", "8", "--epmd-port",
+        epmd_.port_text(), "--cookie-file", dir_ / "cookie"};
+    command.output = dir_ / "log";
+    farm_ = std::make_unique<Process>(command);
+    if (!farm_->wait_for_output("ready", seconds(10))) throw std::runtime_error(farm_->output());
+  }
+  static std::string name_of(int number) {
+    return "f" + std::to_string(number) + "@127.1.0." + std::to_string(number);
+  }
+  std::string add(int number) {
+    nodes_.add(name_of(number), {{"cookie", "farm"}});
+    return name_of(number);
+  }
+  std::size_t in_log(const std::string& text) {
+    auto log = daemon_.log();
+    std::size_t count = 0;
+    for (auto at = log.find(text); at != log.npos; at = log.find(text, at + 1)) ++count;
+    return count;
+  }
+  std::size_t families() {
+    auto reply = daemon_.rest("GET", "/api/topo/node_families?limit=1000");
+    EXPECT_TRUE(reply.json.is_object()) << reply.text;
+    EXPECT_TRUE(is_utf8(reply.text));
+    return reply.json.at("items").as_array().size();
+  }
+
+  static constexpr int boaster = 9, flapper = 10;
+  TempDir dir_;
+  Epmd epmd_;
+  Daemon daemon_;
+  ManagedNodes nodes_;
+  std::unique_ptr<Process> farm_;
+};
+
+TEST_F(AttackNodes, ANodeThatDescribesItselfInBytesThatAreNoTextBreaksNoListAndNoLog) {
+  auto honest = add(1), liar = add(boaster);
+  nodes_.wait_for(honest, "UP");
+  auto row = nodes_.wait_for(liar, "UP");
+  EXPECT_LE(row.at("otp_release").as_string().size(), 64u);
+  EXPECT_LE(row.at("script_id").as_string().size(), 300u);
+  for (auto* path : {"/api/topo/nodes", "/api/topo/node_families", "/api/metrics/settings"}) {
+    auto reply = daemon_.rest("GET", path);
+    EXPECT_EQ(reply.status, 200);
+    EXPECT_TRUE(reply.json.is_object()) << path;
+    EXPECT_TRUE(is_printable(reply.text)) << path;
+    EXPECT_LT(reply.text.size(), 20'000u);
+  }
+  EXPECT_EQ(families(), 2u);
+  EXPECT_EQ(daemon_.rest("DELETE", "/api/topo/nodes/" + liar).status, 200);
+  EXPECT_EQ(families(), 1u) << "the one that a lie made is gone";
+  auto log = daemon_.log();
+  EXPECT_TRUE(is_printable(log, Lines::kept));
+  EXPECT_EQ(log.find("\n2026-01-01T00:00:00.000 error forged"), log.npos);
+  for (std::size_t at = 0, end; (end = log.find('\n', at)) != log.npos; at = end + 1)
+    EXPECT_LE(end - at, 5'000u);
+}
+
+TEST_F(AttackNodes, ANodeThatFlapsIsLeftAloneMoreAndMoreAndMakesNoFamilies) {
+  auto honest = add(1), liar = add(flapper);
+  nodes_.wait_for(honest, "UP");
+  auto is_lost_twice = [&] { return in_log(liar + " is DOWN") >= 2; };
+  ASSERT_TRUE(eventually(is_lost_twice, seconds(20)));
+  const auto before = in_log(liar + " is UP");
+  std::this_thread::sleep_for(seconds(8));  // it would be 75 times
+  EXPECT_LE(in_log(liar + " is UP"), before + 3);
+  EXPECT_LE(families(), 2u);
+  EXPECT_EQ(in_log(honest + " is DOWN"), 0u);
+}
+
+TEST_F(AttackNodes, DiscoveryBelievesANodeForTwoHundredNeighboursAndNoMore) {
+  auto liar = add(boaster);
+  nodes_.wait_for(liar, "UP");
+  const auto began = Steady::now();
+  auto reply = daemon_.rest("POST", "/api/topo/nodes/" + liar + "/discover", json::object{});
+  EXPECT_EQ(reply.status, 200) << reply.text;
+  EXPECT_LT(Steady::now() - began, seconds(10));
+  EXPECT_EQ(reply.json.at("unreachable").as_array().size(), 200u);
+  EXPECT_EQ(reply.json.at("left_out"), 2812);
+  EXPECT_TRUE(is_printable(reply.text));
+}
+
+TEST_F(AttackNodes, AddingANodeTakesNoCookieAndNoNameThatCannotBe) {
+  auto add = [&](json::object node) {
+    return daemon_.rest("POST", "/api/actions/add-node", node).status;
+  };
+  for (const std::string& cookie : {std::string(), std::string(256, 'c'), std::string("a\nb")})
+    EXPECT_EQ(add({{"name", "x@127.0.0.1"}, {"cookie", cookie}}), 400) << cookie;
+  EXPECT_EQ(add({{"name", daemon_.name()}}), 400);
+  EXPECT_EQ(add({{"name", "x\xc2\x9b@127.0.0.1"}}), 400);
+}
+
+/// Takes connections and says nothing.
+class MuteHost {
+ public:
+  MuteHost() : port_(free_port()), socket_(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0)) {
+    sockaddr_in at{};
+    at.sin_family = AF_INET;
+    at.sin_port = htons(port_);
+    at.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+    if (::bind(socket_, reinterpret_cast<sockaddr*>(&at), sizeof at) != 0 ||
+        ::listen(socket_, 4096) != 0)
+      throw std::runtime_error("the mute host cannot listen");
+  }
+  ~MuteHost() { ::close(socket_); }
+  std::uint16_t port() const { return port_; }
+
+ private:
+  std::uint16_t port_;
+  int socket_;
+};
+
+TEST_F(AttackNodes, AThousandMuteOnesDelayNoHealthyOne) {
+  MuteHost mute;
+  for (int i = 0; i < 1000; ++i)
+    nodes_.add("mute" + std::to_string(i) + "@127.0.0.1", {{"dist_port", mute.port()}});
+  for (int number : {1, 2, 3}) {  // also when the mute ones are dialled again
+    const auto began = Steady::now();
+    auto name = add(number);
+    auto is_up = [&] { return nodes_.get(name).at("state") == json::value("UP"); };
+    EXPECT_TRUE(eventually(is_up, seconds(30)));
+    EXPECT_LT(Steady::now() - began, seconds(1)) << name;
+    std::this_thread::sleep_for(seconds(3));
+  }
+  EXPECT_EQ(in_log("f1@127.1.0.1 is DOWN"), 0u);
+}
+
+}  // namespace
+}  // namespace muster::test
