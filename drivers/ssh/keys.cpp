@@ -1,17 +1,14 @@
 #include "drivers/ssh/keys.h"
 
-#include <fcntl.h>
 #include <fmt/format.h>
 #include <openssl/evp.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
 #include <array>
-#include <cerrno>
 #include <fstream>
 #include <memory>
 #include <sstream>
 
+#include "base/private_file.h"
 #include "base/random.h"
 #include "base/sha256.h"
 #include "drivers/ssh/wire.h"
@@ -25,25 +22,10 @@ constexpr std::string_view kMagic{"openssh-key-v1\0", 15};
 constexpr std::string_view kBegin = "-----BEGIN OPENSSH PRIVATE KEY-----\n";
 constexpr std::string_view kEnd = "-----END OPENSSH PRIVATE KEY-----\n";
 
-Error file_error(std::string doing) {
-  return Error(boost::system::error_code(errno, boost::system::system_category()),
-               std::move(doing));
-}
-
-/// Written beside and renamed: the file is there whole or not at all.
-Result<> write_new(const fs::path& file, std::string_view text, mode_t mode) {
-  const auto name = file.filename().string();
-  const auto beside = file.string() + ".new";
-  ::unlink(beside.c_str());
-  const int fd = ::open(beside.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, mode);
-  if (fd < 0) return file_error("write the SSH key " + name);
-  const bool is_written =
-      ::write(fd, text.data(), text.size()) == static_cast<ssize_t>(text.size()) &&
-      ::fchmod(fd, mode) == 0 && ::fsync(fd) == 0;
-  auto failed = file_error("write the SSH key " + name);
-  ::close(fd);
-  if (!is_written) return failed;
-  if (::rename(beside.c_str(), file.c_str()) != 0) return file_error("write the SSH key " + name);
+/// Its name is enough for whoever asks by REST.
+Result<> write_key(const fs::path& file, std::string_view text) {
+  auto written = write_private(file, text);
+  if (!written) return Error(written.error().code, "write the SSH key " + file.filename().string());
   return {};
 }
 
@@ -121,8 +103,8 @@ Result<std::string> ensure_key(const fs::path& file, const std::string& comment)
     TRY(auto pair, make_ed25519(comment));
     fs::create_directories(file.parent_path(), ec);
     fs::permissions(file.parent_path(), fs::perms::owner_all, ec);
-    TRYV(write_new(file.string() + ".pub", pair.public_line + "\n", 0644));
-    TRYV(write_new(file, pair.private_file.reveal(), 0600));
+    TRYV(write_key(file.string() + ".pub", pair.public_line + "\n"));
+    TRYV(write_key(file, pair.private_file.reveal()));
     return pair.public_line;
   }
   TRY(auto line, public_line_of(file));
@@ -130,6 +112,12 @@ Result<std::string> ensure_key(const fs::path& file, const std::string& comment)
 }
 
 Result<std::string> public_line_of(const fs::path& file) {
+  if (auto checked = check_private(file); !checked) {
+    auto what = fmt::format("the SSH key file {}", file.filename().string());
+    return Error(Errc::bad_request, checked.error().errc() == Errc::bad_request
+                                        ? what + " can be read by others: chmod 600 it"
+                                        : what + " cannot be read");
+  }
   const auto text = read_text(file);
   if (text.empty())
     return Error(Errc::bad_request,
