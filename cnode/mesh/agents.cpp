@@ -23,7 +23,8 @@ namespace {
 
 constexpr auto call_limit = 10s;
 constexpr auto busy_pause = 30s;
-constexpr auto long_life = 60s;  ///< an agent that lived so long is started again at once
+constexpr auto others_pause = 10s;  ///< until agents that obey another are asked again
+constexpr auto long_life = 60s;     ///< an agent that lived so long is started again at once
 
 etf::List arguments_of(Term argument) {
   return {{std::move(argument)}, nullptr};
@@ -34,8 +35,18 @@ Term entry_of(const std::string& module, std::string_view beam) {
   return etf::tuple(atom(module), etf::CharList{module + ".beam"}, etf::binary(beam));
 }
 
-/// The answer of start/1.
+std::string obeys(const Term& other) {
+  return fmt::format(
+      "it obeys another installation, {}: this daemon keeps its hands off until that one leaves "
+      "(muster serve --take-over does not wait)",
+      etf::to_string(other, 260));
+}
+
+/// The answer of start/1. Error: conflict where the agent obeys another installation.
 Result<etf::Pid> started_pid(const Term& answer) {
+  if (auto* refused = answer.tuple(2); refused && (*refused)[0].is_atom("error"))
+    if (auto* why = (*refused)[1].tuple(2); why && (*why)[0].is_atom("obeys"))
+      return Error(Errc::conflict, obeys((*why)[1]));
   auto* parts = answer.tuple(2);
   auto* pid = parts && (*parts)[0].is_atom("ok") ? (*parts)[1].get_if<etf::Pid>() : nullptr;
   if (!pid) return Error(Errc::unavailable, etf::to_string(answer, 200));
@@ -51,13 +62,20 @@ class Agents::Receiver final : public dist::Process {
     auto term = etf::decode(message.payload, most);
     if (!term && term.error().code != Errc::too_large) return message.link.fail(term.error());
     auto* parts = term ? term->tuple(4) : nullptr;
-    if (!parts || !(*parts)[0].is_atom("muster_agent")) return;
+    if (!parts) return;
     auto* agent = (*parts)[1].get_if<etf::Atom>();
+    if ((*parts)[0].is_atom("muster_agent_taken")) {
+      if (auto* pid = (*parts)[2].get_if<etf::Pid>(); agent && pid)
+        on_taken(message.link, agent->name, *pid, (*parts)[3]);
+      return;
+    }
+    if (!(*parts)[0].is_atom("muster_agent")) return;
     auto sink = agent ? sinks.find(agent->name) : sinks.end();
     if (sink != sinks.end()) sink->second(message.link.peer(), (*parts)[3]);
   }
   bool on_guest_message(const dist::Message& message) override { return on_message(message), true; }
   std::unordered_map<std::string, Sink> sinks;  ///< by agent
+  std::function<void(const dist::Link&, const std::string&, const etf::Pid&, const Term&)> on_taken;
 
  private:
   /// What an agent says has a few thousand terms. What is more, or no term at all, is none of its
@@ -70,10 +88,15 @@ Agents::Agents(asio::any_io_executor executor, dist::Node& node, std::chrono::se
       interval_(interval),
       receiver_(std::make_shared<Receiver>()),
       running_(std::move(executor)) {
+  receiver_->on_taken = [this](const dist::Link& link, const std::string& agent,
+                               const etf::Pid& pid,
+                               const Term& by) { taken(link, agent, pid, by); };
   node_.spawn(receiver_);
 }
 
-Agents::~Agents() = default;
+Agents::~Agents() {
+  receiver_->on_taken = [](auto&...) {};
+}
 
 void Agents::on_sample(const std::string& agent, Sink sink) {
   receiver_->sinks[agent] = std::move(sink);
@@ -91,7 +114,7 @@ void Agents::configure(const std::string& node, const std::string& agent, etf::M
   auto link = guest == guests_.end() ? nullptr : guest->second.link.lock();
   if (is_empty || !link) return;
   if (auto pid = guest->second.running.find(agent); pid != guest->second.running.end())
-    tell_settings(*link, agent, pid->second);
+    tell_settings(*link, agent, pid->second.pid);
 }
 
 void Agents::tell_settings(dist::Link& link, const std::string& agent, const etf::Pid& pid) {
@@ -133,7 +156,7 @@ void Agents::release(const std::string& node) {
   auto link = guest.link.lock();
   if (!link || !link->is_up()) return;
   auto bye = etf::tuple(atom("muster_agent_release"), link->pid(receiver_->pid()));
-  for (auto& [agent, pid] : guest.running) link->send(pid, bye, receiver_->pid());
+  for (auto& [agent, one] : guest.running) link->send(one.pid, bye, receiver_->pid());
 }
 
 asio::awaitable<void> Agents::stop() {
@@ -157,6 +180,16 @@ void Agents::lacks(const dist::Link& link, const std::string& agent, std::string
   log::warn("{}: no agent {}: {}", link.peer(), agent, why);
   known = std::move(why);
   if (lack_sink_) lack_sink_(link.peer(), guest->lacking);
+}
+
+void Agents::taken(const dist::Link& link, const std::string& agent, const etf::Pid& pid,
+                   const Term& by) {
+  auto* guest = guest_of(link);
+  if (!guest) return;
+  auto at = guest->running.find(agent);
+  if (at == guest->running.end() || !(at->second.pid == pid)) return;
+  at->second.gone->cancel();
+  lacks(link, agent, obeys(by));
 }
 
 void Agents::has(const dist::Link& link, const std::string& agent) {
@@ -217,23 +250,37 @@ Task<std::optional<std::string>> Agents::included_version(dist::Link& link) {
 asio::awaitable<void> Agents::keep_agent(std::shared_ptr<dist::Link> link, Wanted wanted) {
   Backoff backoff(200ms, 300s, 3.0);  // at first the last agent may just be leaving
   auto executor = co_await asio::this_coro::executor;
+  bool takes_over = takes_over_;
   while (link->is_up()) {
-    auto agent = co_await start_agent(*link, wanted);
+    auto agent = co_await start_agent(*link, wanted, takes_over);
     if (agent) {
+      takes_over = false;
       has(*link, wanted.agent);
-      if (auto* guest = guest_of(*link)) guest->running.insert_or_assign(wanted.agent, *agent);
-      tell_settings(*link, wanted.agent, *agent);
       auto began = std::chrono::steady_clock::now();
       asio::steady_timer gone(executor, asio::steady_timer::time_point::max());
+      if (auto* guest = guest_of(*link))
+        guest->running.insert_or_assign(wanted.agent, Guest::Running{*agent, &gone});
+      struct Gone {
+        Agents& agents;
+        dist::Link& link;
+        const std::string& agent;
+        ~Gone() {
+          if (auto* guest = agents.guest_of(link)) guest->running.erase(agent);
+        }
+      } erase{*this, *link, wanted.agent};
+      tell_settings(*link, wanted.agent, *agent);
       auto wake = [&gone](const Term&) { gone.cancel(); };
       auto monitor = link->monitor(*agent, wake);
       co_await gone.async_wait(asio::as_tuple(asio::use_awaitable));
-      if (auto* guest = guest_of(*link)) guest->running.erase(wanted.agent);
       if (std::chrono::steady_clock::now() - began > long_life) backoff.reset();
     } else if (link->is_up()) {
       lacks(*link, wanted.agent, agent.error().text());
       // Tried again it would only be another error in the node's own log.
       if (agent.error().code == Errc::unsupported) co_return;
+      if (agent.error().code == Errc::conflict) {
+        co_await pause(others_pause);
+        continue;
+      }
     }
     if (link->is_up()) co_await pause(backoff.next(random_u32()));
   }
@@ -255,12 +302,13 @@ Task<> Agents::load(dist::Link& link, const Wanted& wanted) {
                   "the node does not load its code: " + said);
 }
 
-Task<etf::Pid> Agents::start_agent(dist::Link& link, const Wanted& wanted) {
+Task<etf::Pid> Agents::start_agent(dist::Link& link, const Wanted& wanted, bool takes_over) {
   auto slot = co_await starts_.take();
   etf::Map map;
   map.pairs.emplace_back(atom("pid"), link.pid(receiver_->pid()));
   auto interval = std::chrono::duration_cast<std::chrono::milliseconds>(interval_);
   map.pairs.emplace_back(atom("interval_ms"), std::int64_t{interval.count()});
+  map.pairs.emplace_back(atom("alone"), atom(takes_over ? "take_over" : "true"));
   Term lease(std::move(map));
   if (!wanted.beam.empty()) {
     auto arguments = arguments_of(atom(wanted.module)).elements;

@@ -21,8 +21,10 @@ namespace muster::mesh {
 /// while its node is UP, after 200 ms growing to 5 min. A node that runs the OTP application
 /// muster_agents gets leases on that application's modules and no code; one marked `agents: none`
 /// gets nothing. Where an agent cannot be had (no beam for that OTP, code refused, another version
-/// of the application) the reason is handed on as well. When a link goes, the agents notice by
-/// themselves and leave without trace (erlang/apps/muster_agents). Made by app; lives on the loop.
+/// of the application) the reason is handed on as well. Agents obey one installation: where they
+/// obey another one, they are left to it, and asked again every 10 s. When a link goes, the agents
+/// notice by themselves and leave without trace (erlang/apps/muster_agents). Made by app; lives on
+/// the loop.
 class Agents {
  public:
   Agents(asio::any_io_executor executor, dist::Node& node, std::chrono::seconds interval);
@@ -41,6 +43,10 @@ class Agents {
   /// and whenever it is started again. An empty map: nothing, from its next start on.
   void configure(const std::string& node, const std::string& agent, etf::Map settings);
 
+  /// From now on agents that obey another installation are taken over, once each time that a node
+  /// comes UP: who they are taken from does not take them back.
+  void take_over() { takes_over_ = true; }
+
   /// The node is UP, or the wish for agents has changed.
   void node_up(std::shared_ptr<dist::Link> link, const NodeSpec& spec, const NodeFacts& facts);
   asio::awaitable<void> stop();
@@ -56,7 +62,11 @@ class Agents {
   struct Guest {
     std::weak_ptr<dist::Link> link;
     std::vector<TaskGroup::Cancel> cancels;
-    std::map<std::string, etf::Pid> running;  ///< by agent
+    struct Running {
+      etf::Pid pid;
+      asio::steady_timer* gone;  ///< cancelled when it is no longer ours
+    };
+    std::map<std::string, Running> running;  ///< by agent
     Lacking lacking;
   };
   asio::awaitable<void> begin(std::shared_ptr<dist::Link> link, std::string otp_release);
@@ -64,7 +74,9 @@ class Agents {
   asio::awaitable<void> keep_agent(std::shared_ptr<dist::Link> link, Wanted wanted);
   Task<std::optional<std::string>> included_version(dist::Link& link);
   Task<> load(dist::Link& link, const Wanted& wanted);
-  Task<etf::Pid> start_agent(dist::Link& link, const Wanted& wanted);
+  Task<etf::Pid> start_agent(dist::Link& link, const Wanted& wanted, bool takes_over);
+  void taken(const dist::Link& link, const std::string& agent, const etf::Pid& pid,
+             const etf::Term& by);
   Task<etf::Term> load_and_start(dist::Link& link, const Wanted& wanted, const etf::Term& lease);
   void tell_settings(dist::Link& link, const std::string& agent, const etf::Pid& pid);
   /// Null when this link is no longer the one that the node's guests live by.
@@ -75,6 +87,7 @@ class Agents {
 
   dist::Node& node_;
   std::chrono::seconds interval_;
+  bool takes_over_ = false;
   std::shared_ptr<Receiver> receiver_;
   LackSink lack_sink_;
   std::unordered_map<std::string, Guest> guests_;                              ///< by node name

@@ -9,6 +9,10 @@
 %% and deletes and purges the code. Killing the guard makes the agent start another one. Nothing is
 %% purged while any process still runs it. Modules that the host brought itself are not removed.
 %%
+%% An agent obeys one installation: a lease that says `alone => true` is refused, {error, {obeys, Node}},
+%% while processes of another node have leases. `alone => take_over` ends theirs, and each of them is
+%% told: {muster_agent_taken, Name, Agent, Node}, Node being the new one.
+%%
 %% What an agent gives (State is the agent's, Data is one lease's):
 %%
 %%   first() -> State          the first lease is about to be given: takes what the agent needs
@@ -50,7 +54,7 @@ vsn() -> <<?VSN>>.
 %% Gives the daemon process `pid` a lease and returns the agent's process, which the daemon should
 %% monitor. {error, leaving}: the code is just being removed; load it again in a moment.
 -spec start(#{pid := pid(), interval_ms => pos_integer(), atom() => term()}) ->
-          {ok, pid()} | {error, leaving | full | not_connected | timeout}.
+          {ok, pid()} | {error, leaving | full | not_connected | timeout | {obeys, node()}}.
 start(#{pid := Pid} = Lease) when is_pid(Pid) ->
     case erlang:module_loaded(?AGENT) andalso whereis(?AGENT) of
         false ->
@@ -121,9 +125,24 @@ loop(Leases, State) ->
 next({Leases, _}) when map_size(Leases) =:= 0 -> ok;
 next({Leases, State}) -> erlang:garbage_collect(), loop(Leases, State).
 
-lease_to(_, _, Leases, State) when map_size(Leases) >= ?MOST_LEASES ->
-    {{error, full}, Leases, State};
 lease_to(Pid, Options, Leases, State) ->
+    Others = [Other || Other <- maps:keys(Leases), node(Other) =/= node(Pid)],
+    case {Options, Others} of
+        {#{alone := true}, [Other | _]} -> {{error, {obeys, node(Other)}}, Leases, State};
+        {#{alone := take_over}, _} -> give_lease(Pid, Options, take(Others, Pid, Leases), State);
+        _ -> give_lease(Pid, Options, Leases, State)
+    end.
+
+take(Others, Pid, Leases) ->
+    lists:foldl(fun(Other, Left) ->
+                        Taken = {muster_agent_taken, ?NAME, self(), node(Pid)},
+                        _ = erlang:send(Other, Taken, [nosuspend, noconnect]),
+                        forget(Other, Left)
+                end, Leases, Others).
+
+give_lease(_, _, Leases, State) when map_size(Leases) >= ?MOST_LEASES ->
+    {{error, full}, Leases, State};
+give_lease(Pid, Options, Leases, State) ->
     %% A monitor makes a connection where there is none: so ask first.
     case lists:member(node(Pid), [node() | nodes(connected)]) of
         true ->

@@ -17,6 +17,7 @@
          leaves_when_released/1, leaves_when_the_daemon_is_killed/1,
          leaves_when_the_link_is_cut/1, leaves_when_it_is_killed/1, survives_its_guard/1,
          stop_ends_all_leases/1, two_daemons_do_not_disturb_each_other/1,
+         obeys_one_installation_until_told/1,
          callers_survive_the_death_of_the_agent/1, sheds_load/1, limits_the_number_of_leases/1,
          a_pid_of_an_unconnected_node_is_refused/1, leaves_when_it_was_loaded_twice/1,
          coming_and_going_leaves_nothing/1]).
@@ -48,7 +49,8 @@ groups() ->
                             backs_off_when_the_link_is_full, sheds_load]},
      {leasing, [parallel], [limits_the_number_of_leases, a_pid_of_an_unconnected_node_is_refused,
                             leaves_when_it_was_loaded_twice, stop_ends_all_leases,
-                            two_daemons_do_not_disturb_each_other]},
+                            two_daemons_do_not_disturb_each_other,
+                            obeys_one_installation_until_told]},
      {leaving, [parallel], [leaves_when_released, leaves_when_the_daemon_is_killed,
                             leaves_when_the_link_is_cut, leaves_when_it_is_killed,
                             survives_its_guard, callers_survive_the_death_of_the_agent]},
@@ -378,6 +380,28 @@ two_daemons_do_not_disturb_each_other(Config) ->
         muster_test_nodes:stop(Second)
     end.
 
+obeys_one_installation_until_told(Config) ->
+    Second = muster_test_nodes:start("second", ["-hidden"]),
+    try
+        muster_test_agents:connect(Second, ?config(managed, Config)),
+        First = muster_test_nodes:name(?config(daemon, Config)),
+        {{ok, Agent}, Next} = try_lease(Config, #{interval_ms => 1000, alone => true}),
+        Config2 = lists:keystore(daemon, 1, Config, {daemon, Second}),
+        {Refused, _} = try_lease(Config2, #{interval_ms => 1000, alone => true}),
+        ?assertEqual({error, {obeys, First}}, Refused),
+        _ = Next(),
+        {{ok, Agent}, Next2} = try_lease(Config2, #{interval_ms => 1000, alone => take_over}),
+        ?assertEqual(muster_test_nodes:name(Second),
+                     peer:call(?config(daemon, Config), ?MODULE, agent_of, [taken])),
+        _ = Next2(),
+        {Back, _} = try_lease(Config, #{interval_ms => 1000, alone => true}),
+        ?assertEqual({error, {obeys, muster_test_nodes:name(Second)}}, Back),
+        ok = peer:call(Second, ?MODULE, agent_of, [release]),
+        same_as_before(Config)
+    after
+        muster_test_nodes:stop(Second)
+    end.
+
 callers_survive_the_death_of_the_agent(Config) ->
     {Agent, Next} = lease_from(Config, 60000),
     _ = Next(),
@@ -472,17 +496,28 @@ a_node_that_includes_them_gets_no_code(Config) ->
     muster_test_nodes:until(length(Included), Lacking),
     [] = all_agents_in(Managed).
 
+%% The second keeps its hands off until the first is gone.
 two_real_daemons(Config) ->
     #{pid := Pid, node := First} = watched(?config(real, Config), #{}, Config),
     Second = start_daemon(?config(executable, Config),
                           filename:join(?config(case_dir, Config), "two")),
     try
         #{pid := Pid2} = watched(Second, #{}, Config),
+        Lacking = fun() ->
+                          {ok, Node} = ask(Second, topology, get_node,
+                                           #{id => managed_name(Config)}, Config),
+                          maps:get(agents_lacking, Node, #{})
+                  end,
+        Count = length(agent_names(Config)),
+        muster_test_nodes:until(Count, fun() -> map_size(Lacking()) end),
+        [?assertNotEqual(nomatch, string:find(Why, atom_to_list(First)))
+         || Why <- maps:values(Lacking())],
         [Agent] = agents_in(?config(managed, Config)),
         Agent1 = peer:call(?config(managed, Config), erlang, whereis, [Agent]),
         _ = os:cmd("kill -9 " ++ Pid),
         muster_test_nodes:until(false, fun() -> lists:member(First, connected(Config)) end),
-        ?assertEqual(Agent1, peer:call(?config(managed, Config), erlang, whereis, [Agent])),
+        muster_test_nodes:until(0, fun() -> map_size(Lacking()) end, 40000),
+        ?assertNotEqual(Agent1, peer:call(?config(managed, Config), erlang, whereis, [Agent])),
         _ = os:cmd("kill -9 " ++ Pid2),
         same_as_alone(Config)
     after
@@ -600,15 +635,21 @@ call_and_kill(Module, Agent) ->
 lease(Managed, Module, Interval) ->
     Caller = self(),
     Holder = spawn(fun() ->
-                           Lease = #{pid => self(), interval_ms => Interval},
+                           Lease = (options(Interval))#{pid => self()},
                            Result = erpc:call(Managed, Module, start, [Lease]),
                            Caller ! {self(), Result},
                            hold(Result)
                    end),
     receive {Holder, Result} -> {Result, Holder} after 10000 -> error(no_answer) end.
 
+options(#{} = Options) -> Options;
+options(Interval) -> #{interval_ms => Interval}.
+
 hold({ok, Agent} = Result) ->
     receive
+        {taken, From, Ref} ->
+            receive {muster_agent_taken, metrics, Agent, By} -> From ! {Ref, By} end,
+            hold(Result);
         {{next, Limit}, From, Ref} ->
             receive {muster_agent, metrics, Agent, Sample} -> From ! {Ref, Sample}
             after Limit -> From ! {Ref, nothing} end,
