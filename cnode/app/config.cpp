@@ -1,12 +1,9 @@
 #include "app/config.h"
 
 #include <fmt/format.h>
-#include <sys/stat.h>
-
 #include <toml++/toml.h>
 #include <charconv>
 #include <cstdlib>
-#include <fstream>
 #include <functional>
 #include <map>
 
@@ -57,6 +54,18 @@ Reader one_of(std::string& target, std::vector<std::string> choices) {
     if (!value || std::find(choices.begin(), choices.end(), *value) == choices.end())
       return wants(fmt::format("one of {}", fmt::join(choices, ", ")));
     target = *value;
+    return {};
+  };
+}
+
+Reader role(Role& target) {
+  return [&target](const toml::node& node) -> Result<> {
+    std::string word;
+    TRYV(one_of(word, {"none", "viewer", "operator", "admin"})(node));
+    target = word == "admin"      ? Role::admin
+             : word == "operator" ? Role::operator_
+             : word == "viewer"   ? Role::viewer
+                                  : Role::none;
     return {};
   };
 }
@@ -189,7 +198,8 @@ Section sections(Config& c) {
                              {"key", path(d.key)},
                              {"ca", path(d.ca)},
                              {"probe_after", number(d.probe_after, 1, a_day)},
-                             {"down_after", number(d.down_after, 2, a_day)}}),
+                             {"down_after", number(d.down_after, 2, a_day)},
+                             {"home_cookie", role(d.home_cookie)}}),
       table("agents", {{"interval", number(c.agents.interval, 1, a_day)}}),
       table("metrics", {{"keep", schedule(c.metrics.keep)},
                         {"keep_megabytes", number(c.metrics.keep_megabytes, 64, 100'000'000)}}),
@@ -249,30 +259,6 @@ fs::path default_data_dir() {
     return fs::path(state) / "muster";
   auto* home = std::getenv("HOME");
   return fs::path(home ? home : "/") / ".local/state/muster";
-}
-
-Result<Secret> read_cookie(const std::optional<fs::path>& given) {
-  auto* home = std::getenv("HOME");
-  auto file = given.value_or(fs::path(home ? home : "/") / ".erlang.cookie");
-  struct stat status {};
-  if (::stat(file.c_str(), &status) != 0)
-    return Error(
-        Errc::not_found,
-        fmt::format("no cookie in {}: give --cookie-file, or start any Erlang node once as "
-                    "this user to make one",
-                    file.string()));
-  if (status.st_mode & (S_IRWXG | S_IRWXO))
-    return Error(Errc::bad_request,
-                 fmt::format("{} can be read by others: chmod 600 it", file.string()));
-  std::ifstream in(file);
-  std::string cookie;
-  std::getline(in, cookie);
-  while (!cookie.empty() && std::isspace(static_cast<unsigned char>(cookie.back())))
-    cookie.pop_back();
-  if (cookie.empty() || cookie.size() > 255)
-    return Error(Errc::bad_request,
-                 fmt::format("{} holds no cookie of 1 to 255 characters", file.string()));
-  return Secret(std::move(cookie));
 }
 
 }  // namespace muster::app

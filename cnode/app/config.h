@@ -7,7 +7,7 @@
 #include <string>
 
 #include "base/result.h"
-#include "base/secret.h"
+#include "base/role.h"
 #include "services/alarms/tuning.h"
 #include "store/metrics/schedule.h"
 
@@ -24,7 +24,7 @@ Result<Endpoint> parse_endpoint(const std::string& text);
 /// shows each).
 struct Config {
   std::string name = "muster";                       ///< "muster" or "muster@host"
-  std::optional<std::filesystem::path> cookie_file;  ///< else ~/.erlang.cookie
+  std::optional<std::filesystem::path> cookie_file;  ///< else `cookie` in data_dir
   std::filesystem::path data_dir;                    ///< else $XDG_STATE_HOME/muster
   std::string log_level = "info";
   std::size_t expected_nodes = 1000;  ///< the file limit is checked against it at start
@@ -39,6 +39,7 @@ struct Config {
     std::uint16_t port_min = 0, port_max = 0;    ///< 0: any free port
     std::filesystem::path certificate, key, ca;  ///< PEM; given: TLS distribution can be used
     std::chrono::seconds probe_after{30}, down_after{60};
+    Role home_cookie = Role::none;  ///< of nodes that come with ~/.erlang.cookie
   } distribution;
 
   struct Agents {
@@ -74,9 +75,5 @@ Result<> read_config(const std::filesystem::path& file, Config& config);
 
 /// The data directory when none is given: $XDG_STATE_HOME/muster, else ~/.local/state/muster.
 std::filesystem::path default_data_dir();
-
-/// The cookie as any node finds it: the file given, else ~/.erlang.cookie. Its last newline does
-/// not count. Errors: not_found, and bad_request where others can read it (as OTP refuses it).
-Result<Secret> read_cookie(const std::optional<std::filesystem::path>& file);
 
 }  // namespace muster::app

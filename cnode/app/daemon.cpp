@@ -5,6 +5,7 @@
 #include "base/log.h"
 #include "ops/builtin.h"
 #include "services/orchestration/events.h"
+#include "store/sealed.h"
 
 namespace muster::app {
 
@@ -50,26 +51,22 @@ notifications::Notifications::Settings notification_settings(const Config& confi
 }  // namespace
 
 Result<std::unique_ptr<Daemon>> Daemon::open(asio::io_context& io, const LoopMeter& meter,
-                                             Config config, Identity identity, Secret cookie) {
-  std::error_code ec;
-  fs::create_directories(config.data_dir, ec);
-  if (!ec) fs::permissions(config.data_dir, fs::perms::owner_all, ec);
-  if (ec)
-    return Error(Errc::unavailable,
-                 "data directory " + config.data_dir.string() + ": " + ec.message());
-  TRY(auto node, node_config(config, identity, std::move(cookie)));
-  TRY(auto cipher, store::Cipher::open(config.data_dir / "secret.key"));
-  TRY(auto database, store::Database::open(config.data_dir / "muster.db"));
-  TRY(auto token, access::AdminToken::open(config.data_dir / "api.token"));
-  return std::unique_ptr<Daemon>(new Daemon(io, meter, std::move(config), std::move(node),
-                                            std::move(database), std::move(cipher),
+                                             DataDir data_dir, Config config, Identity identity,
+                                             Cookies cookies, store::LostSecrets lost) {
+  TRY(auto node, node_config(config, identity, std::move(cookies)));
+  TRY(auto cipher, store::open_key(data_dir.path(), lost));
+  TRY(auto database, store::Database::open(data_dir.path() / "muster.db"));
+  TRY(auto token, access::AdminToken::open(data_dir.path() / "api.token"));
+  return std::unique_ptr<Daemon>(new Daemon(io, meter, std::move(data_dir), std::move(config),
+                                            std::move(node), std::move(database), std::move(cipher),
                                             std::move(token)));
 }
 
-Daemon::Daemon(asio::io_context& io, const LoopMeter& meter, Config config, dist::NodeConfig node,
-               std::unique_ptr<store::Database> database, store::Cipher cipher,
-               access::AdminToken token)
-    : config_(std::move(config)),
+Daemon::Daemon(asio::io_context& io, const LoopMeter& meter, DataDir data_dir, Config config,
+               dist::NodeConfig node, std::unique_ptr<store::Database> database,
+               store::Cipher cipher, access::AdminToken token)
+    : data_dir_(std::move(data_dir)),
+      config_(std::move(config)),
       loop_watch_(io.get_executor(), meter),
       database_(std::move(database)),
       cipher_(std::move(cipher)),
@@ -77,9 +74,10 @@ Daemon::Daemon(asio::io_context& io, const LoopMeter& meter, Config config, dist
       events_(io.get_executor(), clock_),
       manager_(io.get_executor()),
       node_(io, std::move(node), manager_),
+      self_check_(data_dir_.path(), *database_, node_, clock_),
       topology_(*database_, cipher_, manager_, node_, events_, clock_),
       agents_(io.get_executor(), node_, config_.agents.interval),
-      commands_(*database_, topology_, manager_, clock_),
+      commands_(*database_, cipher_, topology_, manager_, clock_),
       metrics_(io.get_executor(), metric_settings(config_), *database_, topology_, manager_,
                events_, clock_,
                [this](const std::string& node, etf::Map settings) {
@@ -116,7 +114,8 @@ Daemon::Daemon(asio::io_context& io, const LoopMeter& meter, Config config, dist
   events_.declare(metrics::Metrics::topics());
   events_.declare(notifications::Notifications::topics());
   events_.declare(alarms::Desk::topics());
-  table_.add(ops::builtin(table_, events_, clock_));
+  table_.add(ops::builtin(table_, events_));
+  table_.add(self_check_.operations());
   table_.add(subscribers_.operations());
   table_.add(rest_door_.ticket_operation());
   table_.add(tokens_.operations());
@@ -174,6 +173,8 @@ Daemon::Daemon(asio::io_context& io, const LoopMeter& meter, Config config, dist
 Daemon::~Daemon() = default;
 
 Task<> Daemon::start() {
+  auto seal_clear = [this](store::Connection& db) { return store::seal_clear(db, cipher_); };
+  CO_TRYV(co_await database_->write(seal_clear));
   CO_TRYV(co_await node_.start());
   CO_TRYV(co_await metrics_.start());
   CO_TRYV(co_await notifications_.start());
@@ -195,6 +196,17 @@ Task<> Daemon::start() {
 std::string Daemon::whereabouts() const {
   return fmt::format("{} and {}, REST on {}", node_.self_for("peer@short"),
                      node_.self_for("peer@long.host"), rest_door_.url());
+}
+
+void Daemon::reload_certificates() {
+  auto say = [](std::string_view what, const Result<bool>& loaded) {
+    if (!loaded)
+      log::error("{}: the certificate stays the old one: {}", what, loaded.error().text());
+    else if (*loaded)
+      log::info("{}: the certificate is read again", what);
+  };
+  say("HTTPS", rest_door_.reload_certificate());
+  say("TLS distribution", node_.reload_certificates());
 }
 
 asio::awaitable<void> Daemon::stop() {

@@ -5,8 +5,11 @@
 #include <memory>
 
 #include "app/config.h"
+#include "app/cookies.h"
+#include "app/data_dir.h"
 #include "app/identity.h"
 #include "app/loop_watch.h"
+#include "app/self_check.h"
 #include "doors/dist/door.h"
 #include "doors/dist/subscriber.h"
 #include "doors/rest/server.h"
@@ -28,6 +31,7 @@
 #include "services/topology/topology.h"
 #include "store/cipher.h"
 #include "store/database.h"
+#include "store/key_file.h"
 
 namespace muster::app {
 
@@ -36,22 +40,30 @@ namespace muster::app {
 /// in the opposite order. Lives on the loop.
 class Daemon {
  public:
-  /// Opens what is on disk. Errors: those of the data directory, the database, the key.
-  /// `meter` runs the loop, and is referred to.
+  /// Opens what is in the data directory, which is `config.data_dir` and ours alone. Errors: those
+  /// of the key and of the database. `meter` runs the loop, and is referred to.
   static Result<std::unique_ptr<Daemon>> open(asio::io_context& io, const LoopMeter& meter,
-                                              Config config, Identity identity, Secret cookie);
+                                              DataDir data_dir, Config config, Identity identity,
+                                              Cookies cookies, store::LostSecrets lost);
   ~Daemon();
 
   /// Listens and serves. Errors: a name or port that is taken, certificates that cannot be read.
   Task<> start();
   asio::awaitable<void> stop();
+  /// Agents that obey another installation are taken over. Before start().
+  void take_over() { agents_.take_over(); }
+  /// Reads the certificates of HTTPS and of TLS distribution again: new connections get them. Those
+  /// that cannot be used leave the old ones in place, and the log says so.
+  void reload_certificates();
   /// Its node names and where REST listens, for the log.
   std::string whereabouts() const;
 
  private:
-  Daemon(asio::io_context& io, const LoopMeter& meter, Config config, dist::NodeConfig node,
-         std::unique_ptr<store::Database> database, store::Cipher cipher, access::AdminToken token);
+  Daemon(asio::io_context& io, const LoopMeter& meter, DataDir data_dir, Config config,
+         dist::NodeConfig node, std::unique_ptr<store::Database> database, store::Cipher cipher,
+         access::AdminToken token);
 
+  DataDir data_dir_;  ///< locked until everything else is gone
   Config config_;
   SystemClock clock_;
   LoopWatch loop_watch_;
@@ -63,6 +75,7 @@ class Daemon {
   ops::Table table_;
   mesh::NodeManager manager_;
   dist::Node node_;
+  SelfCheck self_check_;
   topology::Topology topology_;
   mesh::Agents agents_;
   commands::Commands commands_;

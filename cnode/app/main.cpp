@@ -4,6 +4,7 @@
 
 #include "app/config.h"
 #include "app/log_lines.h"
+#include "app/rotate_key.h"
 #include "app/serve.h"
 #include "base/log.h"
 #include "cli/commands.h"
@@ -16,6 +17,7 @@ int main(int argc, char** argv) {
   app.require_subcommand(1);
   int exit_code = 0;
   muster::app::add_serve(app, exit_code);
+  muster::app::add_rotate_key(app, exit_code);
   muster::cli::add_commands(app, exit_code, &muster::app::default_data_dir);
   try {
     app.parse(argc, argv);

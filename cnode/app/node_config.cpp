@@ -44,13 +44,15 @@ Result<std::uint16_t> epmd_port() {
 }  // namespace
 
 Result<dist::NodeConfig> node_config(const Config& config, const Identity& identity,
-                                     Secret cookie) {
+                                     Cookies cookies) {
   auto& from = config.distribution;
   dist::NodeConfig node;
   node.name = identity.alive;
   node.short_host = identity.short_host;
   node.long_host = identity.long_host;
-  node.cookie = std::move(cookie);
+  node.cookie = std::move(cookies.own);
+  node.home_cookie = std::move(cookies.home);
+  node.home_role = from.home_cookie;
   if (from.address) {
     boost::system::error_code ec;
     node.listen.push_back(asio::ip::make_address(*from.address, ec));

@@ -12,8 +12,11 @@
 #include <memory>
 
 #include "app/config.h"
+#include "app/cookies.h"
 #include "app/daemon.h"
+#include "app/data_dir.h"
 #include "app/file_limit.h"
+#include "app/guard_process.h"
 #include "app/identity.h"
 #include "app/trim_policy.h"
 #include "base/log.h"
@@ -30,7 +33,7 @@ using namespace std::chrono_literals;
 
 struct Options {
   std::string name, cookie_file, data_dir, http, config_file;
-  bool ends_with_stdin = false;
+  bool ends_with_stdin = false, takes_over = false, forgets_secrets = false;
 };
 
 Result<Config> configure(const Options& options) {
@@ -83,13 +86,28 @@ asio::awaitable<void> run_trimming() {
   }
 }
 
-asio::awaitable<void> run(Daemon& daemon, bool ends_with_stdin, int& exit_code) {
+/// SIGHUP: certificates and the log level are read again; all else waits for the next start.
+asio::awaitable<void> run_reloading(Daemon& daemon, Options options) {
+  asio::signal_set signals(co_await asio::this_coro::executor, SIGHUP);
+  for (;;) {
+    co_await signals.async_wait(asio::use_awaitable);
+    log::info("SIGHUP: reading certificates and the log level again");
+    daemon.reload_certificates();
+    if (auto config = configure(options))
+      spdlog::set_level(spdlog::level::from_str(config->log_level));
+    else
+      log::error("the log level stays as it is: {}", config.error().text());
+  }
+}
+
+asio::awaitable<void> run(Daemon& daemon, Options options, int& exit_code) {
   TaskGroup upkeep(co_await asio::this_coro::executor);
   upkeep.spawn("trim memory", run_trimming());
+  upkeep.spawn("reload", run_reloading(daemon, options));
   auto started = co_await daemon.start();
   if (started) {
     log::info("muster: ready, {}", daemon.whereabouts());
-    auto why = co_await wait_for_end(ends_with_stdin);
+    auto why = co_await wait_for_end(options.ends_with_stdin);
     log::info("ending: {}", why);
   } else {
     fmt::print(stderr, "muster: {}\n", started.error().text());
@@ -101,11 +119,14 @@ asio::awaitable<void> run(Daemon& daemon, bool ends_with_stdin, int& exit_code) 
 }
 
 Result<> serve(const Options& options, int& exit_code) {
+  guard_process();
   TRY(auto config, configure(options));
   spdlog::set_level(spdlog::level::from_str(config.log_level));
+  TRY(auto data_dir, DataDir::open(config.data_dir));
   auto host = this_host_name();
   TRY(auto identity, identify(config.name, host, canonical_name(host)));
-  TRY(auto cookie, read_cookie(config.cookie_file));
+  TRY(auto cookies, find_cookies(config.cookie_file, data_dir));
+  if (!cookies.warning.empty()) log::warn("{}", cookies.warning);
   if (auto warning = raise_file_limit(config.expected_nodes); !warning.empty())
     log::warn("{}", warning);
 
@@ -113,12 +134,13 @@ Result<> serve(const Options& options, int& exit_code) {
   std::signal(SIGXFSZ, SIG_IGN);  // a file that may not grow is an error of its write, no more
   asio::io_context io(1);
   LoopMeter meter;
-  TRY(auto daemon,
-      Daemon::open(io, meter, std::move(config), std::move(identity), std::move(cookie)));
-  asio::co_spawn(io, run(*daemon, options.ends_with_stdin, exit_code),
-                 [](std::exception_ptr thrown) {
-                   if (thrown) std::rethrow_exception(thrown);
-                 });
+  auto lost = options.forgets_secrets ? store::LostSecrets::forget : store::LostSecrets::refuse;
+  TRY(auto daemon, Daemon::open(io, meter, std::move(data_dir), std::move(config),
+                                std::move(identity), std::move(cookies), lost));
+  if (options.takes_over) daemon->take_over();
+  asio::co_spawn(io, run(*daemon, options, exit_code), [](std::exception_ptr thrown) {
+    if (thrown) std::rethrow_exception(thrown);
+  });
   meter.run(io);
   return {};
 }
@@ -130,12 +152,16 @@ void add_serve(CLI::App& app, int& exit_code) {
   auto* command = app.add_subcommand("serve", "Run the daemon");
   command->add_option("--name", options->name, "Its node name: muster, or muster@HOST");
   command->add_option("--cookie-file", options->cookie_file,
-                      "Holds the cookie (else ~/.erlang.cookie)");
+                      "Holds the daemon's own cookie (else `cookie` in the data directory)");
   command->add_option("--data-dir", options->data_dir,
                       "Holds all it keeps (else $XDG_STATE_HOME/muster)");
   command->add_option("--http", options->http, "REST listens on HOST:PORT (127.0.0.1:8080)");
   command->add_option("--config", options->config_file, "A TOML file, see rel/muster.toml");
   command->add_flag("--exit-on-stdin-close", options->ends_with_stdin, "End when stdin is closed");
+  command->add_flag("--take-over", options->takes_over,
+                    "Take over agents that obey another installation");
+  command->add_flag("--forget-secrets", options->forgets_secrets,
+                    "Go on without the secrets that secret.key does not open");
   command->callback([options, &exit_code] {
     if (auto served = serve(*options, exit_code); !served) {
       fmt::print(stderr, "muster: {}\n", served.error().text());

@@ -6,6 +6,7 @@
 #include "dist/acceptor.h"
 #include "dist/dialer.h"
 #include "dist/epmd_client.h"
+#include "dist/name_holder.h"
 #include "dist/node_core.h"
 
 namespace muster::dist {
@@ -61,15 +62,25 @@ Task<> Node::start() {
   if (port != 0) {
     auto registered = co_await impl_->epmd.enroll(port);
     if (!registered && registered.error().errc() == Errc::conflict)
-      co_return std::move(registered).error().context("register " + core.config.name);
+      CO_TRYV(co_await name_is_free(core.context, core.config.name, core.config.epmd_port));
     if (!registered)
-      log::warn("{}: nodes cannot find us by name until there is one; going on without",
+      log::warn("{}: nodes cannot find us by name; going on without, and trying again",
                 registered.error().text());
     impl_->group.spawn("epmd", impl_->epmd.run(port));
   }
   impl_->acceptor.start();
   impl_->group.spawn("ticks", impl_->sweep());
   co_return Result<>();
+}
+
+Result<bool> Node::reload_certificates() {
+  auto& core = *impl_->core;
+  if (!core.config.tls) return false;
+  TRY(auto client, make_tls_client(*core.config.tls));
+  TRY(auto server, make_tls_server(*core.config.tls));
+  core.tls_client = std::move(client);
+  core.tls_server = std::move(server);
+  return true;
 }
 
 boost::asio::awaitable<void> Node::stop() {

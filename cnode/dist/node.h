@@ -39,9 +39,13 @@ class Node {
   ~Node();
 
   /// Listens, registers with epmd, starts to accept. Without an epmd it goes on, says so in the log
-  /// and keeps trying. Errors: conflict (the name is taken at epmd), unavailable (cannot listen),
-  /// bad_request (TLS files, name).
+  /// and keeps trying; and so where somebody else has our name there, unless that is a living node
+  /// of this user's or of root's (name_holder.h). Errors: conflict (then), unavailable (cannot
+  /// listen), bad_request (TLS files, name).
   Task<> start();
+  /// Reads the TLS files again, for connections from now on. False: there are none. Error: as
+  /// start(); what was read before stays.
+  Result<bool> reload_certificates();
   /// Closes every link, leaves epmd, and ends when nothing of the node runs any more.
   boost::asio::awaitable<void> stop();
 

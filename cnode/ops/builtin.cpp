@@ -50,7 +50,7 @@ Operation constant_operation(Row row, std::function<Rp()> make) {
 
 }  // namespace
 
-std::vector<Operation> builtin(const Table& table, EventBus& bus, const Clock& clock) {
+std::vector<Operation> builtin(const Table& table, EventBus& bus) {
   std::vector<Operation> rows;
   Row help_row{"muster", "help", {"GET", "/api/help"}, Role::viewer, "Every operation there is"};
   rows.push_back(constant_operation<std::vector<Help>>(help_row, [&table] { return help(table); }));
@@ -62,14 +62,6 @@ std::vector<Operation> builtin(const Table& table, EventBus& bus, const Clock& c
                   "The OpenAPI document of the REST interface"};
   rows.push_back(constant_operation<json::value>(
       openapi_row, [&table, &bus] { return json::value(openapi(table, bus.topics())); }));
-
-  Row health_row{
-      "muster", "health", {"GET", "/api/health"}, Role::viewer, "Whether the daemon works"};
-  health_row.is_anonymous = true;
-  auto health = [started = clock.now()](Empty, Caller) {
-    return Health{"ok", MUSTER_VERSION, started};
-  };
-  rows.push_back(immediate_operation<Empty, Health>(health_row, health));
 
   Row echo_row{
       "muster", "echo", {"POST", "/api/echo"}, Role::viewer, "Gives back what it was given"};

@@ -5,14 +5,6 @@
 
 namespace muster::ops {
 
-/// What the daemon says of itself to anybody who can reach it.
-struct Health {
-  std::string status;  ///< "ok"
-  std::string version;
-  Timestamp started;
-};
-BOOST_DESCRIBE_STRUCT(Health, (), (status, version, started))
-
 struct EventsRequest {
   std::vector<std::string> topics;
   std::optional<std::uint64_t> since;
@@ -32,8 +24,8 @@ struct EventsReply {
 };
 BOOST_DESCRIBE_STRUCT(EventsReply, (), (items, seq, lost))
 
-/// The operations about the table itself: muster.help, muster.openapi, muster.health, muster.echo,
-/// muster.events. `table`, `bus` and `clock` are referred to.
-std::vector<Operation> builtin(const Table& table, EventBus& bus, const Clock& clock);
+/// The operations about the table itself: muster.help, muster.openapi, muster.echo,
+/// muster.events. `table` and `bus` are referred to.
+std::vector<Operation> builtin(const Table& table, EventBus& bus);
 
 }  // namespace muster::ops

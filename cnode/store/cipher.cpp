@@ -1,12 +1,8 @@
 #include "store/cipher.h"
 
-#include <fcntl.h>
 #include <fmt/format.h>
 #include <openssl/evp.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
-#include <fstream>
 #include <memory>
 #include <stdexcept>
 
@@ -15,7 +11,7 @@
 namespace muster::store {
 namespace {
 
-constexpr std::size_t key_size = 32, nonce_size = 12, tag_size = 16;
+constexpr std::size_t nonce_size = 12, tag_size = 16;
 
 using Context = std::unique_ptr<EVP_CIPHER_CTX, decltype(&EVP_CIPHER_CTX_free)>;
 
@@ -26,39 +22,7 @@ auto* bytes(std::string& text) {
   return reinterpret_cast<unsigned char*>(text.data());
 }
 
-Result<> write_new(const std::filesystem::path& file, const std::string& key) {
-  int fd = ::open(file.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
-  auto written = fd < 0 ? -1 : ::write(fd, key.data(), key.size());
-  if (fd >= 0) {
-    ::fsync(fd);
-    ::close(fd);
-  }
-  if (written != static_cast<ssize_t>(key.size()))
-    return Error(Errc::unavailable, fmt::format("cannot write {}", file.string()));
-  return {};
-}
-
 }  // namespace
-
-Result<Cipher> Cipher::open(const std::filesystem::path& file) {
-  struct stat status {};
-  if (::stat(file.c_str(), &status) != 0) {
-    auto key = random_bytes(key_size);
-    TRYV(write_new(file, key));
-    return Cipher(Secret(std::move(key)));
-  }
-  if (status.st_mode & (S_IRWXG | S_IRWXO))
-    return Error(Errc::bad_request,
-                 fmt::format("{} can be read by others: chmod 600 it", file.string()));
-  std::ifstream in(file, std::ios::binary);
-  std::string key(key_size + 1, '\0');
-  in.read(key.data(), static_cast<std::streamsize>(key.size()));
-  if (in.gcount() != static_cast<std::streamsize>(key_size))
-    return Error(Errc::bad_request,
-                 fmt::format("{} does not hold a key of {} bytes", file.string(), key_size));
-  key.resize(key_size);
-  return Cipher(Secret(std::move(key)));
-}
 
 std::string Cipher::seal(const Secret& secret, std::string_view owner) const {
   Context context(EVP_CIPHER_CTX_new(), EVP_CIPHER_CTX_free);

@@ -1,6 +1,5 @@
 #pragma once
 
-#include <filesystem>
 #include <string>
 #include <string_view>
 
@@ -12,13 +11,11 @@ namespace muster::store {
 /// Encrypts cookies and credentials for their rows: AES-256-GCM, a fresh nonce each, bound to the
 /// row that holds them
 /// (`owner`, such as "nodes/<id>/cookie"), so that a value moved to another row does not open.
-/// The key lives in a file of its own, not in the database: a copied database alone opens nothing.
+/// The key lives in a file of its own (key_file.h), not in the database: a copied database alone
+/// opens nothing.
 /// NIST SP 800-38D.
 class Cipher {
  public:
-  /// Reads the key, or makes the file (mode 0600) with a new one. Errors: bad_request for a file
-  /// that is no key or that others can read.
-  static Result<Cipher> open(const std::filesystem::path& key_file);
   explicit Cipher(Secret key) : key_(std::move(key)) {}  ///< 32 bytes
 
   std::string seal(const Secret& secret, std::string_view owner) const;

@@ -28,9 +28,17 @@ const rlim_t started_with = [] {
   return limit.rlim_cur;
 }();
 
+/// And the umask: the daemon's own is for its own files.
+const mode_t started_with_umask = [] {
+  auto mask = ::umask(077);
+  ::umask(mask);
+  return mask;
+}();
+
 std::string setup() {
-  if (started_with == RLIM_INFINITY) return {};
-  return fmt::format("ulimit -Sn {}", started_with);
+  auto text = fmt::format("umask {:04o}", started_with_umask);
+  if (started_with != RLIM_INFINITY) text += fmt::format("; ulimit -Sn {}", started_with);
+  return text;
 }
 
 fs::path home_of_user() {

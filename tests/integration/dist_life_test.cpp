@@ -67,7 +67,12 @@ TEST(DistEpmd, RefusesTheNameOfAnother) {
   Epmd epmd;
   TestNode muster(config_for(epmd));
   TestNode second(config_for(epmd));
-  EXPECT_TRUE(second.has_event("start: register muster: epmd: the name is taken"));
+  auto events = second.events();
+  ASSERT_EQ(events.size(), 1u);
+  EXPECT_EQ(
+      events[0].rfind("start: register muster: epmd: the name is taken, by the node muster@", 0),
+      0u)
+      << events[0];
 }
 
 TEST(DistDial, FindsNodesWithoutEpmdByTheirPort) {

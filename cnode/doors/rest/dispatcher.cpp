@@ -74,10 +74,10 @@ std::variant<Response, Plan> Dispatcher::plan(const RequestHead& head) const {
   auto route = table_.route(verb, head.path());
   auto* match = std::get_if<ops::Table::Match>(&route);
   Plan plan{match ? match->operation : nullptr, {}, {}};
-  if (match && match->operation->row().is_anonymous) {
+  auto caller = authenticate(head);
+  if (!caller && match && match->operation->row().is_anonymous) {
     plan.caller = {"anonymous", match->operation->row().role, {}, {}};
   } else {
-    auto caller = authenticate(head);
     if (!caller) return problem_response(caller.error());
     plan.caller = *std::move(caller);
   }

@@ -31,22 +31,30 @@ Server::Server(asio::any_io_executor executor, const ops::Table& table, ops::Eve
       accepting_(executor),
       serving_(executor) {}
 
-Result<> Server::load_certificate() {
-  if (options_.certificate.empty() && options_.key.empty()) return {};
+Result<std::optional<asio::ssl::context>> Server::load_certificate() const {
+  std::optional<asio::ssl::context> loaded;
+  if (options_.certificate.empty() && options_.key.empty()) return loaded;
   if (options_.certificate.empty() || options_.key.empty())
     return Error(Errc::bad_request, "HTTPS needs a certificate and a key");
-  auto& context = tls_.emplace(asio::ssl::context::tls_server);
+  auto& context = loaded.emplace(asio::ssl::context::tls_server);
   SSL_CTX_set_min_proto_version(context.native_handle(), TLS1_2_VERSION);
   error_code ec;
   context.use_certificate_chain_file(options_.certificate, ec);
   if (ec) return Error(ec, "read the certificate " + options_.certificate.string());
   context.use_private_key_file(options_.key, asio::ssl::context::pem, ec);
   if (ec) return Error(ec, "read the key " + options_.key.string());
-  return {};
+  return loaded;
+}
+
+Result<bool> Server::reload_certificate() {
+  TRY(auto fresh, load_certificate());
+  if (!fresh) return false;
+  tls_ = std::move(fresh);
+  return true;
 }
 
 Result<> Server::listen() {
-  TRYV(load_certificate());
+  TRY(tls_, load_certificate());
   auto doing = fmt::format("listen on {}:{}", options_.address, options_.port);
   error_code ec;
   tcp::resolver resolver(acceptor_.get_executor());

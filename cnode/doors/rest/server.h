@@ -38,6 +38,9 @@ class Server {
   void add_page(Page page) { dispatcher_.add_page(std::move(page)); }
   /// Error: the address cannot be had, or the certificate cannot be read.
   Result<> listen();
+  /// Reads certificate and key again, for connections from now on. False: it speaks no TLS. Error:
+  /// as listen(); what was read before stays.
+  Result<bool> reload_certificate();
   /// Ends the WebSockets of a caller whose token is no more, and its tickets.
   void dismiss(const std::string& caller);
   std::string url() const { return url_of(acceptor_.local_endpoint(), tls_.has_value(), false); }
@@ -51,7 +54,7 @@ class Server {
   /// there is none.
   bool make_room();
   asio::awaitable<void> serve(std::shared_ptr<Connection> connection);
-  Result<> load_certificate();
+  Result<std::optional<asio::ssl::context>> load_certificate() const;
 
   ServerOptions options_;
   Tickets tickets_;

@@ -17,9 +17,9 @@ namespace muster::commands {
 /// cancelled on the nodes, and its record stays unfinished.
 class Commands {
  public:
-  Commands(store::Database& database, topology::Topology& topology, mesh::NodeManager& manager,
-           const Clock& clock)
-      : runs_(database, {}), topology_(topology), manager_(manager), clock_(clock) {}
+  Commands(store::Database& database, const store::Cipher& cipher, topology::Topology& topology,
+           mesh::NodeManager& manager, const Clock& clock)
+      : runs_(database, cipher, {}), topology_(topology), manager_(manager), clock_(clock) {}
 
   std::vector<ops::Operation> operations();
 

@@ -38,12 +38,19 @@ void restore(NodeResult& result, const etf::Term& term) {
   }
 }
 
+std::string arguments_owner(const std::string& run) {
+  return "command_runs/" + run + "/arguments";
+}
+std::string value_owner(const std::string& run, const std::string& node) {
+  return "command_results/" + run + "/" + node + "/value";
+}
+
 Result<> insert_result(Connection& db, const std::string& run, const NodeResult& result,
                        const std::string& value) {
-  Statement s(
-      db,
-      "INSERT INTO command_results (run_id, node_id, node_name, outcome, value, duration_ms)"
-      " VALUES (?, ?, ?, ?, ?, ?)");
+  Statement s(db,
+              "INSERT INTO command_results (run_id, node_id, node_name, outcome, value, sealed, "
+              "duration_ms)"
+              " VALUES (?, ?, ?, ?, ?, 1, ?)");
   s.bind(run).bind(result.id).bind(result.node.text);
   s.bind(boost::describe::enum_to_string(result.outcome, ""));
   if (value.empty()) {
@@ -63,11 +70,12 @@ std::optional<Timestamp> time_or_null(const Statement& s, int column) {
 
 Task<> Runs::begin(const RunView& run, std::string arguments) {
   auto job = [&](Connection& db) -> Result<> {
+    auto sealed = cipher_.seal(Secret(std::move(arguments)), arguments_owner(run.id));
     Statement s(db,
-                "INSERT INTO command_runs (id, module, function, arguments, bytes, caller, "
-                "started_at) VALUES (?, ?, ?, ?, ?, ?, ?)");
-    s.bind(run.id).bind(run.module).bind(run.function).bind_blob(arguments);
-    s.bind(static_cast<std::int64_t>(arguments.size()));
+                "INSERT INTO command_runs (id, module, function, arguments, sealed, bytes, caller, "
+                "started_at) VALUES (?, ?, ?, ?, 1, ?, ?, ?)");
+    s.bind(run.id).bind(run.module).bind(run.function).bind_blob(sealed);
+    s.bind(static_cast<std::int64_t>(sealed.size()));
     TRYV(s.bind(run.caller).bind(run.started_at).run());
     Statement trim(db, keep_newest);
     trim.bind(static_cast<std::int64_t>(bounds_.runs));
@@ -88,6 +96,8 @@ Task<> Runs::finish(const RunView& run) {
       if (value.size() > bounds_.of_a_value || values + value.size() > bounds_.of_a_run)
         value.clear();
       values += value.size();
+      if (!value.empty())
+        value = cipher_.seal(Secret(std::move(value)), value_owner(run.id, result.id));
       bytes += row_overhead + value.size();
       TRYV(insert_result(db, run.id, result, value));
     }
@@ -115,8 +125,8 @@ Task<RunView> Runs::get(std::string id) {
                 time_or_null(head, 5),
                 {}};
     Statement s(db,
-                "SELECT node_id, node_name, outcome, value, duration_ms FROM command_results WHERE "
-                "run_id = ?"
+                "SELECT node_id, node_name, outcome, value, duration_ms, sealed FROM "
+                "command_results WHERE run_id = ?"
                 " ORDER BY node_name");
     s.bind(id);
     while (s.step()) {
@@ -125,7 +135,11 @@ Task<RunView> Runs::get(std::string id) {
       result.node = {s.text(1)};
       boost::describe::enum_from_string(s.text(2).c_str(), result.outcome);
       if (!s.is_null(3)) {
-        TRY(auto term, etf::decode_external(s.blob(3)));
+        auto value = Secret(s.blob(3));
+        if (s.boolean(5)) {
+          TRY(value, cipher_.open(value.reveal(), value_owner(id, result.id)));
+        }
+        TRY(auto term, etf::decode_external(value.reveal()));
         restore(result, term);
       }
       result.duration_ms = static_cast<std::uint32_t>(s.integer(4));

@@ -1,12 +1,14 @@
 #pragma once
 
 #include "services/commands/types.h"
+#include "store/cipher.h"
 #include "store/database.h"
 
 namespace muster::commands {
 
 /// The tables `command_runs` and `command_results`: the record of who ran what. The newest runs are
 /// kept, within Bounds; of answers those that are not too large, with what is left out a null.
+/// Arguments and answers are sealed, for passwords are among them.
 class Runs {
  public:
   struct Bounds {
@@ -15,7 +17,8 @@ class Runs {
     std::size_t of_a_run = 32u << 20;  ///< values
     std::size_t of_a_value = 64u << 10;
   };
-  explicit Runs(store::Database& database, Bounds bounds) : database_(database), bounds_(bounds) {}
+  Runs(store::Database& database, const store::Cipher& cipher, Bounds bounds)
+      : database_(database), cipher_(cipher), bounds_(bounds) {}
 
   /// Written down before anything is sent.
   Task<> begin(const RunView& run, std::string arguments);
@@ -26,6 +29,7 @@ class Runs {
 
  private:
   store::Database& database_;
+  const store::Cipher& cipher_;
   const Bounds bounds_;
 };
 

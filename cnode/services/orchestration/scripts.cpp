@@ -122,7 +122,7 @@ rm -rf ".muster/trash/{0}.{1}" 2>/dev/null || :
 done
 new=.muster/unpack/{0}.{1}
 mkdir -p "$new/.muster" || mkdir -p "$new/.muster"
-tar -xzof {2} -C "$new" --strip-components={3}
+tar -xzof {2} --no-same-permissions -C "$new" --strip-components={3}
 home=$PWD
 cd "$new"
 )sh",

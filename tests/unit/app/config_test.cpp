@@ -1,7 +1,6 @@
 #include "app/config.h"
 
 #include <gtest/gtest.h>
-#include <sys/stat.h>
 
 #include <fstream>
 
@@ -99,14 +98,13 @@ TEST_F(ConfigFile, SaysTheLineOfASyntaxError) {
   EXPECT_NE(result.error().message.find(file.string() + ":2"), std::string::npos);
 }
 
-TEST_F(ConfigFile, RefusesACookieThatOthersCanRead) {
-  std::ofstream(file) << "secret\n";
-  ::chmod(file.c_str(), 0644);
-  EXPECT_FALSE(read_cookie(file));
-  ::chmod(file.c_str(), 0400);
-  auto cookie = read_cookie(file);
-  ASSERT_TRUE(cookie);
-  EXPECT_EQ(cookie->reveal(), "secret");
+TEST_F(ConfigFile, TheHomeCookieHasTheRoleThatItIsGiven) {
+  EXPECT_EQ(problem(""), "none");
+  EXPECT_EQ(config.distribution.home_cookie, Role::none);
+  EXPECT_EQ(problem("[distribution]\nhome_cookie = 'operator'"), "none");
+  EXPECT_EQ(config.distribution.home_cookie, Role::operator_);
+  EXPECT_EQ(problem("[distribution]\nhome_cookie = 'root'"),
+            "distribution.home_cookie wants one of none, viewer, operator, admin");
 }
 
 TEST(Endpoint, IsHostAndPort) {

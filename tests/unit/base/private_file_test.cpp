@@ -23,7 +23,9 @@ class PrivateFile : public testing::Test {
     EXPECT_EQ(::chown(file.c_str(), owner, static_cast<gid_t>(-1)), 0);
     ::chmod(file.c_str(), mode);
     auto checked = check_private(file);
-    if (::geteuid() == 0) EXPECT_EQ(checked.has_value(), read_private(file, 100).has_value());
+    if (::geteuid() == 0) {
+      EXPECT_EQ(checked.has_value(), read_private(file, 100).has_value());
+    }
     return checked.has_value();
   }
   test::TemporaryFolder folder;

@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 
+#include "store/sealed.h"
 #include "tests/unit/support/loop.h"
 
 namespace muster::commands {
@@ -9,7 +10,7 @@ namespace {
 
 class RunsTest : public testing::Test {
  protected:
-  RunsTest() : runs(*database, {5, 4000, 3000, 1000}) {}
+  RunsTest() : runs(*database, cipher, {5, 4000, 3000, 1000}) {}
 
   /// Runs it, with answers of so many bytes.
   void run(int number, const std::vector<std::size_t>& sizes) {
@@ -37,8 +38,54 @@ class RunsTest : public testing::Test {
 
   asio::io_context io;
   std::unique_ptr<store::Database> database = *store::Database::open_in_memory();
+  store::Cipher cipher{Secret(std::string(32, 'k'))};
   Runs runs;
 };
+
+// Passwords are among them: they were clear in the database.
+TEST_F(RunsTest, ArgumentsAndAnswersAreSealedAtRest) {
+  run(1, {500});
+  auto look = [](store::Connection& db) -> Result<std::string> {
+    store::Statement s(db,
+                       "SELECT arguments || value FROM command_runs JOIN command_results ON "
+                       "run_id = id");
+    std::string all;
+    while (s.step()) all += s.blob(0);
+    TRYV(s.result());
+    return all;
+  };
+  auto stored = test::finish(io, database->read(look));
+  ASSERT_TRUE(stored);
+  EXPECT_GT(stored->size(), 500U);
+  EXPECT_EQ(stored->find("arguments"), std::string::npos);
+  EXPECT_EQ(stored->find("xxx"), std::string::npos);
+  auto got = test::finish(io, runs.get("1"));
+  ASSERT_TRUE(got) << got.error().text();
+  EXPECT_EQ(got->results.at(0).value, etf::Term(etf::binary(std::string(500, 'x'))));
+}
+
+TEST_F(RunsTest, ClearRowsOfBeforeAreReadAndSealed) {
+  auto before = [](store::Connection& db) {
+    return db.execute(
+        "INSERT INTO command_runs (id, module, function, arguments, caller, started_at)"
+        " VALUES ('1', 'm', 'f', x'836a', 'x', 1);"
+        "INSERT INTO command_results (run_id, node_id, node_name, outcome, value, duration_ms)"
+        " VALUES ('1', 'n', 'n@h', 'value', x'8361ff', 1)");
+  };
+  ASSERT_TRUE(test::finish(io, database->write(before)));
+  auto expected = etf::Term(255);
+  EXPECT_EQ(test::finish(io, runs.get("1"))->results.at(0).value, expected);
+  auto seal = [this](store::Connection& db) { return store::seal_clear(db, cipher); };
+  ASSERT_TRUE(test::finish(io, database->write(seal)));
+  auto clear = [](store::Connection& db) -> Result<bool> {
+    store::Statement s(db, "SELECT 1 FROM command_results WHERE value = x'8361ff'");
+    return s.step();
+  };
+  EXPECT_FALSE(*test::finish(io, database->read(clear)));
+  auto got = test::finish(io, runs.get("1"));
+  ASSERT_TRUE(got) << got.error().text();
+  EXPECT_EQ(got->results.at(0).value, expected);
+}
 
 TEST_F(RunsTest, TheNewestAreKept) {
   for (int i = 1; i <= 7; ++i) run(i, {10});

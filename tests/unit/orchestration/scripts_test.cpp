@@ -94,6 +94,17 @@ TEST_F(RunningScripts, UnpackEndsWhatAnEarlierAttemptLeftUnpacking) {
   run("kill -KILL $(cat writer)");
 }
 
+// Unpacked by root, tar kept it: whoever may enter the folder was root, or the node's user.
+TEST_F(RunningScripts, UnpackingKeepsNoSetuidBits) {
+  ASSERT_EQ(run("mkdir -p made/bin && echo x >made/bin/x && chmod 6755 made/bin/x && "
+                "tar -czf archive made"),
+            0);
+  EXPECT_EQ(run(scripts::unpack(id, "archive", 1, {}, "new")), 0) << text("log");
+  auto mode = fs::status(home / id / "bin/x").permissions();
+  EXPECT_EQ(mode & (fs::perms::set_uid | fs::perms::set_gid), fs::perms::none);
+  EXPECT_NE(mode & fs::perms::owner_exec, fs::perms::none);
+}
+
 TEST_F(RunningScripts, RemoveEndsNoEpmdButTheNodesOwn) {
   // "epmd" says so where it is asked to end.
   ASSERT_EQ(run("mkdir -p bin && printf '#!/bin/sh\\necho asked >>../../asked\\n' >bin/epmd && "

@@ -7,7 +7,7 @@
 -module(muster).
 
 -export([daemon/0, await/1, call/3, call/4]).
--export([echo/1, help/0, health/0, openapi/0, ticket/0, events/1, subscribe/1,
+-export([echo/1, help/0, health/0, ready/0, openapi/0, ticket/0, events/1, subscribe/1,
          unsubscribe/1, add_token/1, list_tokens/0, remove_token/1]).
 -export([add_node/1, remove_node/1, get_node/1, list_nodes/1, discover_nodes/1, update_node/1]).
 -export([run/1, list_runs/1, get_run/1]).
@@ -52,7 +52,7 @@ await(Milliseconds) ->
 
 await_until(Deadline) ->
     Left = max(1, Deadline - erlang:monotonic_time(millisecond)),
-    case call(muster, health, #{}, Left) of
+    case call(muster, ready, #{}, Left) of
         {ok, _} ->
             ok;
         {error, _} when Left > 100 ->
@@ -101,9 +101,13 @@ echo(Term) -> call(muster, echo, Term).
 -spec help() -> reply().
 help() -> call(muster, help, #{}).
 
-%% @doc Whether the daemon works.
+%% @doc Whether the daemon's disk, database and epmd are well.
 -spec health() -> reply().
 health() -> call(muster, health, #{}).
+
+%% @doc Whether what is asked now would be answered.
+-spec ready() -> reply().
+ready() -> call(muster, ready, #{}).
 
 %% @doc The OpenAPI document of the REST interface.
 -spec openapi() -> reply().

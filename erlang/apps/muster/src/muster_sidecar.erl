@@ -1,7 +1,8 @@
 %% Runs the daemon as a port program for as long as the application runs.
 %%
-%% The daemon is told by arguments who it is, and by a file (0600) the cookie, which therefore is on
-%% no command line. Its log lines go to `logger`, domain [muster, daemon]. When it ends it is started
+%% The daemon has a cookie of its own, which is made here (`cookie` in its data directory, 0600) and kept:
+%% this node knows it for the daemon's name alone, and so is admin there. Neither this node's cookie
+%% nor the daemon's is on a command line. Its log lines go to `logger`, domain [muster, daemon]. When it ends it is started
 %% again after 1 s, doubled up to 60 s while it does not stay up for a minute. When the application
 %% stops it gets SIGTERM, and SIGKILL if that has not ended it in 10 s; when this emulator dies by
 %% whatever cause, its stdin is closed, which it takes as the same request (--exit-on-stdin-close).
@@ -121,7 +122,7 @@ start_daemon(State) ->
     try
         {ok, Executable} = muster_config:executable(),
         Dir = muster_config:data_dir(),
-        CookieFile = write_cookie(Dir),
+        CookieFile = agree_on_cookie(Dir, State#state.node),
         Port = open_port({spawn_executable, Executable},
                          [{args, ["serve", "--name", atom_to_list(State#state.node),
                                   "--cookie-file", CookieFile, "--data-dir", Dir,
@@ -151,21 +152,48 @@ later(#state{started = Started, pause = Pause0} = State) ->
     _ = erlang:send_after(Pause, self(), start),
     State#state{pause = min(2 * Pause, ?MOST_PAUSE_MS)}.
 
-%% A directory that is made here is ours alone; the file is before anything is in it.
-write_cookie(Dir) ->
-    File = filename:join(Dir, "sidecar.cookie"),
-    case filelib:is_dir(Dir) of
-        true ->
-            ok;
-        false ->
+%% The file with the daemon's cookie. A directory that is made here is ours alone. One that is older than
+%% such cookies goes on with this node's, as it did.
+agree_on_cookie(Dir, Daemon) ->
+    File = filename:join(Dir, "cookie"),
+    case {filelib:is_regular(File), filelib:is_regular(filename:join(Dir, "muster.db"))} of
+        {true, _} ->
+            know_cookie(File, Daemon);
+        {false, true} ->
+            ?LOG_WARNING("muster: ~ts is from before the daemon had a cookie of its own and goes on with "
+                         "this node's, which makes every node that has it admin. To end that, stop the "
+                         "application and write a cookie of its own to ~ts (0600)", [Dir, File], ?META),
+            Old = filename:join(Dir, "sidecar.cookie"),
+            write_cookie(Old, erlang:get_cookie()),
+            Old;
+        {false, false} ->
             ok = filelib:ensure_dir(File),
-            ok = file:change_mode(Dir, 8#700)
-    end,
-    _ = file:delete(File),
-    ok = file:write_file(File, <<>>, [exclusive]),
-    ok = file:change_mode(File, 8#600),
-    ok = file:write_file(File, atom_to_binary(erlang:get_cookie(), utf8)),
+            ok = file:change_mode(Dir, 8#700),
+            Random = [io_lib:format("~2.16.0b", [B]) || <<B>> <= rand_bytes(20)],
+            write_cookie(File, list_to_atom(lists:flatten(Random))),
+            know_cookie(File, Daemon)
+    end.
+
+know_cookie(File, Daemon) ->
+    {ok, Bytes} = file:read_file(File),
+    true = erlang:set_cookie(Daemon, binary_to_atom(string:trim(Bytes))),
     File.
+
+%% Written beside and renamed; ours alone before anything is in it.
+write_cookie(File, Cookie) ->
+    New = File ++ ".new",
+    _ = file:delete(New),
+    ok = file:write_file(New, <<>>, [exclusive]),
+    ok = file:change_mode(New, 8#600),
+    ok = file:write_file(New, atom_to_binary(Cookie)),
+    ok = file:rename(New, File).
+
+%% The system's generator: this application does without crypto.
+rand_bytes(Count) ->
+    {ok, Device} = file:open("/dev/urandom", [read, raw, binary]),
+    {ok, Bytes} = file:read(Device, Count),
+    ok = file:close(Device),
+    Bytes.
 
 %% The daemon starts other releases; what the start script of this one has set must not reach them.
 clean_env() ->

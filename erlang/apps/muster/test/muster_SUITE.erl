@@ -9,6 +9,8 @@
 -export([finds_the_executable_in_order/1, names_all_places_when_there_is_no_executable/1,
          refuses_a_node_without_a_name/1]).
 -export([tells_the_daemon_who_it_is/1, keeps_the_cookie_to_itself/1,
+         the_daemon_keeps_a_cookie_of_its_own/1,
+         a_directory_of_before_goes_on_with_the_cookie_of_its_node/1,
          does_not_hand_on_the_environment_of_its_release/1, hands_log_lines_to_logger/1,
          starts_it_again_with_back_off/1, ends_it_with_the_application/1,
          kills_one_that_does_not_end/1, it_ends_with_the_emulator/1,
@@ -26,6 +28,8 @@ groups() ->
     [{executable, [], [finds_the_executable_in_order, names_all_places_when_there_is_no_executable,
                        refuses_a_node_without_a_name]},
      {sidecar, [parallel], [tells_the_daemon_who_it_is, keeps_the_cookie_to_itself,
+                            the_daemon_keeps_a_cookie_of_its_own,
+                            a_directory_of_before_goes_on_with_the_cookie_of_its_node,
                             does_not_hand_on_the_environment_of_its_release,
                             hands_log_lines_to_logger, starts_it_again_with_back_off,
                             ends_it_with_the_application, kills_one_that_does_not_end,
@@ -117,7 +121,7 @@ tells_the_daemon_who_it_is(Config) ->
     Name = "muster_" ++ App ++ "@" ++ Host,
     Data = filename:join(Dir, "data"),
     {ok, Http} = peer:call(Node, application, get_env, [muster, http]),
-    ?assertEqual(["serve", "--name", Name, "--cookie-file", filename:join(Data, "sidecar.cookie"),
+    ?assertEqual(["serve", "--name", Name, "--cookie-file", filename:join(Data, "cookie"),
                   "--data-dir", Data, "--exit-on-stdin-close", "--http", Http],
                  lines(Dir, "args")),
     ?assertEqual({ok, list_to_atom(Name)}, peer:call(Node, muster, daemon, [])),
@@ -129,12 +133,41 @@ keeps_the_cookie_to_itself(Config) ->
     Dir = ?config(dir, Config),
     true = peer:call(?config(node, Config), erlang, set_cookie, [hush]),
     start(Config),
-    File = filename:join([Dir, "data", "sidecar.cookie"]),
-    ?assertEqual({ok, <<"hush">>}, file:read_file(File)),
+    File = filename:join([Dir, "data", "cookie"]),
+    {ok, Cookie} = file:read_file(File),
+    ?assertEqual(40, byte_size(Cookie)),
     ?assertEqual("600 700\n", os:cmd("echo $(stat -c %a " ++ File ++ " " ++ filename:dirname(File)
                                      ++ ")")),
     ?assertEqual([], [Line || Line <- lines(Dir, "args") ++ lines(Dir, "env"),
-                              string:find(Line, "hush") =/= nomatch]).
+                              Word <- ["hush", Cookie], string:find(Line, Word) =/= nomatch]).
+
+%% It is made once, and this node knows it for the daemon alone.
+the_daemon_keeps_a_cookie_of_its_own(Config) ->
+    #{node := Node, dir := Dir} = maps:from_list(Config),
+    Own = peer:call(Node, erlang, get_cookie, []),
+    Known = fun() ->
+                    {ok, Daemon} = peer:call(Node, muster, daemon, []),
+                    atom_to_binary(peer:call(Node, erlang, get_cookie, [Daemon]))
+            end,
+    File = filename:join([Dir, "data", "cookie"]),
+    start(Config),
+    {ok, Cookie} = file:read_file(File),
+    ?assertEqual(Cookie, Known()),
+    ?assertEqual(Own, peer:call(Node, erlang, get_cookie, [])),
+    ok = peer:call(Node, application, stop, [muster], 30000),
+    start(Config),
+    ?assertEqual({ok, Cookie}, file:read_file(File)),
+    ?assertEqual(Cookie, Known()).
+
+a_directory_of_before_goes_on_with_the_cookie_of_its_node(Config) ->
+    #{node := Node, dir := Dir} = maps:from_list(Config),
+    Database = filename:join([Dir, "data", "muster.db"]),
+    ok = filelib:ensure_dir(Database),
+    ok = file:write_file(Database, <<>>),
+    true = peer:call(Node, erlang, set_cookie, [hush]),
+    start(Config),
+    ?assertEqual({ok, <<"hush">>}, file:read_file(filename:join([Dir, "data", "sidecar.cookie"]))),
+    ?assertNot(filelib:is_file(filename:join([Dir, "data", "cookie"]))).
 
 does_not_hand_on_the_environment_of_its_release(Config) ->
     start(Config),

@@ -396,8 +396,9 @@ obeys_one_installation_until_told(Config) ->
         _ = Next2(),
         {Back, _} = try_lease(Config, #{interval_ms => 1000, alone => true}),
         ?assertEqual({error, {obeys, muster_test_nodes:name(Second)}}, Back),
-        ok = peer:call(Second, ?MODULE, agent_of, [release]),
-        same_as_before(Config)
+        ok = muster_test_nodes:kill(?config(daemon, Config)),
+        ok = muster_test_nodes:kill(Second),
+        same_as_alone(Config)
     after
         muster_test_nodes:stop(Second)
     end.
