@@ -6,6 +6,7 @@
 
 #include "base/log.h"
 #include "base/timeout.h"
+#include "base/turn.h"
 #include "ops/rows.h"
 #include "services/metrics/conversions.h"
 
@@ -79,10 +80,10 @@ Task<> Metrics::start() {
 }
 
 asio::awaitable<void> Metrics::stop() {
+  is_ending_ = true;
   running_.cancel();
   co_await running_.join();
   co_await graphite_.stop();
-  is_ending_ = true;
   co_await storing_.join();
 }
 
@@ -126,13 +127,17 @@ void Metrics::take(const topology::NodeRow& row, Reading reading) {
   pending_.push_back(std::move(round));
 }
 
-void Metrics::ask_silent() {
+/// Thousands may be due at once: after a start, or when their agents have gone.
+asio::awaitable<void> Metrics::ask_silent() {
+  Turn turn;
   auto now = clock_.steady();
   for (auto& name : ask_at_.take_due(now)) {
     auto row = topology_.peek(name);
     if (!row) continue;
     ask_at_.set(name, now + intervals_.of(name, row->family.value_or(""), settings_.interval));
     running_.spawn("stock metrics", ask(*row));
+    if (turn.is_over()) co_await next_turn(turn);
+    if (is_ending_) co_return;
   }
 }
 
@@ -166,7 +171,7 @@ asio::awaitable<void> Metrics::run_storing() {
     if (trims) co_await free_series();
     co_await drop_series_of_removed();
     end_live();
-    if (!is_ending_) ask_silent();
+    if (!is_ending_) co_await ask_silent();
     for (int i = 0; i < 10 && !is_ending_; ++i) co_await pause(100ms);
   }
   co_await store_pending();

@@ -110,7 +110,7 @@ class Metrics {
   /// Takes what a node sent, or what was asked of it.
   void take(const topology::NodeRow& row, Reading reading);
   /// Nodes that are UP and whose agent says nothing.
-  void ask_silent();
+  asio::awaitable<void> ask_silent();
   asio::awaitable<void> ask(topology::NodeRow row);
   void say_live(const std::string& node, Reading reading);
 
