@@ -165,6 +165,10 @@ Daemon::Daemon(asio::io_context& io, const LoopMeter& meter, DataDir data_dir, C
                                notifications_, config_.data_dir});
   rest_door_.add_page({"/metrics", "text/plain; version=0.0.4; charset=utf-8", ops::Role::viewer,
                        [this](auto& parameters) { return metrics_.expose(parameters); }});
+  topology_.on_admins([this](std::size_t count) {
+    alarm_watch_.condition(alarms::daemon_subject(), "nodes_that_are_admin", "", count > 0,
+                           ops::json::object{{"nodes", count}});
+  });
   agents_.on_lacking([this](const std::string& node, const mesh::Agents::Lacking& lacking) {
     topology_.node_lacks(node, lacking);
   });

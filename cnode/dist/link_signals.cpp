@@ -1,3 +1,5 @@
+#include <bit>
+
 #include "base/log.h"
 #include "dist/flags.h"
 #include "dist/link.h"
@@ -92,7 +94,8 @@ bool Link::may_see(LocalPid target) const {
 void Link::count_forbidden() {
   ++forbidden_;
   ++core_->forbidden;
-  if (core_->refusals.admits(Liveness::Clock::now()))
+  // The first, and then ever more rarely.
+  if (std::has_single_bit(forbidden_) && core_->refusals.admits(Liveness::Clock::now()))
     log::warn("{}: asks for what it may not, its role is none ({} times so far)", peer_,
               forbidden_);
 }

@@ -33,6 +33,27 @@ TEST_F(Alarms, ANodeThatIsGoneIsAnAlarmUntilItIsBack) {
   over("node_restarted");
 }
 
+TEST_F(Alarms, NodesThatCouldBeAdminAreOneAlarm) {
+  ErlNode a(epmd_, named("a@127.0.0.1")), b(epmd_, named("b@127.0.0.1"));
+  add(a.name());
+  add(b.name());
+  auto alarm = raised("nodes_that_are_admin", "warning");
+  ASSERT_TRUE(alarm.is_object());
+  EXPECT_EQ(alarm.at("scope"), "daemon");
+  EXPECT_EQ(list("condition=nodes_that_are_admin").size(), 1u);
+  EXPECT_TRUE(eventually([&] {
+    auto now = list("condition=nodes_that_are_admin");
+    return !now.empty() && now[0].at("additional_information").at("nodes") == 2;
+  }));
+  for (auto* name : {"a@127.0.0.1", "b@127.0.0.1"}) {
+    EXPECT_EQ(daemon_.rest("GET", std::string("/api/topo/nodes/") + name).json.at("role"), "admin");
+    auto changed = daemon_.rest("PATCH", std::string("/api/topo/nodes/") + name,
+                                json::object{{"cookie", "one-of-its-own"}});
+    EXPECT_EQ(changed.json.at("role"), "none") << changed.text;
+  }
+  over("nodes_that_are_admin");
+}
+
 TEST_F(Alarms, TooManyProcessesAreAnAlarmUntilTheyAreGone) {
   ErlNode erl(epmd_, named("p@127.0.0.1", {"+P", "1024"}));
   add(erl.name());

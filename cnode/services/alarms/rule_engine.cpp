@@ -128,10 +128,12 @@ void RuleEngine::settle(Place& place, const RulePtr& rule, std::string_view inst
     sweep(place);
     return;
   }
+  // Of the daemon itself it is told when there is more to know (how many, say).
+  bool is_news = evidence && place.subject.scope == Scope::daemon && live->evidence != evidence;
   if (evidence) live->evidence = std::move(evidence);
   if (level <= live->level) {
     live->wanted = 0;
-    if (level < live->level || rule->rule.quiet) raise(place, *live, level);
+    if (level < live->level || rule->rule.quiet || is_news) raise(place, *live, level);
     return;
   }
   if (live->wanted == 0) live->since = at;

@@ -3,6 +3,7 @@
 #include <boost/describe/enum_from_string.hpp>
 #include <boost/describe/enum_to_string.hpp>
 
+#include "ops/role_text.h"
 #include "services/orchestration/settings.h"
 
 namespace muster::orchestration {
@@ -17,8 +18,9 @@ struct FamilySettings {
   std::vector<NeighborSettings> neighbors;
   std::vector<FirewallRule> firewall;
   std::optional<PortRange> dist_ports;
+  std::optional<Role> role;
 };
-BOOST_DESCRIBE_STRUCT(FamilySettings, (), (bootstrap, neighbors, firewall, dist_ports))
+BOOST_DESCRIBE_STRUCT(FamilySettings, (), (bootstrap, neighbors, firewall, dist_ports, role))
 
 constexpr auto select_providers = R"(
   SELECT id, name, description, type, options, created_at FROM providers)";
@@ -29,15 +31,15 @@ constexpr auto put_provider = R"(
     type = excluded.type, options = excluded.options)";
 constexpr auto select_releases = R"(
   SELECT id, name, description, start_cmd, stop_cmd, start_mode, templates, cookie, sha256, size,
-    strip, created_at FROM releases)";
+    strip, created_at, role FROM releases)";
 constexpr auto put_release = R"(
   INSERT INTO releases (id, name, description, start_cmd, stop_cmd, start_mode, templates, cookie,
-    sha256, size, strip, created_at)
-  VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+    sha256, size, strip, created_at, role)
+  VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
   ON CONFLICT (id) DO UPDATE SET name = excluded.name, description = excluded.description,
     start_cmd = excluded.start_cmd, stop_cmd = excluded.stop_cmd, start_mode = excluded.start_mode,
     templates = excluded.templates, cookie = excluded.cookie, sha256 = excluded.sha256,
-    size = excluded.size, strip = excluded.strip)";
+    size = excluded.size, strip = excluded.strip, role = excluded.role)";
 constexpr auto select_families = R"(
   SELECT f.id, f.name, f.description, f.created_at, d.release_id, d.cookie, d.settings,
     d.environment
@@ -125,6 +127,7 @@ Result<std::vector<Release>> read_releases(Connection& db, const store::Cipher& 
     row.size = static_cast<std::uint64_t>(s.integer(9));
     row.strip_components = static_cast<std::uint32_t>(s.integer(10));
     row.created_at = s.time(11);
+    row.role = ops::role_from(s.text(12));
     all.push_back(std::move(row));
   }
   TRYV(s.result());
@@ -145,6 +148,7 @@ Result<Family> read_family(Statement& s, const store::Cipher& cipher) {
   }
   row.firewall = std::move(settings.firewall);
   row.dist_ports = settings.dist_ports;
+  row.role = settings.role;
   TRY(auto opened, cipher.open(s.blob(7), family_owner(row.id, "environment")));
   TRY(auto environment, parse(opened.reveal()));
   row.env = conceal(environment.at("env"));
@@ -244,7 +248,7 @@ Task<> CatalogueRows::put(Release row) {
       s.bind(std::nullopt);
     s.bind(row.sha256.empty() ? std::nullopt : std::optional(row.sha256));
     s.bind(static_cast<std::int64_t>(row.size)).bind(row.strip_components);
-    return s.bind(row.created_at).run();
+    return s.bind(row.created_at).bind(ops::role_text(row.role)).run();
   };
   auto done = co_await run(std::move(job));
   if (!done)
@@ -257,7 +261,7 @@ Task<> CatalogueRows::put(Family row) {
     Statement f(db, put_family);
     f.bind(row.id).bind(row.name).bind(row.description).bind(row.created_at);
     TRYV(f.run());
-    FamilySettings settings{settings_of(row.bootstrap), {}, row.firewall, row.dist_ports};
+    FamilySettings settings{settings_of(row.bootstrap), {}, row.firewall, row.dist_ports, row.role};
     for (auto& neighbor : row.neighbors) {
       NeighborSettings stored;
       static_cast<BootstrapSettings&>(stored) = settings_of(neighbor.bootstrap);

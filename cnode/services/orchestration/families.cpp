@@ -100,6 +100,7 @@ Task<> Families::apply(const FamilyFields& given, Family& row) {
     CO_TRYV(check_ports(*given.dist_ports));
     row.dist_ports = given.dist_ports;
   }
+  if (given.role) row.role = given.role;
   if (given.env) {
     for (auto& [name, value] : *given.env) CO_TRYV(check_env_name(name, "/env/" + name));
     row.env = *given.env;
@@ -166,6 +167,7 @@ FamilyView Families::view_of(const Family& row) const {
   view.firewall = row.firewall;
   for (auto& domain : row.domains) view.domains.push_back(view_of(domain));
   view.dist_ports = row.dist_ports;
+  view.role = row.role;
   for (auto& [name, value] : row.env) view.env.push_back(name);
   for (auto& [name, value] : row.variables) view.variables.push_back(name);
   return view;

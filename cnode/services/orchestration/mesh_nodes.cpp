@@ -19,6 +19,7 @@ mesh::NodeSpec spec_of(const RunningNode& node) {
   spec.id = node.id;
   spec.name = node.name;
   spec.cookie = node.cookie;
+  spec.role = node.role;
   return spec;
 }
 
@@ -43,10 +44,12 @@ Task<bool> MeshNodes::is_there(RunningNode node) {
 
 Task<> MeshNodes::hand_over(RunningNode node) {
   topology::NodeRow row;
-  if (auto known = topology_.find(node.id))
-    row = *std::move(known);
-  else
+  if (auto known = topology_.find(node.id)) {
+    row = *std::move(known);  // with the role that somebody may have given it since
+  } else {
     row.added_at = clock_.now();
+    row.role = node.role;
+  }
   row.id = node.id;
   row.name = node.name;
   row.family_id = node.family_id;

@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "base/result.h"
+#include "base/role.h"
 #include "base/secret.h"
 
 namespace muster::orchestration {
@@ -14,6 +15,7 @@ namespace muster::orchestration {
 struct RunningNode {
   std::string id, name, family_id, family;
   Secret cookie;
+  Role role = Role::none;  ///< what it may do here when it is first handed over
 };
 
 /// A node somebody can be connected with.

@@ -35,6 +35,7 @@ ReleaseView view_of(const Release& row) {
   view.start_cmd = row.start_cmd;
   view.stop_cmd = row.stop_cmd;
   view.start_mode = row.start_mode;
+  view.role = row.role;
   view.templates = row.templates;
   if (!row.sha256.empty()) {
     view.state = ReleaseState::uploaded;
@@ -53,6 +54,7 @@ Task<ReleaseView> Releases::create(CreateRelease request, ops::Caller) {
   row.start_cmd = request.start_cmd.value_or("");
   row.stop_cmd = request.stop_cmd.value_or("");
   row.cookie = request.cookie;
+  row.role = request.role.value_or(Role::none);
   row.templates = request.node_name_templates;
   row.start_mode = request.start_mode.value_or(StartMode::daemon);
   row.created_at = clock_.now();
@@ -107,6 +109,7 @@ Task<ReleaseView> Releases::update(UpdateRelease request, ops::Caller) {
   if (request.start_cmd) row.start_cmd = *request.start_cmd;
   if (request.stop_cmd) row.stop_cmd = *request.stop_cmd;
   if (request.cookie) row.cookie = *request.cookie;
+  if (request.role) row.role = *request.role;
   if (request.start_mode) row.start_mode = *request.start_mode;
   if (request.node_name_templates) row.templates = *request.node_name_templates;
   CO_TRYV(check(row));

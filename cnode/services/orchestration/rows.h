@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "base/clock.h"
+#include "base/role.h"
 #include "base/secret.h"
 
 /// What users define for deployments, as it stands in the database and in memory, secrets opened.
@@ -33,6 +34,7 @@ struct Release {
   std::string id, name, description;
   std::string start_cmd, stop_cmd;     ///< shell text, run in the node's folder; may be empty
   std::optional<Secret> cookie;        ///< absent: random per family
+  Role role = Role::none;              ///< what its nodes may do here
   std::vector<std::string> templates;  ///< files in which {{ … }} is filled, below the root
   StartMode start_mode = StartMode::daemon;
   std::string sha256;                  ///< of the archive; empty until it was uploaded
@@ -88,8 +90,9 @@ struct Domain {
 /// A node family that nodes are deployed into.
 struct Family {
   std::string id, name, description;
-  std::string release_id;  ///< empty until set
-  Secret cookie;           ///< for nodes of a release without one
+  std::string release_id;    ///< empty until set
+  Secret cookie;             ///< for nodes of a release without one
+  std::optional<Role> role;  ///< what its nodes may do here; absent: what their release says
   Bootstrap bootstrap;
   std::vector<Neighbor> neighbors;
   std::vector<FirewallRule> firewall;

@@ -102,7 +102,8 @@ asio::awaitable<StepResult> StepRunner::run(Deployment node, Step step, bool had
 }
 
 RunningNode StepRunner::peer(const Site& site) const {
-  return {site.node.id, site.node.name, site.family.id, site.family.name, site.node.cookie};
+  return {site.node.id,     site.node.name,   site.family.id,
+          site.family.name, site.node.cookie, site.family.role.value_or(site.release.role)};
 }
 
 drivers::Command StepRunner::command(const Site& site, std::string script,

@@ -79,6 +79,7 @@ struct CreateRelease {
   std::string name;
   std::optional<std::string> description, start_cmd, stop_cmd;
   std::optional<Secret> cookie;
+  std::optional<Role> role;
   std::vector<std::string> node_name_templates;
   std::optional<StartMode> start_mode;
   std::optional<ops::Blob> release;
@@ -90,18 +91,20 @@ struct CreateRelease {
   static constexpr ops::Doc docs[] = {
       {"start_cmd", "run in the node's folder; not needed to store a release, but to start it"},
       {"cookie", "the one the release has; absent: random per node family"},
+      {"role", "what its nodes may do here, with that cookie; none when absent"},
       {"node_name_templates", "files in which {{ node_name }} and others are filled"},
       {"start_mode", "daemon: start_cmd returns; foreground: it is detached; systemd: user unit"},
       {"release", "the tar.gz as base64; or upload it afterwards"}};
 };
 BOOST_DESCRIBE_STRUCT(CreateRelease, (),
-                      (name, description, start_cmd, stop_cmd, cookie, node_name_templates,
+                      (name, description, start_cmd, stop_cmd, cookie, role, node_name_templates,
                        start_mode, release))
 
 struct UpdateRelease {
   std::string id;
   std::optional<std::string> name, description, start_cmd, stop_cmd;
   std::optional<Secret> cookie;
+  std::optional<Role> role;
   std::optional<std::vector<std::string>> node_name_templates;
   std::optional<StartMode> start_mode;
 
@@ -111,21 +114,22 @@ struct UpdateRelease {
                                            {"stop_command", "stop_cmd"}};
 };
 BOOST_DESCRIBE_STRUCT(UpdateRelease, (),
-                      (id, name, description, start_cmd, stop_cmd, cookie, node_name_templates,
-                       start_mode))
+                      (id, name, description, start_cmd, stop_cmd, cookie, role,
+                       node_name_templates, start_mode))
 
 struct ReleaseView {
   std::string id, uuid, name, description;
   ReleaseState state = ReleaseState::empty;
   std::string start_cmd, stop_cmd;
   StartMode start_mode = StartMode::daemon;
+  Role role = Role::none;
   std::vector<std::string> templates;
   std::optional<std::string> sha256;
   std::optional<std::uint64_t> size;
   Timestamp created_at;
 };
 BOOST_DESCRIBE_STRUCT(ReleaseView, (),
-                      (id, uuid, name, description, state, start_cmd, stop_cmd, start_mode,
+                      (id, uuid, name, description, state, start_cmd, stop_cmd, start_mode, role,
                        templates, sha256, size, created_at))
 
 // Families.
@@ -173,12 +177,13 @@ struct FamilyFields {
   std::optional<std::string> release;
   std::optional<std::vector<FirewallRule>> firewall;
   std::optional<PortRange> dist_ports;
+  std::optional<Role> role;
   std::optional<std::map<std::string, Secret>> env, variables;
 };
 BOOST_DESCRIBE_STRUCT(FamilyFields, (),
                       (description, bootstrap_node_selection, bootstrap_strategy,
                        bootstrap_strategy_opts, clustering_strategy, neighbors, release, firewall,
-                       dist_ports, env, variables))
+                       dist_ports, role, env, variables))
 
 struct CreateFamily : FamilyFields {
   std::string name;
@@ -201,6 +206,7 @@ struct CreateFamily : FamilyFields {
       {"neighbors",
        "other families that new nodes also connect to; one connected pair merges whole meshes"},
       {"dist_ports", "{min, max}: filled into the templates"},
+      {"role", "what its nodes may do here, with their cookie; when absent what the release says"},
       {"env", "variables for every command on a node's host"},
       {"variables", "more {{ names }} for the templates"}};
 };
@@ -267,12 +273,13 @@ struct FamilyView {
   std::vector<FirewallRule> firewall;
   std::vector<DomainView> domains;
   std::optional<PortRange> dist_ports;
+  std::optional<Role> role;
   std::vector<std::string> env, variables;  ///< their names only: values may be secrets
 };
 BOOST_DESCRIBE_STRUCT(FamilyView, (),
                       (id, uuid, name, description, origin, node_count, node_selection,
                        bootstrap_strategy, bootstrap_strategy_opts, neighbors, release, release_id,
-                       firewall, domains, dist_ports, env, variables))
+                       firewall, domains, dist_ports, role, env, variables))
 
 }  // namespace muster::orchestration
 

@@ -4,6 +4,7 @@
 #include <boost/describe/enum_to_string.hpp>
 
 #include "base/random.h"
+#include "ops/role_text.h"
 
 namespace muster::topology {
 
@@ -17,15 +18,16 @@ constexpr auto select_all =
     "n.wanted,"
     " n.added_at, n.otp_release, n.erts_version, n.architecture, n.script_name, n.script_version, "
     "n.started_at,"
-    " n.creation FROM nodes n LEFT JOIN node_families f ON f.id = n.family_id";
+    " n.creation, n.role FROM nodes n LEFT JOIN node_families f ON f.id = n.family_id";
 
 constexpr auto insert_row =
-    "INSERT INTO nodes (family_id, origin, cookie, dist_port, tls, agents, wanted, name, added_at, "
-    "id)"
-    " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)";
+    "INSERT INTO nodes (family_id, origin, cookie, role, dist_port, tls, agents, wanted, name, "
+    "added_at, id)"
+    " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)";
 
 constexpr auto update_row =
-    "UPDATE nodes SET family_id = ?, origin = ?, cookie = ?, dist_port = ?, tls = ?, agents = ?, "
+    "UPDATE nodes SET family_id = ?, origin = ?, cookie = ?, role = ?, dist_port = ?, tls = ?, "
+    "agents = ?, "
     "wanted = ?,"
     " name = ?, added_at = ? WHERE id = ?";
 
@@ -107,6 +109,7 @@ Task<std::vector<NodeRow>> NodeRows::all() {
       row.is_wanted = s.boolean(9);
       row.added_at = s.time(10);
       row.facts = facts_of(s);
+      row.role = ops::role_from(s.text(18));
       rows.push_back(std::move(row));
     }
     TRYV(s.result());
@@ -123,7 +126,11 @@ Result<> NodeRows::write(Connection& db, const NodeRow& row, const char* sql) co
   } else {
     s.bind_blob(cipher_.seal(row.cookie, owner(row.id)));
   }
-  s.bind(row.dist_port).bind(row.tls).bind(text_of(row.agents)).bind(row.is_wanted);
+  s.bind(ops::role_text(row.role))
+      .bind(row.dist_port)
+      .bind(row.tls)
+      .bind(text_of(row.agents))
+      .bind(row.is_wanted);
   return s.bind(row.name).bind(row.added_at).bind(row.id).run();
 }
 

@@ -16,7 +16,8 @@ struct NodeRow {
   std::string id, name;
   std::optional<std::string> family_id, family;  ///< of an added node: once it was UP
   Origin origin = Origin::added;
-  Secret cookie;  ///< empty: the daemon's own
+  Secret cookie;                     ///< empty: the home cookie, or the daemon's own
+  ops::Role role = ops::Role::none;  ///< what it may do here when it has proved `cookie`
   std::optional<std::uint16_t> dist_port;
   bool tls = false;
   Agents agents = Agents::all;

@@ -4,6 +4,7 @@
 
 #include "base/log.h"
 #include "base/random.h"
+#include "ops/role_text.h"
 #include "ops/rows.h"
 #include "services/topology/explorer.h"
 #include "services/topology/vitals.h"
@@ -43,7 +44,8 @@ std::vector<ops::Operation> Topology::operations() {
   rows.add("get_node", {"GET", "/api/topo/nodes/:id"}, Role::viewer, "One node, by id or name",
            &Topology::get_node);
   rows.add("update_node", {"PATCH", "/api/topo/nodes/:id"}, Role::operator_,
-           "Change how a node is reached, or whether agents are loaded", &Topology::update_node);
+           "Change how a node is reached, what it may do, or whether agents are loaded",
+           &Topology::update_node);
   rows.add("remove_node", {"DELETE", "/api/topo/nodes/:id"}, Role::operator_,
            "Stop watching a node that was added; the node itself runs on", &Topology::remove_node);
   rows.add("discover_nodes", {"POST", "/api/topo/nodes/:id/discover"}, Role::operator_,
@@ -57,10 +59,60 @@ Task<> Topology::start() {
   CO_TRY(auto rows, co_await rows_.all());
   for (auto& row : rows) remember(row);
   for (auto& row : rows) keep(row);
+  is_started_ = true;
+  admins_told_(admins_.size());
   co_return Result<>();
 }
 
+/// What whoever proves the cookie that this node is met with may do here.
+ops::Role Topology::role_of(const NodeRow& row) const {
+  dist::PeerSettings settings;
+  if (!row.cookie.empty()) settings.cookie = row.cookie;
+  settings.role = row.role;
+  return node_.role_for(settings);
+}
+
+/// Who says where a node is makes the daemon prove a cookie there. It must not be one that opens
+/// more than the caller may do anyway.
+Result<> Topology::check_reach(const NodeRow& row, const Caller& caller) const {
+  auto role = role_of(row);
+  if (role <= caller.role) return {};
+  if (!row.cookie.empty())
+    return Error(Errc::forbidden,
+                 fmt::format("the cookie of {} is one of role {}: to say how the node is reached "
+                             "needs that role",
+                             row.name, ops::role_text(role)),
+                 "/cookie");
+  return Error(Errc::forbidden,
+               fmt::format("without a cookie of its own {} would be met with one of the daemon's, "
+                           "which is one of role {}: give the node's cookie, or have somebody of "
+                           "that role do this",
+                           row.name, ops::role_text(role)),
+               "/cookie");
+}
+
+namespace {
+
+/// A role is given by an admin, and goes with a cookie that nobody else has.
+Result<> check_role(const NodeRow& row, const std::optional<ops::Role>& given,
+                    const Caller& caller) {
+  if (given && *given != ops::Role::none && caller.role != ops::Role::admin)
+    return Error(Errc::forbidden, "to give a node a role needs the role admin", "/role");
+  if (row.role != ops::Role::none && row.cookie.empty())
+    return Error(Errc::bad_request, "goes with a cookie of the node's own: give that, too",
+                 "/role");
+  return {};
+}
+
+}  // namespace
+
 void Topology::remember(NodeRow row) {
+  auto before = admins_.size();
+  if (role_of(row) == ops::Role::admin)
+    admins_.insert(row.id);
+  else
+    admins_.erase(row.id);
+  if (is_started_ && admins_.size() != before) admins_told_(admins_.size());
   auto shared = std::make_shared<const NodeRow>(std::move(row));
   by_id_[shared->id] = shared;
   by_name_[shared->name] = shared;
@@ -115,6 +167,7 @@ NodeView Topology::view(const NodeRow& row) const {
   view.origin = row.origin;
   view.family_id = row.family_id;
   view.family = row.family;
+  view.role = role_of(row);
   view.agents = row.agents;
   view.tls = row.tls;
   view.dist_port = row.dist_port;
@@ -145,9 +198,9 @@ Task<Topology::Turn> Topology::take_turn(std::string id_or_name) {
   co_return Turn{std::move(held), std::move(row)};
 }
 
-Task<NodeRow> Topology::change(std::string id_or_name, std::function<void(NodeRow&)> edit) {
+Task<NodeRow> Topology::change(std::string id_or_name, std::function<Result<>(NodeRow&)> edit) {
   CO_TRY(auto turn, co_await take_turn(std::move(id_or_name)));
-  edit(turn.row);
+  CO_TRYV(edit(turn.row));
   CO_TRYV(co_await rows_.update(turn.row));
   remember(turn.row);
   keep(turn.row);
@@ -157,12 +210,13 @@ Task<NodeRow> Topology::change(std::string id_or_name, std::function<void(NodeRo
 
 Task<> Topology::adopt(NodeRow row) {
   if (by_id_.contains(row.id)) {
-    std::function<void(NodeRow&)> edit = [&row](NodeRow& known) {
+    std::function<Result<>(NodeRow&)> edit = [&row](NodeRow& known) -> Result<> {
       known.family_id = row.family_id;
       known.family = row.family;
       known.origin = row.origin;
       known.cookie = row.cookie;
       known.is_wanted = true;
+      return {};
     };
     CO_TRYV(co_await change(row.id, std::move(edit)));
     co_return Result<>();
@@ -176,7 +230,10 @@ Task<> Topology::adopt(NodeRow row) {
 }
 
 Task<> Topology::mark_stopped(std::string id) {
-  std::function<void(NodeRow&)> edit = [](NodeRow& row) { row.is_wanted = false; };
+  std::function<Result<>(NodeRow&)> edit = [](NodeRow& row) -> Result<> {
+    row.is_wanted = false;
+    return {};
+  };
   CO_TRYV(co_await change(std::move(id), std::move(edit)));
   co_return Result<>();
 }
@@ -191,11 +248,12 @@ Task<> Topology::drop(std::string id) {
   turns_.erase(row.id);
   by_id_.erase(row.id);
   by_name_.erase(row.name);
+  if (admins_.erase(row.id) > 0) admins_told_(admins_.size());
   events_.publish("topology.node_removed", NodeListEvent{row.id, {row.name}});
   co_return Result<>();
 }
 
-Task<AddedNode> Topology::add_node(AddNode request, Caller) {
+Task<AddedNode> Topology::add_node(AddNode request, Caller caller) {
   NodeRow row;
   CO_TRYV(check_node_name(request.name.text));
   if (node_.self_for(request.name.text) == request.name.text)
@@ -210,6 +268,9 @@ Task<AddedNode> Topology::add_node(AddNode request, Caller) {
   row.tls = request.tls;
   row.agents = request.agents.value_or(Agents::all);
   row.added_at = clock_.now();
+  row.role = request.role.value_or(ops::Role::none);
+  CO_TRYV(check_role(row, request.role, caller));
+  CO_TRYV(check_reach(row, caller));
   CO_TRYV(co_await adopt(row));
   AddedNode added;
   if (request.discover) {
@@ -222,13 +283,19 @@ Task<AddedNode> Topology::add_node(AddNode request, Caller) {
   co_return added;
 }
 
-Task<NodeView> Topology::update_node(UpdateNode request, Caller) {
+Task<NodeView> Topology::update_node(UpdateNode request, Caller caller) {
   if (request.cookie) CO_TRYV(mesh::check_cookie(request.cookie->reveal(), "/cookie"));
-  std::function<void(NodeRow&)> edit = [&request](NodeRow& row) {
+  std::function<Result<>(NodeRow&)> edit = [&](NodeRow& row) -> Result<> {
+    bool is_about_trust = request.cookie || request.role || request.dist_port || request.tls;
+    if (is_about_trust) TRYV(check_reach(row, caller));
     if (request.cookie) row.cookie = *request.cookie;
+    if (request.role) row.role = *request.role;
     if (request.dist_port) row.dist_port = request.dist_port;
     if (request.tls) row.tls = *request.tls;
     if (request.agents) row.agents = *request.agents;
+    TRYV(check_role(row, request.role, caller));
+    if (is_about_trust) TRYV(check_reach(row, caller));
+    return {};
   };
   CO_TRY(auto row, co_await change(request.id, std::move(edit)));
   co_return view(row);
@@ -267,8 +334,9 @@ Task<ops::Page<NodeView>> Topology::list_nodes(ListNodes request, Caller) {
   co_return page;
 }
 
-Task<DiscoveryView> Topology::discover_nodes(DiscoverNodes request, Caller) {
+Task<DiscoveryView> Topology::discover_nodes(DiscoverNodes request, Caller caller) {
   CO_TRY(auto row, find(request.id));
+  CO_TRYV(check_reach(row, caller));  // those that it names are met with its cookie
   Explorer explorer(*this, manager_, node_, clock_);
   co_return co_await explorer.explore(row, request.add);
 }
@@ -320,6 +388,7 @@ mesh::NodeSpec spec_of(const NodeRow& row) {
   spec.id = row.id;
   spec.name = row.name;
   spec.cookie = row.cookie;
+  spec.role = row.role;
   spec.port = row.dist_port;
   spec.tls = row.tls;
   spec.agents = row.agents == Agents::all;

@@ -5,6 +5,7 @@
 #include <memory>
 #include <string>
 #include <unordered_map>
+#include <unordered_set>
 
 #include "base/clock.h"
 #include "base/slots.h"
@@ -61,6 +62,8 @@ class Topology final : public mesh::Watcher {
   void node_vitals(const std::string& node, const etf::Term& sample);
   /// The agents that a node which is UP cannot have, and why.
   void node_lacks(const std::string& node, const std::map<std::string, std::string>& agents);
+  /// Told how many nodes could be admin here, at the start and whenever that changes.
+  void on_admins(std::function<void(std::size_t count)> told) { admins_told_ = std::move(told); }
 
  private:
   /// A row for the one who changes it now.
@@ -79,7 +82,9 @@ class Topology final : public mesh::Watcher {
   /// Changes of one node come one after the other, each of what the one before has left: nobody
   /// writes back what another changed while he waited for the disk. Error: not_found.
   Task<Turn> take_turn(std::string id_or_name);
-  Task<NodeRow> change(std::string id_or_name, std::function<void(NodeRow&)> edit);
+  Task<NodeRow> change(std::string id_or_name, std::function<Result<>(NodeRow&)> edit);
+  ops::Role role_of(const NodeRow& row) const;
+  Result<> check_reach(const NodeRow& row, const ops::Caller& caller) const;
   void remember(NodeRow row);
   void keep(const NodeRow& row);
   void publish_state(const NodeRow& row);
@@ -94,6 +99,9 @@ class Topology final : public mesh::Watcher {
   std::unordered_map<std::string, Slots> turns_;    ///< by id, of nodes that were changed
   std::unordered_map<std::string, Vitals> vitals_;  ///< by id, of nodes that are UP
   std::unordered_map<std::string, std::map<std::string, std::string>> lacking_;  ///< by id, as well
+  std::unordered_set<std::string> admins_;  ///< ids of the nodes that could be
+  std::function<void(std::size_t)> admins_told_ = [](auto) {};
+  bool is_started_ = false;
 };
 
 /// What keeps the link of this node.

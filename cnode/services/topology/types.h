@@ -9,6 +9,7 @@
 #include "base/clock.h"
 #include "base/secret.h"
 #include "mesh/node_spec.h"
+#include "ops/caller.h"
 #include "ops/convert.h"
 
 /// What the operations of `topology` take and give.
@@ -26,6 +27,7 @@ BOOST_DESCRIBE_ENUM(Origin, added, deployed)
 struct AddNode {
   ops::NodeName name;
   std::optional<Secret> cookie;
+  std::optional<ops::Role> role;
   std::optional<std::uint16_t> dist_port;
   bool tls = false;
   std::optional<Agents> agents;
@@ -34,24 +36,29 @@ struct AddNode {
   static constexpr ops::Alias aliases[] = {
       {"node", "name"}, {"port", "dist_port"}, {"discover_connected_nodes", "discover"}};
   static constexpr ops::Doc docs[] = {
-      {"cookie", "the node's cookie; the daemon's own when absent"},
+      {"cookie",
+       "the node's own; when absent it is met with the home cookie, or with the daemon's own, "
+       "which "
+       "an admin may ask for"},
+      {"role", "what the node may do here, with its own cookie: none, unless an admin says more"},
       {"dist_port", "its distribution port, when it runs without epmd"},
       {"tls", "it speaks TLS distribution (-proto_dist inet_tls)"},
       {"agents", "none: nothing of ours is loaded into it"},
       {"discover", "also add the nodes it is connected to, and theirs"}};
 };
-BOOST_DESCRIBE_STRUCT(AddNode, (), (name, cookie, dist_port, tls, agents, discover))
+BOOST_DESCRIBE_STRUCT(AddNode, (), (name, cookie, role, dist_port, tls, agents, discover))
 
 struct UpdateNode {
   std::string id;
   std::optional<Secret> cookie;
+  std::optional<ops::Role> role;
   std::optional<std::uint16_t> dist_port;
   std::optional<bool> tls;
   std::optional<Agents> agents;
 
   static constexpr ops::Alias aliases[] = {{"uuid", "id"}, {"name", "id"}, {"port", "dist_port"}};
 };
-BOOST_DESCRIBE_STRUCT(UpdateNode, (), (id, cookie, dist_port, tls, agents))
+BOOST_DESCRIBE_STRUCT(UpdateNode, (), (id, cookie, role, dist_port, tls, agents))
 
 /// A node or family by UUID or unique name.
 struct ById {
@@ -97,6 +104,7 @@ struct NodeView {
   std::optional<std::string> detail;  ///< the reason in words: what refused, which certificate
   Origin origin;
   std::optional<std::string> family_id, family;
+  ops::Role role;  ///< what it may do here; admin also where it has the daemon's own cookie
   Agents agents;
   bool tls;
   std::optional<std::uint16_t> dist_port;
@@ -108,9 +116,9 @@ struct NodeView {
   std::optional<std::map<std::string, std::string>> agents_lacking;  ///< agent and why
 };
 BOOST_DESCRIBE_STRUCT(NodeView, (),
-                      (id, uuid, name, state, reason, detail, origin, family_id, family, agents,
-                       tls, dist_port, added_at, otp_release, erts_version, architecture, script_id,
-                       started_at, creation, vitals, agents_lacking))
+                      (id, uuid, name, state, reason, detail, origin, family_id, family, role,
+                       agents, tls, dist_port, added_at, otp_release, erts_version, architecture,
+                       script_id, started_at, creation, vitals, agents_lacking))
 
 /// What add_node answers.
 struct AddedNode : NodeView {

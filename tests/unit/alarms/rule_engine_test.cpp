@@ -83,6 +83,10 @@ TEST_F(RuleEngineTest, TheDaemonItselfIsNoFamilyOfThatName) {
   Subject daemon{Scope::daemon, "daemon", "daemon", {}, {}};
   engine.state(daemon, "late", {}, true, {}, now);
   EXPECT_EQ(take(), "late=1 ");
+  engine.state(daemon, "late", {}, true, ops::json::value(2), now);
+  EXPECT_EQ(take(), "late=1 ") << "there is more to know";
+  engine.state(daemon, "late", {}, true, ops::json::value(2), now);
+  EXPECT_EQ(take(), "");
   engine.state({Scope::family, "daemon", "daemon", {}, {}}, "late", {}, false, {}, now);
   EXPECT_EQ(take(), "");
   engine.state(daemon, "late", {}, false, {}, now);

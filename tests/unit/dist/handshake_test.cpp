@@ -271,6 +271,36 @@ TEST(Handshake, FailsOnTruncatedFramesAtEveryByte) {
   }
 }
 
+/// Who does not know the cookie shows the dialler a challenge that the acceptor gave, and would
+/// hand the answer back there.
+TEST(Handshake, DoesNotAnswerAChallengeOfOurOwn) {
+  for (int version : {6, 5}) {
+    auto is_ours = [](std::uint32_t challenge) { return challenge == 815; };
+    for (std::uint32_t shown : {815u, 816u}) {
+      ClientHandshake client(self("muster@vm"), "a@vm", cookie, version, is_ours);
+      client.start();
+      client.resume("sok");
+      std::string challenge = "N";
+      put64(challenge, flag::ours);
+      put32(challenge, shown);
+      put32(challenge, 42);
+      put16(challenge, 4);
+      challenge += "a@vm";
+      if (version == 5) {
+        challenge = hex("6e000500df7fbd");
+        put32(challenge, shown);
+        challenge += "a@vm";
+      }
+      auto step = client.resume(challenge);
+      EXPECT_EQ(step.next, shown == 815 ? Next::failed : Next::read);
+      EXPECT_EQ(step.frames.empty(), shown == 815) << "neither a digest nor a challenge goes out";
+      if (shown == 815) {
+        EXPECT_EQ(step.error, LinkError::cookie);
+      }
+    }
+  }
+}
+
 TEST(NodeNames, ComeApart) {
   EXPECT_EQ(alive_of("a@vm.x"), "a");
   EXPECT_EQ(host_of("a@vm.x"), "vm.x");
