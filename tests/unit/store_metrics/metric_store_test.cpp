@@ -268,7 +268,8 @@ TEST_F(Stored, EachTierIsKeptForItsTime) {
 }
 
 TEST_F(Stored, AboveTheLimitTheOldestGoesFirst) {
-  auto opened = MetricStore::open(folder.path, {*parse_schedule("1m:7d"), 640'000});
+  auto opened =
+      MetricStore::open(folder.path, {*parse_schedule("1m:7d"), 680'000});  // each table has a page
   store = *std::move(opened);
   std::mt19937_64 random(1);
   for (std::int64_t i = 0; i < 20 * 60; ++i) {
