@@ -2,6 +2,8 @@
 
 #include <curl/curl.h>
 
+#include <boost/asio/ip/address.hpp>
+#include <boost/url.hpp>
 #include <cstdio>
 #include <cstdlib>
 #include <fstream>
@@ -26,10 +28,34 @@ std::size_t append(char* bytes, std::size_t size, std::size_t count, void* to) {
   return size * count;
 }
 
-/// A daemon on this machine is not reached through a proxy.
-bool is_local(const std::string& url) {
-  auto host = url.substr(std::min(url.size(), url.find("://") + 3));
-  return host.starts_with("127.") || host.starts_with("localhost") || host.starts_with("[::1]");
+/// Where a URL leads. Read as strictly as RFC 3986 has it: curl must not find another host in it.
+struct Place {
+  bool is_https = false, is_loopback = false;
+  std::string port;
+};
+
+Result<Place> place_of(const std::string& text) {
+  auto url = boost::urls::parse_uri(text);
+  if (!url || (url->scheme() != "http" && url->scheme() != "https") || url->host().empty() ||
+      url->has_userinfo() || url->has_query() || url->has_fragment())
+    return Error(Errc::bad_request, "'" + text + "' must be http://HOST:PORT or https://HOST:PORT");
+  Place place;
+  place.is_https = url->scheme() == "https";
+  place.port = url->has_port() && !url->port().empty() ? std::string(url->port())
+               : place.is_https                        ? "443"
+                                                       : "80";
+  boost::system::error_code ec;
+  auto address = asio::ip::make_address(std::string(url->host_address()), ec);
+  place.is_loopback = ec ? url->host() == "localhost" : address.is_loopback();
+  return place;
+}
+
+/// Whether a URL is the daemon's that left `own` in its data directory.
+bool is_own(const std::string& url, const std::string& own) {
+  if (own.empty()) return false;
+  if (url == own) return true;
+  auto given = place_of(url), left = place_of(own);
+  return given && left && given->is_loopback && given->port == left->port;
 }
 
 struct CloseFile {
@@ -52,21 +78,33 @@ Result<Target> find_target(const TargetOptions& options,
   target.ca = options.ca;
   std::filesystem::path data_dir =
       options.data_dir.empty() ? default_data_dir : std::filesystem::path(options.data_dir);
+  auto own_url = first_word(data_dir / "api.url");
   target.url = options.url.empty() ? environment("MUSTER_URL") : options.url;
-  if (target.url.empty()) target.url = first_word(data_dir / "api.url");
+  if (target.url.empty()) target.url = own_url;
   if (target.url.empty())
     return Error(Errc::unavailable, "no daemon found: give --url or MUSTER_URL, or start one (" +
                                         (data_dir / "api.url").string() + " is not there)");
   while (target.url.ends_with('/')) target.url.pop_back();
+  TRY(auto place, place_of(target.url));
   auto token =
       options.token_file.empty() ? environment("MUSTER_TOKEN") : first_word(options.token_file);
-  if (token.empty() && options.token_file.empty()) token = first_word(data_dir / "api.token");
+  auto own_token = data_dir / "api.token";
+  if (token.empty() && options.token_file.empty()) {
+    if (!is_own(target.url, own_url))
+      return Error(Errc::unauthorized, "no token for " + target.url +
+                                           ": give --token-file or MUSTER_TOKEN (the one in " +
+                                           own_token.string() + " is for the local daemon only)");
+    token = first_word(own_token);
+  }
   if (token.empty())
-    return Error(
-        Errc::unauthorized,
-        "no token found: give --token-file or MUSTER_TOKEN (" +
-            (options.token_file.empty() ? (data_dir / "api.token").string() : options.token_file) +
-            " cannot be read)");
+    return Error(Errc::unauthorized,
+                 "no token found: give --token-file or MUSTER_TOKEN (" +
+                     (options.token_file.empty() ? own_token.string() : options.token_file) +
+                     " cannot be read)");
+  if (!place.is_https && !place.is_loopback && !options.is_insecure)
+    return Error(Errc::forbidden, "the token would go to " + target.url +
+                                      " without encryption: use https, or --insecure where nobody "
+                                      "listens in between");
   target.token = Secret(std::move(token));
   return target;
 }
@@ -112,8 +150,11 @@ Result<Answer> Client::send(const Request& request) {
   curl_easy_setopt(curl, CURLOPT_ERRORBUFFER, why);
   curl_easy_setopt(curl, CURLOPT_NOSIGNAL, 1L);
   curl_easy_setopt(curl, CURLOPT_CONNECTTIMEOUT, 10L);
-  curl_easy_setopt(curl, CURLOPT_TCP_KEEPALIVE, 1L);  // an answer may take an hour
-  curl_easy_setopt(curl, CURLOPT_NOPROXY, is_local(target_.url) ? "*" : nullptr);
+  curl_easy_setopt(curl, CURLOPT_TCP_KEEPALIVE, 1L);   // an answer may take an hour
+  curl_easy_setopt(curl, CURLOPT_FOLLOWLOCATION, 0L);  // the token is for this daemon
+  // A daemon on this machine is not reached through a proxy.
+  auto place = place_of(target_.url);
+  curl_easy_setopt(curl, CURLOPT_NOPROXY, place && place->is_loopback ? "*" : nullptr);
   if (!target_.ca.empty()) curl_easy_setopt(curl, CURLOPT_CAINFO, target_.ca.c_str());
   auto code = curl_easy_perform(curl);
   if (code != CURLE_OK)
@@ -122,7 +163,9 @@ Result<Answer> Client::send(const Request& request) {
   curl_easy_getinfo(curl, CURLINFO_RESPONSE_CODE, &status);
   answer.status = static_cast<int>(status);
   json::error_code ec;
-  if (auto value = json::parse(answer.body, ec); !ec) answer.json = std::move(value);
+  auto value = json::parse(answer.body, ec);
+  answer.is_json = !ec;
+  if (answer.is_json) answer.json = std::move(value);
   return answer;
 }
 
@@ -134,8 +177,14 @@ Result<json::value> Client::get(const std::string& path) {
 }
 
 Result<> succeeded(const Answer& answer) {
-  constexpr int first_error = 400;
-  if (answer.status < first_error) return {};
+  constexpr int no_content = 204;
+  bool is_success = answer.status >= 200 && answer.status < 300;
+  if (is_success && (answer.is_json || answer.status == no_content)) return {};
+  if (is_success)
+    return Error(Errc::internal,
+                 fmt::format("HTTP status {}, but the answer cannot be read: it is no "
+                             "JSON, or no text",
+                             answer.status));
   auto text = [&](const char* name) {
     auto* object = answer.json.if_object();
     auto* value = object ? object->if_contains(name) : nullptr;

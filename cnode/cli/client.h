@@ -21,10 +21,14 @@ struct Target {
 /// What was given on the command line and what is around it.
 struct TargetOptions {
   std::string url, token_file, data_dir, ca;
+  bool is_insecure = false;  ///< a token may go to another host in clear
 };
 
 /// --url and --token-file, else MUSTER_URL and MUSTER_TOKEN, else what the daemon left in its data
-/// directory (api.url, api.token). Error: unavailable, saying what was looked for.
+/// directory (api.url, api.token). The token that was found there is for that daemon alone: the URL
+/// in api.url, or another name of this host with its port. Errors: unavailable, unauthorized,
+/// saying what was looked for; forbidden, where a token would go to another host without
+/// encryption.
 Result<Target> find_target(const TargetOptions& options,
                            const std::filesystem::path& default_data_dir);
 
@@ -32,6 +36,7 @@ struct Answer {
   int status = 0;
   std::string body;
   json::value json;  ///< null where the body is no JSON
+  bool is_json = false;
 };
 
 /// Talks to the daemon, one request at a time, over one kept connection. Blocks: the command line
@@ -50,7 +55,8 @@ class Client {
   std::unique_ptr<void, void (*)(void*)> curl_;
 };
 
-/// The Error that a problem document carries; nothing for success.
+/// The Error that a problem document carries; nothing for success. What is neither (a redirect,
+/// which is not followed, or an answer that cannot be read) is an error, too.
 Result<> succeeded(const Answer& answer);
 /// For the shell: README.md has the list.
 int exit_code_of(Errc code);

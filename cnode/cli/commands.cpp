@@ -28,11 +28,15 @@ struct Options {
 };
 
 /// What came from nodes may be in all that is printed: none of it steers the terminal.
+void put(const std::string& text) {
+  std::cout << clean_text(text, any_length, Lines::kept);
+}
+
 void print(const json::value& value, bool as_json) {
   if (as_json)
     std::cout << escaped_json(json::serialize(value)) << '\n';
   else
-    std::cout << clean_text(render(value), any_length, Lines::kept);
+    put(render(value));
 }
 
 Result<ops::Help> find_operation(Client& client, const std::string& name) {
@@ -56,22 +60,24 @@ Result<> show_operations(Client& client, const Options& options) {
     if (options.as_json)
       print(ops::to_json(operation), true);
     else
-      std::cout << render_operation(operation);
+      put(render_operation(operation));
     return {};
   }
   TRY(auto document, client.get("/api/help"));
   if (options.as_json) return print(document, true), Result<>();
   TRY(auto help, parse_help(std::move(document)));
-  std::cout << render_operations(help);
+  put(render_operations(help));
   return {};
 }
 
 void print_event(const json::object& event, bool as_json) {
-  if (as_json)
-    std::cout << escaped_json(json::serialize(event)) << std::endl;
-  else
-    std::cout << event.at("at").as_string().c_str() << ' ' << event.at("topic").as_string().c_str()
-              << ' ' << escaped_json(json::serialize(event.at("data"))) << std::endl;
+  auto text = [&](const char* name) {
+    return clean_text(event.at(name).as_string(), any_length) + ' ';
+  };
+  std::string line;
+  if (!as_json) line = text("at") + text("topic");
+  auto document = as_json ? json::serialize(event) : json::serialize(event.at("data"));
+  std::cout << line << escaped_json(document) << std::endl;
 }
 
 /// Asks for the rows that are waited for: some events are lost.
@@ -150,14 +156,14 @@ Result<> show_openapi(Client& client, const Options& options) {
   if (options.is_operations) {
     TRY(auto table, client.get("/api/help"));
     TRY(auto help, parse_help(std::move(table)));
-    std::cout << render_operations_page(help);
+    put(render_operations_page(help));
     return {};
   }
   TRY(auto document, client.get("/api/openapi.json"));
   if (options.is_events)
-    std::cout << render_events(document.as_object());
+    put(render_events(document.as_object()));
   else
-    std::cout << pretty(document) << '\n';
+    std::cout << escaped_json(pretty(document)) << '\n';
   return {};
 }
 
@@ -167,7 +173,11 @@ void run(Command command, const Options& options) {
   auto result = [&]() -> Result<> {
     TRY(auto target, find_target(options.target, options.default_data_dir()));
     Client client(std::move(target));
-    return command(client, options);
+    try {
+      return command(client, options);
+    } catch (const std::exception& e) {
+      return Error(Errc::internal, std::string("an answer that is not as expected: ") + e.what());
+    }
   }();
   if (result) return;
   auto error = result.error();
@@ -184,6 +194,8 @@ CLI::App* add(CLI::App& app, const std::shared_ptr<Options>& options, const char
                     "File with the token (the token itself: MUSTER_TOKEN)");
   added->add_option("--data-dir", options->target.data_dir, "Data directory of a local daemon");
   added->add_option("--ca", options->target.ca, "Certificates to check an HTTPS daemon against");
+  added->add_flag("--insecure", options->target.is_insecure,
+                  "Send the token to another host by http");
   added->add_flag("--json", options->as_json, "For programs");
   added->callback([options, command] { run(command, *options); });
   return added;

@@ -88,15 +88,48 @@ TEST_F(CliTest, FindsTheDaemonByOptionsEnvironmentAndDataDirectory) {
   auto target = find_target({}, dir_);
   EXPECT_EQ(target->url, "http://127.0.0.1:7");
   EXPECT_EQ(target->token.reveal(), "local");
-  ::setenv("MUSTER_URL", "http://env/", 1);
+  ::setenv("MUSTER_URL", "https://env/", 1);
   ::setenv("MUSTER_TOKEN", "env", 1);
-  EXPECT_EQ(find_target({}, dir_)->url, "http://env");
+  EXPECT_EQ(find_target({}, dir_)->url, "https://env");
   EXPECT_EQ(find_target({}, dir_)->token.reveal(), "env");
-  TargetOptions given{"http://given", file("t", "given"), "", ""};
-  EXPECT_EQ(find_target(given, dir_)->url, "http://given");
+  TargetOptions given{"https://given", file("t", "given"), "", ""};
+  EXPECT_EQ(find_target(given, dir_)->url, "https://given");
   EXPECT_EQ(find_target(given, dir_)->token.reveal(), "given");
   ::unsetenv("MUSTER_URL");
   ::unsetenv("MUSTER_TOKEN");
+}
+
+TEST_F(CliTest, TheLocalTokenGoesToTheLocalDaemonOnly) {
+  ::unsetenv("MUSTER_URL");
+  ::unsetenv("MUSTER_TOKEN");
+  file("api.url", "http://127.0.0.1:8080\n");
+  file("api.token", "local\n");
+  auto sent_to = [&](const std::string& url) {
+    auto target = find_target({url, "", "", ""}, dir_);
+    return target && target->token.reveal() == "local";
+  };
+  for (auto* own : {"http://127.0.0.1:8080", "http://127.0.0.1:8080/", "http://localhost:8080",
+                    "http://[::1]:8080", "http://127.0.0.2:8080"})
+    EXPECT_TRUE(sent_to(own)) << own;
+  for (auto* other :
+       {"http://stranger", "https://stranger:8080", "http://127.0.0.1:8081", "http://10.0.0.1:8080",
+        "http://127.0.0.1.stranger:8080", "http://localhost.stranger:8080",
+        "http://127.0.0.1:8080@stranger", "http://localhost:8080#@stranger", "stranger:8080",
+        "http://127.0.0.1:8080\\@stranger", "ftp://127.0.0.1:8080", "http://"})
+    EXPECT_FALSE(sent_to(other)) << other;
+}
+
+TEST_F(CliTest, ATokenGoesToOtherHostsOnlyEncryptedOrWhereItIsSaidToBeFine) {
+  ::unsetenv("MUSTER_URL");
+  ::unsetenv("MUSTER_TOKEN");
+  TargetOptions options{"http://other:8080", file("t", "given"), "", ""};
+  EXPECT_EQ(find_target(options, dir_).error().errc(), Errc::forbidden);
+  options.is_insecure = true;
+  EXPECT_EQ(find_target(options, dir_)->token.reveal(), "given");
+  options = {"https://other:8080", file("t", "given"), "", ""};
+  EXPECT_TRUE(find_target(options, dir_));
+  options.url = "http://127.0.0.1:9";
+  EXPECT_TRUE(find_target(options, dir_)) << "it does not leave this host";
 }
 
 TEST(Render, ListsAreTables) {
@@ -109,7 +142,7 @@ TEST(Render, ListsAreTables) {
 }
 
 TEST(Render, KeepsControlCharactersFromTheTerminal) {
-  EXPECT_EQ(render(json::value{{"a", "x\x1b[31m"}}), "a:  x [31m\n");
+  EXPECT_EQ(render(json::value{{"a", "x\x1b[31m"}}), "a:  x\xef\xbf\xbd[31m\n");
 }
 
 TEST(Render, ShowsAnOperationWithItsArguments) {
@@ -137,6 +170,13 @@ TEST(Problems, BecomeErrorsAndExitCodes) {
   EXPECT_EQ(exit_code_of(Errc::not_found), 4);
   EXPECT_EQ(succeeded({502, "proxy", nullptr}).error().message, "HTTP status 502");
   EXPECT_TRUE(succeeded({204, "", nullptr}));
+}
+
+TEST(Problems, AnAnswerThatCannotBeReadIsOne) {
+  EXPECT_FALSE(succeeded({200, "{\"a\":", nullptr}));
+  EXPECT_FALSE(succeeded({200, "", nullptr}));
+  EXPECT_TRUE(succeeded({200, "null", nullptr, true}));
+  EXPECT_FALSE(succeeded({302, "<html>", nullptr})) << "redirects are not followed";
 }
 
 json::object event(std::string id, std::string state) {
