@@ -1,14 +1,18 @@
 #include "services/alarms/http_post.h"
 
 #include <curl/curl.h>
+#include <netinet/in.h>
 #include <openssl/evp.h>
 #include <openssl/hmac.h>
+#include <sys/socket.h>
 
 #include <array>
+#include <cstring>
 #include <memory>
 #include <mutex>
 
 #include "base/sha256.h"
+#include "services/alarms/forbidden_address.h"
 
 namespace muster::alarms {
 
@@ -22,6 +26,32 @@ std::size_t ignore(char*, std::size_t size, std::size_t count, void*) {
 
 int go_on(void* is_ending, curl_off_t, curl_off_t, curl_off_t, curl_off_t) {
   return static_cast<const std::atomic<bool>*>(is_ending)->load() ? 1 : 0;
+}
+
+struct Guard {
+  std::string refused;  ///< the address that a connection was not made to
+};
+
+/// Whatever the host's name led to: what is connected to is what is judged, so that a name server
+/// that answers otherwise now than before does not help.
+curl_socket_t open_socket(void* guard, curlsocktype, curl_sockaddr* to) {
+  asio::ip::address address;
+  if (to->family == AF_INET) {
+    auto& v4 = *reinterpret_cast<const sockaddr_in*>(&to->addr);
+    address = asio::ip::address_v4(ntohl(v4.sin_addr.s_addr));
+  } else if (to->family == AF_INET6) {
+    asio::ip::address_v6::bytes_type bytes;
+    auto& v6 = *reinterpret_cast<const sockaddr_in6*>(&to->addr);
+    std::memcpy(bytes.data(), &v6.sin6_addr, bytes.size());
+    address = asio::ip::address_v6(bytes);
+  } else {
+    return CURL_SOCKET_BAD;
+  }
+  if (is_forbidden_address(address)) {
+    static_cast<Guard*>(guard)->refused = address.to_string();
+    return CURL_SOCKET_BAD;
+  }
+  return ::socket(to->family, to->socktype | SOCK_CLOEXEC, to->protocol);
 }
 
 void initialise() {
@@ -60,7 +90,15 @@ Result<int> http_post(const std::string& url, const std::vector<std::string>& he
   curl_easy_setopt(c, CURLOPT_XFERINFOFUNCTION, &go_on);
   curl_easy_setopt(c, CURLOPT_XFERINFODATA, const_cast<std::atomic<bool>*>(&is_ending));
   curl_easy_setopt(c, CURLOPT_ERRORBUFFER, trouble);
+  Guard guard;
+  curl_easy_setopt(c, CURLOPT_OPENSOCKETFUNCTION, &open_socket);
+  curl_easy_setopt(c, CURLOPT_OPENSOCKETDATA, &guard);
+  curl_easy_setopt(c, CURLOPT_FOLLOWLOCATION, 0L);
   auto code = curl_easy_perform(c);
+  if (code != CURLE_OK && !guard.refused.empty())
+    return Error(
+        Errc::forbidden,
+        guard.refused + " is link-local, or a cloud's metadata service: no webhook goes there");
   if (code != CURLE_OK)
     return Error(Errc::unavailable, *trouble ? trouble : curl_easy_strerror(code));
   long status = 0;

@@ -1,5 +1,7 @@
 #include "services/alarms/webhook_rows.h"
 
+#include <boost/url.hpp>
+
 namespace muster::alarms {
 
 using store::Connection;
@@ -12,10 +14,16 @@ constexpr auto select =
     " (SELECT count(*) FROM alarm_outbox WHERE webhook_id = w.id)"
     " FROM alarm_webhooks w ORDER BY added_at, id";
 
+std::string host_of(const std::string& url) {
+  auto parsed = boost::urls::parse_uri(url);
+  return parsed ? std::string(parsed->host()) : std::string();
+}
+
 WebhookView view_of(const Statement& s) {
   WebhookView view;
   view.id = s.text(0);
   view.url = s.text(1);
+  view.host = host_of(*view.url);
   view.severity = static_cast<Severity>(s.integer(2));
   view.added_at = s.time(3);
   view.sent = static_cast<std::uint64_t>(s.integer(4));

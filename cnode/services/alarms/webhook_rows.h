@@ -32,6 +32,7 @@ class WebhookRows {
   Task<std::vector<Letter>> waiting(std::string webhook);
   /// Confirmed by the receiver, or given up.
   Task<> done(std::string webhook, std::int64_t number, bool was_sent);
+  /// With their URLs.
   Task<std::vector<WebhookView>> views();
 
  private:

@@ -11,7 +11,9 @@ struct AddWebhook {
   std::optional<Severity> severity;
 
   static constexpr ops::Doc docs[] = {
-      {"url", "http or https; gets a POST for each alarm that is raised, changes or is over"},
+      {"url",
+       "http or https, not to a link-local address; gets a POST for each alarm that is raised, "
+       "changes or is over"},
       {"secret",
        "at least 16 bytes; Muster-Signature is sha256= and the hex HMAC-SHA256 of the "
        "body with it"},
@@ -24,8 +26,10 @@ struct WebhookById {
 };
 BOOST_DESCRIBE_STRUCT(WebhookById, (), (id))
 
+/// Its URL may be a secret by itself, and its errors tell what listens where: for admins only.
 struct WebhookView {
-  std::string id, url;
+  std::string id, host;
+  std::optional<std::string> url;
   Severity severity = Severity::indeterminate;
   Timestamp added_at;
   std::uint64_t sent = 0, waiting = 0;
@@ -33,7 +37,7 @@ struct WebhookView {
   std::optional<std::string> last_error;
 };
 BOOST_DESCRIBE_STRUCT(WebhookView, (),
-                      (id, url, severity, added_at, sent, waiting, dropped, last_error))
+                      (id, host, url, severity, added_at, sent, waiting, dropped, last_error))
 
 /// What is sent.
 struct WebhookBody {

@@ -9,6 +9,7 @@
 #include "base/random.h"
 #include "base/timeout.h"
 #include "ops/rows.h"
+#include "services/alarms/forbidden_address.h"
 #include "services/alarms/http_post.h"
 
 namespace muster::alarms {
@@ -27,6 +28,13 @@ Result<> check_url(const std::string& text) {
     return Error(Errc::bad_request, "an http or https URL wanted", "/url");
   if (url->has_userinfo())
     return Error(Errc::bad_request, "no user or password in it: it is shown", "/url");
+  auto address = address_of_host(std::string(url->host_address()));
+  if (address && is_forbidden_address(*address))
+    return Error(Errc::bad_request,
+                 address->to_string() +
+                     " is link-local, or a cloud's metadata service: a webhook "
+                     "does not go there",
+                 "/url");
   return {};
 }
 
@@ -47,11 +55,11 @@ Webhooks::Webhooks(asio::any_io_executor executor, store::Database& database,
 std::vector<ops::Operation> Webhooks::operations() {
   using ops::Role;
   ops::Rows rows("alarms", *this);
-  rows.add("add_webhook", {"POST", "/api/alarms/webhooks", {}, 201}, Role::operator_,
+  rows.add("add_webhook", {"POST", "/api/alarms/webhooks", {}, 201}, Role::admin,
            "Send every alarm to a URL, with a signed body", &Webhooks::add);
   rows.add("list_webhooks", {"GET", "/api/alarms/webhooks"}, Role::viewer,
            "Who is sent alarms, and how many wait", &Webhooks::list);
-  rows.add("remove_webhook", {"DELETE", "/api/alarms/webhooks/:id"}, Role::operator_,
+  rows.add("remove_webhook", {"DELETE", "/api/alarms/webhooks/:id"}, Role::admin,
            "Send no more; what waits is dropped", &Webhooks::remove);
   return rows.take();
 }
@@ -72,7 +80,7 @@ asio::awaitable<void> Webhooks::stop() {
 void Webhooks::keep(WebhookRow row) {
   auto hook = std::make_shared<Hook>(running_.executor(), std::move(row));
   hooks_[hook->row.view.id] = hook;
-  hook->cancel = running_.spawn("webhook " + hook->row.view.url, run(hook));
+  hook->cancel = running_.spawn("webhook of " + hook->row.view.host, run(hook));
 }
 
 std::vector<Saved::Letter> Webhooks::letters_for(const Change& change) const {
@@ -121,7 +129,7 @@ Task<bool> Webhooks::deliver(Hook& hook, const Letter& letter) {
                                    "Muster-Delivery: " + std::to_string(letter.number),
                                    "Muster-Signature: " + signature(row.secret, letter.body)};
   auto job = [&]() -> Result<int> {
-    return http_post(row.view.url, headers, letter.body, is_ending_);
+    return http_post(*row.view.url, headers, letter.body, is_ending_);
   };
   auto status = co_await offload(threads_, job);
   bool is_unwanted = hook.refusals.note(status ? std::optional(*status) : std::nullopt);
@@ -131,10 +139,10 @@ Task<bool> Webhooks::deliver(Hook& hook, const Letter& letter) {
     co_return true;
   }
   auto said = status ? fmt::format("HTTP {}", *status) : status.error().text();
-  if (hook.last_error != said) log::warn("webhook {}: {}", row.view.url, said);
+  if (hook.last_error != said) log::warn("webhook of {}: {}", row.view.host, said);
   hook.last_error = said;
   if (!is_unwanted) co_return false;
-  log::error("webhook {}: delivery {} is dropped: {}", row.view.url, letter.number, said);
+  log::error("webhook of {}: delivery {} is dropped: {}", row.view.host, letter.number, said);
   CO_TRYV(co_await rows_.done(row.view.id, letter.number, false));
   co_return true;
 }
@@ -148,6 +156,7 @@ Task<WebhookView> Webhooks::add(AddWebhook request, Caller) {
     co_return Error(Errc::quota, fmt::format("{} webhooks are enough", most_hooks));
   WebhookRow row;
   row.view.id = random_uuid();
+  row.view.host = boost::urls::parse_uri(request.url)->host();
   row.view.url = std::move(request.url);
   row.view.severity = request.severity.value_or(Severity::indeterminate);
   row.view.added_at = clock_.now();
@@ -158,9 +167,13 @@ Task<WebhookView> Webhooks::add(AddWebhook request, Caller) {
   co_return view;
 }
 
-Task<ops::Page<WebhookView>> Webhooks::list(ops::PageRequest request, Caller) {
+Task<ops::Page<WebhookView>> Webhooks::list(ops::PageRequest request, Caller caller) {
   CO_TRY(auto views, co_await rows_.views());
   for (auto& view : views) {
+    if (caller.role < ops::Role::admin) {
+      view.url.reset();
+      continue;
+    }
     auto hook = hooks_.find(view.id);
     if (hook != hooks_.end() && !hook->second->last_error.empty())
       view.last_error = hook->second->last_error;

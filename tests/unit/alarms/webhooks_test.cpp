@@ -1,6 +1,7 @@
 #include "services/alarms/webhooks.h"
 
 #include "loop.h"
+#include "services/alarms/forbidden_address.h"
 #include "services/alarms/http_post.h"
 
 namespace muster::alarms {
@@ -94,6 +95,55 @@ TEST_F(WebhooksTest, NothingIsLostWhileTheReceiverIsAwayAndTheDaemonRestarts) {
     EXPECT_FALSE(hook.as_object().contains("secret"));
   }
   EXPECT_EQ(waiting, 3) << "raised, acknowledged, cleared; not for the one that wants critical";
+}
+
+TEST_F(WebhooksTest, OnlyAnAdminAddsOneAndSeesMoreThanItsHost) {
+  object hook{{"url", "http://127.0.0.1:9/services/T000/secret"}, {"secret", "a secret of ours"}};
+  EXPECT_EQ(call("add_webhook", hook, ops::Role::operator_).error().errc(), Errc::forbidden);
+  auto added = call("add_webhook", hook);
+  ASSERT_TRUE(added);
+  object by_id{{"id", added->at("id")}};
+  EXPECT_EQ(call("remove_webhook", by_id, ops::Role::operator_).error().errc(), Errc::forbidden);
+  auto seen = call("list_webhooks", {}, ops::Role::viewer)->at("items").at(0).as_object();
+  EXPECT_EQ(seen.at("host"), "127.0.0.1");
+  EXPECT_FALSE(seen.contains("url"));
+  EXPECT_FALSE(seen.contains("last_error"));
+  EXPECT_EQ(call("list_webhooks", {})->at("items").at(0).at("url"), hook.at("url"));
+}
+
+TEST_F(WebhooksTest, OneDoesNotPointAtALinkLocalAddress) {
+  for (auto* url :
+       {"http://169.254.169.254/latest/meta-data", "http://169.254.1.1:80/", "https://[fe80::1]/",
+        "http://[::ffff:169.254.169.254]/", "http://2852039166/", "http://0xa9fea9fe/",
+        "http://169.254.43518/", "http://[fd00:ec2::254]/", "http://[64:ff9b::a9fe:a9fe]/"}) {
+    auto reply = call("add_webhook", {{"url", url}, {"secret", "a secret of ours"}});
+    EXPECT_EQ(reply ? "" : reply.error().field, "/url") << url;
+  }
+}
+
+TEST(ForbiddenAddress, IsLinkLocalInWhateverForm) {
+  auto is_forbidden = [](const char* text) {
+    return is_forbidden_address(asio::ip::make_address(text));
+  };
+  for (auto* forbidden : {"169.254.0.0", "169.254.255.255", "fe80::1", "febf::1", "fe80::1%1",
+                          "::ffff:169.254.169.254", "::169.254.1.1", "2002:a9fe:a9fe::1",
+                          "64:ff9b::169.254.169.254", "fd00:ec2::254", "100.100.100.200"})
+    EXPECT_TRUE(is_forbidden(forbidden)) << forbidden;
+  for (auto* fine : {"127.0.0.1", "10.0.0.7", "169.253.255.255", "169.255.0.0", "::1", "fec0::1",
+                     "2001:db8::1", "::ffff:127.0.0.1", "fd00::1"})
+    EXPECT_FALSE(is_forbidden(fine)) << fine;
+}
+
+// What a name leads to is judged when it is connected to: a name server that has changed its mind
+// since the webhook was added does not help.
+TEST(HttpPost, ConnectsToNoForbiddenAddress) {
+  std::atomic<bool> is_ending = false;
+  for (auto* url : {"http://169.254.169.254:9/", "http://[fe80::1%25lo]:9/",
+                    "http://[::ffff:169.254.169.254]:9/"}) {
+    auto sent = http_post(url, {}, "{}", is_ending);
+    ASSERT_FALSE(sent);
+    EXPECT_EQ(sent.error().errc(), Errc::forbidden) << url << ": " << sent.error().text();
+  }
 }
 
 TEST_F(WebhooksTest, SecretsAreNotReadableInTheDatabase) {
