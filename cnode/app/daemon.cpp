@@ -70,7 +70,10 @@ Daemon::Daemon(asio::io_context& io, const LoopMeter& meter, DataDir data_dir, C
       loop_watch_(io.get_executor(), meter),
       database_(std::move(database)),
       cipher_(std::move(cipher)),
-      tokens_(std::move(token), *database_, clock_),
+      tokens_(
+          io.get_executor(), std::move(token), *database_,
+          [this](const std::string& id_or_name) { return families().family(id_or_name); }, clock_),
+      audit_(io.get_executor(), *database_, clock_),
       events_(io.get_executor(), clock_),
       manager_(io.get_executor()),
       node_(io, std::move(node), manager_),
@@ -119,6 +122,7 @@ Daemon::Daemon(asio::io_context& io, const LoopMeter& meter, DataDir data_dir, C
   table_.add(subscribers_.operations());
   table_.add(rest_door_.ticket_operation());
   table_.add(tokens_.operations());
+  table_.add(audit_.operations());
   table_.add(topology_.operations());
   table_.add(commands_.operations());
   table_.add(metrics_.operations());
@@ -130,7 +134,18 @@ Daemon::Daemon(asio::io_context& io, const LoopMeter& meter, DataDir data_dir, C
   table_.add(releases_.operations());
   table_.add(families_.operations());
   table_.add(deployed_nodes_.operations());
-  tokens_.on_removed([this](const std::string& caller) { rest_door_.dismiss(caller); });
+  table_.set_audit([this](const ops::Attempt& attempt) { audit_.note(attempt); });
+  table_.set_families(families());
+  node_.on_forbidden([this](const std::string& peer) {
+    audit_.note({"node.request",
+                 "node:" + peer,
+                 peer,
+                 Role::none,
+                 {},
+                 ops::Outcome::refused,
+                 std::string(name_of(Errc::forbidden))});
+  });
+  tokens_.on_ended([this](const std::string& caller) { rest_door_.dismiss(caller); });
   manager_.attach(node_, agents_, topology_);
   agents_.on_sample("metrics", [this](const std::string& node, const etf::Term& sample) {
     topology_.node_vitals(node, sample);
@@ -163,8 +178,11 @@ Daemon::Daemon(asio::io_context& io, const LoopMeter& meter, DataDir data_dir, C
   });
   metrics_.add_health(HealthOf{loop_watch_, manager_, node_, events_, table_, *database_,
                                notifications_, config_.data_dir});
-  rest_door_.add_page({"/metrics", "text/plain; version=0.0.4; charset=utf-8", ops::Role::viewer,
-                       [this](auto& parameters) { return metrics_.expose(parameters); }});
+  rest_door_.add_page({"/metrics",
+                       "text/plain; version=0.0.4; charset=utf-8",
+                       ops::Role::viewer,
+                       [this](auto& parameters) { return metrics_.expose(parameters); },
+                       {.family = "family", .node = "node"}});
   topology_.on_admins([this](std::size_t count) {
     alarm_watch_.condition(alarms::daemon_subject(), "nodes_that_are_admin", "", count > 0,
                            ops::json::object{{"nodes", count}});
@@ -175,6 +193,26 @@ Daemon::Daemon(asio::io_context& io, const LoopMeter& meter, DataDir data_dir, C
 }
 
 Daemon::~Daemon() = default;
+
+ops::FamilyLookup Daemon::families() const {
+  using Ids = ops::FamilyLookup::Ids;
+  ops::FamilyLookup look_up;
+  look_up.family = [this](const std::string& id_or_name) {
+    auto ids = topology_.families_named(id_or_name);
+    for (auto& id : catalogue_.families_named(id_or_name))
+      if (std::find(ids.begin(), ids.end(), id) == ids.end()) ids.push_back(id);
+    return ids;
+  };
+  look_up.node = [this](const std::string& id_or_name) {
+    auto* node = topology_.peek(id_or_name);
+    return node && node->family_id ? Ids{*node->family_id} : Ids{};
+  };
+  look_up.deployed_node = [this](const std::string& id_or_name) {
+    auto node = deployments_.fleet().find(id_or_name);
+    return node ? Ids{node->row.family_id} : Ids{};
+  };
+  return look_up;
+}
 
 Task<> Daemon::start() {
   auto seal_clear = [this](store::Connection& db) { return store::seal_clear(db, cipher_); };
@@ -190,10 +228,12 @@ Task<> Daemon::start() {
   CO_TRYV(co_await catalogue_.start());
   CO_TRYV(co_await deployments_.start());
   CO_TRYV(co_await tokens_.start());
+  CO_TRYV(co_await audit_.start());
   if (auto swept = co_await releases_.sweep(); !swept)
     log::warn("release archives: {}", swept.error().text());
   erlang_door_.open();  // nobody is answered from rows that are not read yet
   CO_TRYV(rest_door_.listen());
+  audit_.note_daemon("daemon.start", "version=" MUSTER_VERSION);
   co_return Result<>();
 }
 
@@ -229,6 +269,9 @@ asio::awaitable<void> Daemon::stop() {
   co_await alarm_watch_.stop();
   co_await alarm_webhooks_.stop();
   co_await alarm_desk_.stop();
+  co_await tokens_.stop();
+  audit_.note_daemon("daemon.stop");
+  co_await audit_.stop();
   co_await loop_watch_.stop();
   workers_.join();
 }

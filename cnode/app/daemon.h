@@ -16,6 +16,7 @@
 #include "mesh/agents.h"
 #include "mesh/manager.h"
 #include "ops/table.h"
+#include "services/access/audit.h"
 #include "services/access/token_table.h"
 #include "services/alarms/watch.h"
 #include "services/alarms/webhooks.h"
@@ -59,6 +60,8 @@ class Daemon {
   std::string whereabouts() const;
 
  private:
+  /// Who knows which family something is of.
+  ops::FamilyLookup families() const;
   Daemon(asio::io_context& io, const LoopMeter& meter, DataDir data_dir, Config config,
          dist::NodeConfig node, std::unique_ptr<store::Database> database, store::Cipher cipher,
          access::AdminToken token);
@@ -71,6 +74,7 @@ class Daemon {
   std::unique_ptr<store::Database> database_;
   store::Cipher cipher_;
   access::TokenTable tokens_;
+  access::Audit audit_;
   ops::EventBus events_;
   ops::Table table_;
   mesh::NodeManager manager_;

@@ -59,6 +59,7 @@ std::vector<ops::Operation> SelfCheck::operations() {
                      ops::Role::viewer,
                      "Whether what is asked now would be answered"};
   health_row.is_anonymous = ready_row.is_anonymous = true;
+  health_row.subject.is_nobodys = ready_row.subject.is_nobodys = true;
   rows.push_back(ops::operation<ops::Empty, Health>(
       health_row, [this](ops::Empty, ops::Caller caller) { return health(std::move(caller)); }));
   rows.push_back(ops::operation<ops::Empty, Ready>(

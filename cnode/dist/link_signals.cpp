@@ -94,6 +94,7 @@ bool Link::may_see(LocalPid target) const {
 void Link::count_forbidden() {
   ++forbidden_;
   ++core_->forbidden;
+  core_->on_forbidden(peer_);
   // The first, and then ever more rarely.
   if (std::has_single_bit(forbidden_) && core_->refusals.admits(Liveness::Clock::now()))
     log::warn("{}: asks for what it may not, its role is none ({} times so far)", peer_,

@@ -171,6 +171,10 @@ std::uint64_t Node::forbidden() const {
   return impl_->core->forbidden;
 }
 
+void Node::on_forbidden(std::function<void(const std::string&)> told) {
+  impl_->core->on_forbidden = std::move(told);
+}
+
 bool Node::send(const etf::Pid& to, const etf::Term& message, LocalPid from) {
   auto link = find(to.node.name);
   if (!link) return false;

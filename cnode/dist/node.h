@@ -82,6 +82,8 @@ class Node {
   /// Whether the link has proved the cookie that these settings ask for.
   bool has_proved(const Link& link, const PeerSettings& settings) const;
   std::uint64_t forbidden() const;  ///< what guests asked for, since the start
+  /// Told who, each time; must not wait.
+  void on_forbidden(std::function<void(const std::string& peer)> told);
 
   /// To whoever it is: on the link with the pid's node, if that is up. False otherwise.
   bool send(const etf::Pid& to, const etf::Term& message, LocalPid from = {});

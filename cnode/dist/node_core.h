@@ -58,7 +58,8 @@ class NodeCore : public std::enable_shared_from_this<NodeCore> {
   ByName<std::shared_ptr<Link>> links;
   std::vector<LinkListener*> listeners;
   LogLimit rubbish, refusals;
-  std::uint64_t forbidden = 0;           ///< what guests asked for
+  std::uint64_t forbidden = 0;  ///< what guests asked for
+  std::function<void(const std::string& peer)> on_forbidden = [](auto&) {};
   std::vector<char> scratch;             ///< every link reads through it
   Turn turn;                             ///< of the link that reads now
   boost::asio::thread_pool decoders{1};  ///< takes long answers apart

@@ -53,6 +53,7 @@ Operation constant_operation(Row row, std::function<Rp()> make) {
 std::vector<Operation> builtin(const Table& table, EventBus& bus) {
   std::vector<Operation> rows;
   Row help_row{"muster", "help", {"GET", "/api/help"}, Role::viewer, "Every operation there is"};
+  help_row.subject.is_nobodys = true;
   rows.push_back(constant_operation<std::vector<Help>>(help_row, [&table] { return help(table); }));
 
   Row openapi_row{"muster",
@@ -60,11 +61,13 @@ std::vector<Operation> builtin(const Table& table, EventBus& bus) {
                   {"GET", "/api/openapi.json"},
                   Role::viewer,
                   "The OpenAPI document of the REST interface"};
+  openapi_row.subject.is_nobodys = true;
   rows.push_back(constant_operation<json::value>(
       openapi_row, [&table, &bus] { return json::value(openapi(table, bus.topics())); }));
 
   Row echo_row{
       "muster", "echo", {"POST", "/api/echo"}, Role::viewer, "Gives back what it was given"};
+  echo_row.is_query = true;
   rows.push_back(immediate_operation<etf::Term, etf::Term>(
       echo_row, [](etf::Term term, Caller) { return term; }));
 

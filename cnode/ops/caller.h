@@ -2,6 +2,7 @@
 
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "base/role.h"
 #include "etf/term.h"
@@ -16,6 +17,12 @@ struct Caller {
   Role role = Role::none;
   std::optional<etf::Pid> pid;  ///< the calling process, through the Erlang door
   std::string node;             ///< the node it calls from, through the Erlang door
+  std::string address = {};     ///< the host it calls from, through REST
+  /// Ids: it may see and do what is of these alone. Empty: everything that its role allows.
+  std::vector<std::string> families = {};
+
+  bool is_bound() const { return !families.empty(); }
+  const std::string& from() const { return address.empty() ? node : address; }
 };
 
 }  // namespace muster::ops

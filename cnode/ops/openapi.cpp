@@ -99,6 +99,14 @@ json::object describe(const Operation& operation, const std::vector<std::string>
                                  : fmt::format("{}_alias{}", operation.full_name(), alias)},
       {"summary", row.doc},
       {"x-muster-role", to_json(row.role)}};
+  if (row.is_change()) out["x-muster-audited"] = true;
+  if (row.subject.is_given()) {
+    auto& of = row.subject;
+    json::array members;
+    for (auto& name : {of.family, of.node, of.deployed_node})
+      if (!name.empty()) members.push_back(json::value(name));
+    out["x-muster-bound"] = std::move(members);
+  }
   if (alias > 0) out["deprecated"] = true;
   if (row.is_anonymous) out["security"] = json::array();
   describe_request(operation, in_path, components, out);

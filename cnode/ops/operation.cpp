@@ -39,60 +39,118 @@ Operation::Operation(Row row, const Type& request, const Type& reply, bool is_up
       is_upload_(is_upload),
       make_request_(make_request),
       handler_(std::move(handler)),
-      immediate_(std::move(immediate)) {}
+      immediate_(std::move(immediate)),
+      is_change_(row_.is_change()) {}
+
+Result<void> Operation::check_role(const Caller& caller) const {
+  if (caller.role < row_.role)
+    return Error(Errc::forbidden, fmt::format("{} needs the role {}", full_name(),
+                                              to_json(row_.role).as_string().c_str()));
+  if (caller.is_bound() && !row_.subject.is_given())
+    return Error(Errc::forbidden, fmt::format("{} is bound to families, and {} is not about one",
+                                              caller.name, full_name()));
+  return {};
+}
 
 Result<void> Operation::permit(const Caller& caller) const {
-  if (caller.role >= row_.role) return {};
-  return Error(Errc::forbidden, fmt::format("{} needs the role {}", full_name(),
-                                            to_json(row_.role).as_string().c_str()));
+  if (auto allowed = check_role(caller); !allowed) return refused(allowed.error(), caller);
+  return {};
 }
 
 /// What is refused before it runs takes no time.
-Result<Prepared> Operation::counted(Result<Prepared> prepared) const {
-  if (!prepared) ++tally_->refused;
-  return prepared;
+Error Operation::refused(Error error, const Caller& caller) const {
+  ++tally_->refused;
+  if (guards_ && guards_->audit && (is_change_ || error.errc() == Errc::forbidden))
+    guards_->audit({full_name(),
+                    caller.name,
+                    caller.from(),
+                    caller.role,
+                    {},
+                    Outcome::refused,
+                    std::string(name_of(error.errc()))});
+  return error;
+}
+
+template <class Read>
+Result<Prepared> Operation::prepare_by(const Caller& caller, Read read) const {
+  TRYV(permit(caller));
+  auto request = make_request_();
+  if (auto r = read(request.get()); !r) return refused(std::move(r).error(), caller);
+  if (caller.is_bound()) {
+    static const FamilyLookup nothing;
+    auto* structure = request_->structure ? request_->structure() : nullptr;
+    auto within = check_bounds(caller, row_.subject, structure, request.get(),
+                               guards_ ? guards_->families : nothing);
+    if (!within) return refused(std::move(within).error(), caller);
+  }
+  return request;
 }
 
 Result<Prepared> Operation::prepare(const Input& from, const Caller& caller) const {
-  auto read = [&]() -> Result<Prepared> {
-    TRYV(permit(caller));
-    auto request = make_request_();
-    TRYV(request_->read(from, request.get()));
-    return request;
-  };
-  return counted(read());
+  return prepare_by(caller, [&](void* request) { return request_->read(from, request); });
 }
 
 Result<Prepared> Operation::prepare(const Fields& fields, const Caller& caller) const {
-  auto read = [&]() -> Result<Prepared> {
-    TRYV(permit(caller));
-    auto request = make_request_();
-    TRYV(read_struct(*request_->structure(), fields, request.get()));
-    return request;
-  };
-  return counted(read());
+  return prepare_by(
+      caller, [&](void* request) { return read_struct(*request_->structure(), fields, request); });
 }
 
-Result<Reply> Operation::finish(Counted& call, Result<std::shared_ptr<const void>> value) const {
+/// Tells the audit how a change ended. What ends without a word was cancelled. Reading costs a
+/// look.
+class Operation::Witness {
+ public:
+  Witness(const Operation& operation, const void* request, const Caller& caller) {
+    if (!operation.is_change_ || !operation.guards_ || !operation.guards_->audit) return;
+    auto& type = *operation.request_;
+    audit_ = &operation.guards_->audit;
+    attempt_ = {operation.full_name(),
+                caller.name,
+                caller.from(),
+                caller.role,
+                about(type.structure ? type.structure() : nullptr, request),
+                Outcome::cancelled};
+  }
+  Witness(const Witness&) = delete;
+  ~Witness() {
+    if (attempt_) (*audit_)(*std::move(attempt_));
+  }
+  void ended_well() {
+    if (attempt_) attempt_->outcome = Outcome::ok;
+  }
+  void ended(const Error& error) {
+    if (!attempt_) return;
+    attempt_->outcome = outcome_of(error);
+    attempt_->code = name_of(error.errc());
+  }
+
+ private:
+  const Audit* audit_ = nullptr;
+  std::optional<Attempt> attempt_;
+};
+
+Result<Reply> Operation::finish(Counted& call, Witness& witness,
+                                Result<std::shared_ptr<const void>> value) const {
   if (!value) {
     call.ended(value.error());
+    witness.ended(value.error());
     return std::move(value).error();
   }
   call.ended_well();
+  witness.ended_well();
   return Reply{*std::move(value), reply_};
 }
 
 Task<Reply> Operation::run(Prepared request, Caller caller, BodySource* body) const {
   Counted call(*tally_);
+  Witness witness(*this, request.get(), caller);
   auto task = handler_(std::move(request), std::move(caller), body);
-  co_return finish(call, co_await std::move(task));
+  co_return finish(call, witness, co_await std::move(task));
 }
 
 Task<Reply> Operation::call_input(Input from, Caller caller) const {
   CO_TRY(auto request, prepare(from, caller));
-  Counted call(*tally_);
-  auto task = handler_(std::move(request), std::move(caller), nullptr);
-  co_return finish(call, co_await std::move(task));
+  auto task = run(std::move(request), std::move(caller));
+  co_return co_await std::move(task);
 }
 
 Task<etf::Term> Operation::call(etf::Term args, Caller caller) const {
@@ -116,7 +174,8 @@ Result<etf::Term> Operation::call_now(etf::Term args, Caller caller) const {
   assert(is_immediate());
   TRY(auto request, prepare(Input(args), caller));
   Counted call(*tally_);
-  TRY(auto reply, finish(call, immediate_(std::move(request), std::move(caller))));
+  Witness witness(*this, request.get(), caller);
+  TRY(auto reply, finish(call, witness, immediate_(std::move(request), std::move(caller))));
   return reply.term();
 }
 

@@ -7,7 +7,9 @@
 #include <vector>
 
 #include "base/result.h"
+#include "ops/attempt.h"
 #include "ops/body.h"
+#include "ops/bounds.h"
 #include "ops/caller.h"
 #include "ops/convert.h"
 #include "ops/tally.h"
@@ -41,6 +43,17 @@ struct Row {
   /// How long it may take follows from its request (commands.run: `timeout` for each node), and it
   /// keeps to that: doors set no time limit of their own.
   bool limits_itself = false;
+  Subject subject = {};   ///< what callers that are bound to families may call it about
+  bool is_query = false;  ///< changes nothing although its verb is not GET
+
+  /// Recorded by the audit, whoever calls it and however that ends.
+  bool is_change() const { return http.verb != "GET" && !is_query; }
+};
+
+/// Whom all operations of a table tell, and whom they ask. Owned by the Table.
+struct Guards {
+  Audit audit;
+  FamilyLookup families;
 };
 
 /// A reply on its way to a door.
@@ -75,9 +88,10 @@ class Operation {
   /// Never waits: call_now() answers.
   bool is_immediate() const { return immediate_ != nullptr; }
 
-  /// forbidden, where the role does not suffice.
+  /// forbidden, where the role does not suffice, or the caller is bound to families and this is not
+  /// about any. A refusal is counted and told to the audit.
   Result<void> permit(const Caller& caller) const;
-  /// Permission, then conversion: forbidden or bad_request with its field.
+  /// Permission, conversion, then the caller's bounds: forbidden or bad_request with its field.
   Result<Prepared> prepare(const Input& from, const Caller& caller) const;
   /// The same for a struct whose fields were gathered from several places.
   Result<Prepared> prepare(const Fields& fields, const Caller& caller) const;
@@ -89,13 +103,22 @@ class Operation {
   /// The same without a coroutine, for an immediate operation.
   Result<etf::Term> call_now(etf::Term args, Caller caller) const;
 
+  /// By the Table: `guards` are told and asked from now on.
+  void set_guards(const Guards& guards) { guards_ = &guards; }
+
   Operation(Row row, const Type& request, const Type& reply, bool is_upload,
             Prepared (*make_request)(), Handler handler, ImmediateHandler immediate = nullptr);
 
  private:
   Task<Reply> call_input(Input from, Caller caller) const;
-  Result<Prepared> counted(Result<Prepared> prepared) const;
-  Result<Reply> finish(Counted& call, Result<std::shared_ptr<const void>> value) const;
+  Result<void> check_role(const Caller& caller) const;
+  template <class Read>
+  Result<Prepared> prepare_by(const Caller& caller, Read read) const;
+  /// Counts what is refused before it runs, and tells the audit.
+  Error refused(Error error, const Caller& caller) const;
+  class Witness;
+  Result<Reply> finish(Counted& call, Witness& witness,
+                       Result<std::shared_ptr<const void>> value) const;
 
   Row row_;
   const Type* request_;
@@ -104,6 +127,8 @@ class Operation {
   Prepared (*make_request_)();
   Handler handler_;
   ImmediateHandler immediate_;
+  const Guards* guards_ = nullptr;
+  bool is_change_;
   std::shared_ptr<Tally> tally_ = std::make_shared<Tally>();
 };
 

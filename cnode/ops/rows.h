@@ -16,8 +16,11 @@ class Rows {
   Rows(std::string name, Service& service) : name_(std::move(name)), service_(service) {}
 
   template <class Handler>
-  void add(std::string name, Http http, Role role, std::string doc, Handler handler) {
-    add(Row{name_, std::move(name), std::move(http), role, std::move(doc)}, handler);
+  void add(std::string name, Http http, Role role, std::string doc, Handler handler,
+           Subject subject = {}) {
+    Row row{name_, std::move(name), std::move(http), role, std::move(doc)};
+    row.subject = std::move(subject);
+    add(std::move(row), handler);
   }
   /// A row that says more about itself.
   template <class Handler>

@@ -42,7 +42,12 @@ void Table::add(Operation operation) {
   auto* structure = operation.request().structure ? operation.request().structure() : nullptr;
   if (!row.http.body_member.empty() && (!structure || !structure->find(row.http.body_member)))
     bug("its body member is no member of the request");
+  for (auto& name : {row.subject.family, row.subject.node, row.subject.deployed_node})
+    if (!name.empty() &&
+        (!structure || !structure->find(name) || structure->find(name)->name != name))
+      bug("its subject is no member of the request");
   auto& kept = operations_.emplace_back(std::move(operation));
+  kept.set_guards(guards_);
   by_name_[kept.row().service][kept.row().name] = &kept;
   std::vector<std::string> paths = kept.row().http.alias_paths;
   if (!kept.row().http.path.empty()) paths.insert(paths.begin(), kept.row().http.path);

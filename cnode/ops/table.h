@@ -19,9 +19,18 @@ class Table {
   Table(const Table&) = delete;
 
   /// Throws std::logic_error where the name or the path is taken, or a path parameter or body
-  /// member is no member of the request: a bug.
+  /// member, or one that names its subject, is no member of the request: a bug.
   void add(Operation operation);
   void add(std::vector<Operation> operations);
+
+  /// Who hears of changes and refusals, of all rows and of the doors themselves.
+  void set_audit(Audit audit) { guards_.audit = std::move(audit); }
+  void note(Attempt attempt) const {
+    if (guards_.audit) guards_.audit(std::move(attempt));
+  }
+  /// Who knows which family something is of; without it bound callers may call nothing of theirs.
+  void set_families(FamilyLookup families) { guards_.families = std::move(families); }
+  const FamilyLookup& families() const { return guards_.families; }
 
   const Operation* find(std::string_view service, std::string_view name) const;
   const std::deque<Operation>& all() const { return operations_; }
@@ -45,6 +54,7 @@ class Table {
     std::vector<std::string> segments;
     const Operation* operation;
   };
+  Guards guards_;
   std::deque<Operation> operations_;
   std::map<std::string, std::map<std::string, const Operation*, std::less<>>, std::less<>> by_name_;
   std::vector<Pattern> patterns_;

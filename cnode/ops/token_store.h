@@ -1,8 +1,8 @@
 #pragma once
 
-#include <optional>
 #include <string_view>
 
+#include "base/result.h"
 #include "ops/caller.h"
 
 namespace muster::ops {
@@ -11,8 +11,9 @@ namespace muster::ops {
 class TokenStore {
  public:
   virtual ~TokenStore() = default;
-  /// The token's name and role, or nothing.
-  virtual std::optional<Caller> find(std::string_view token) const = 0;
+  /// The token's name, its role, what it is bound to. Error: unauthorized, also where it has
+  /// expired.
+  virtual Result<Caller> find(std::string_view token) const = 0;
 };
 
 }  // namespace muster::ops

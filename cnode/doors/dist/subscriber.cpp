@@ -36,13 +36,15 @@ std::vector<ops::Operation> Subscribers::operations() {
                       .name = "subscribe",
                       .http = {},
                       .role = ops::Role::viewer,
-                      .doc = "Send events to an Erlang process (REST: the WebSocket /api/events)"},
+                      .doc = "Send events to an Erlang process (REST: the WebSocket /api/events)",
+                      .is_query = true},
                      *this, &Subscribers::subscribe));
   rows.push_back(ops::operation({.service = "muster",
                                  .name = "unsubscribe",
                                  .http = {},
                                  .role = ops::Role::viewer,
-                                 .doc = "End a subscription"},
+                                 .doc = "End a subscription",
+                                 .is_query = true},
                                 *this, &Subscribers::unsubscribe));
   return rows;
 }

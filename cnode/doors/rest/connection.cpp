@@ -53,8 +53,11 @@ class Connection::Body final : public ops::BodySource {
   Connection& connection_;
 };
 
-Connection::Connection(std::unique_ptr<Stream> stream, Shared& shared)
-    : stream_(std::move(stream)), shared_(shared), watchdog_(stream_->executor()) {}
+Connection::Connection(std::unique_ptr<Stream> stream, std::string address, Shared& shared)
+    : stream_(std::move(stream)),
+      address_(std::move(address)),
+      shared_(shared),
+      watchdog_(stream_->executor()) {}
 
 asio::awaitable<void> Connection::run(std::shared_ptr<Connection> self) {
   self->allow(self->shared_.limits.head);
@@ -136,7 +139,7 @@ asio::awaitable<bool> Connection::serve() {
   body_bytes_ = 0;
   body_time_ = {};
   auto started = steady_clock::now();
-  auto planned = shared_.dispatcher.plan(head);
+  auto planned = shared_.dispatcher.plan(head, address_);
   auto* plan = std::get_if<Plan>(&planned);
   if (plan && !plan->operation->row().is_anonymous) is_trusted_ = true;
   Response response;
@@ -159,7 +162,7 @@ asio::awaitable<bool> Connection::serve() {
 /// of the text than what one piece has until that has gone out.
 asio::awaitable<bool> Connection::serve_page(const Page& page) {
   auto& head = parser_.head();
-  auto planned = shared_.dispatcher.plan_page(head, page);
+  auto planned = shared_.dispatcher.plan_page(head, page, address_);
   auto* parameters = std::get_if<Parameters>(&planned);
   if (!parameters) co_return co_await send(std::move(std::get<Response>(planned)));
   is_trusted_ = true;
@@ -184,7 +187,7 @@ asio::awaitable<bool> Connection::serve_page(const Page& page) {
 }
 
 asio::awaitable<void> Connection::serve_events() {
-  auto planned = shared_.dispatcher.plan_events(parser_.head());
+  auto planned = shared_.dispatcher.plan_events(parser_.head(), address_);
   auto* plan = std::get_if<EventsPlan>(&planned);
   if (!plan) {
     co_await send(std::move(std::get<Response>(planned)));

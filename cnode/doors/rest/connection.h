@@ -42,7 +42,8 @@ struct Shared {
 /// its half), where the row says so (Row::ends_with_caller).
 class Connection : public std::enable_shared_from_this<Connection> {
  public:
-  Connection(std::unique_ptr<Stream> stream, Shared& shared);
+  /// `address` is where the client is, for the audit.
+  Connection(std::unique_ptr<Stream> stream, std::string address, Shared& shared);
 
   static asio::awaitable<void> run(std::shared_ptr<Connection> self);
   /// Waits for a request, or serves a WebSocket: may be cut off.
@@ -78,6 +79,7 @@ class Connection : public std::enable_shared_from_this<Connection> {
   void arm();
 
   std::unique_ptr<Stream> stream_;
+  const std::string address_;
   Shared& shared_;
   RequestParser parser_;
   std::string buffer_;  // came, not parsed yet

@@ -59,24 +59,40 @@ Result<std::vector<std::pair<std::string, std::string>>> parse_query(std::string
   return parameters;
 }
 
-Result<ops::Caller> Dispatcher::authenticate(const RequestHead& head) const {
+/// What is no row of the table is told to the audit here.
+void Dispatcher::note(std::string what, const ops::Caller& caller, const Result<>& outcome) const {
+  ops::Attempt attempt{std::move(what), caller.name, caller.from(), caller.role, {}};
+  if (!outcome) {
+    attempt.outcome = ops::outcome_of(outcome.error());
+    attempt.code = name_of(outcome.error().errc());
+  }
+  table_.note(std::move(attempt));
+}
+
+Result<ops::Caller> Dispatcher::authenticate(const RequestHead& head,
+                                             const std::string& address) const {
   auto given = head.header("Authorization");
   constexpr std::string_view scheme = "Bearer ";
   if (!boost::algorithm::istarts_with(given, scheme))
     return Error(Errc::unauthorized, "a bearer token is needed: Authorization: Bearer …");
   auto caller = tokens_.find(given.substr(scheme.size()));
-  if (!caller) return Error(Errc::unauthorized, "this token is not known");
-  return *std::move(caller);
+  if (caller) {
+    caller->address = address;
+  } else {
+    note("rest.token", {"stranger", ops::Role::none, {}, {}, address}, caller.error());
+  }
+  return caller;
 }
 
-std::variant<Response, Plan> Dispatcher::plan(const RequestHead& head) const {
+std::variant<Response, Plan> Dispatcher::plan(const RequestHead& head,
+                                              const std::string& address) const {
   auto verb = head.verb == "HEAD" ? "GET" : head.verb;
   auto route = table_.route(verb, head.path());
   auto* match = std::get_if<ops::Table::Match>(&route);
   Plan plan{match ? match->operation : nullptr, {}, {}};
-  auto caller = authenticate(head);
+  auto caller = authenticate(head, address);
   if (!caller && match && match->operation->row().is_anonymous) {
-    plan.caller = {"anonymous", match->operation->row().role, {}, {}};
+    plan.caller = {"anonymous", match->operation->row().role, {}, {}, address};
   } else {
     if (!caller) return problem_response(caller.error());
     plan.caller = *std::move(caller);
@@ -145,18 +161,27 @@ const Page* Dispatcher::find_page(const RequestHead& head) const {
   return found == pages_.end() ? nullptr : &*found;
 }
 
-std::variant<Response, Parameters> Dispatcher::plan_page(const RequestHead& head,
-                                                         const Page& page) const {
-  auto caller = authenticate(head);
+std::variant<Response, Parameters> Dispatcher::plan_page(const RequestHead& head, const Page& page,
+                                                         const std::string& address) const {
+  auto caller = authenticate(head, address);
   if (!caller) return problem_response(caller.error());
-  if (caller->role < page.role)
-    return problem_response(Error(Errc::forbidden, "this token may not read " + page.path));
   auto parameters = parse_query(head.query());
   if (!parameters) return problem_response(parameters.error());
+  auto may_read = [&]() -> Result<> {
+    if (caller->role < page.role)
+      return Error(Errc::forbidden, "this token may not read " + page.path);
+    if (!caller->is_bound()) return {};
+    return ops::check_bounds(*caller, page.subject, *parameters, table_.families());
+  };
+  if (auto allowed = may_read(); !allowed) {
+    note(page.path, *caller, allowed);
+    return problem_response(allowed.error());
+  }
   return *std::move(parameters);
 }
 
-std::variant<Response, EventsPlan> Dispatcher::plan_events(const RequestHead& head) const {
+std::variant<Response, EventsPlan> Dispatcher::plan_events(const RequestHead& head,
+                                                           const std::string& address) const {
   auto query = parse_query(head.query());
   if (!query) return problem_response(query.error());
   EventsPlan plan;
@@ -177,16 +202,22 @@ std::variant<Response, EventsPlan> Dispatcher::plan_events(const RequestHead& he
       return problem_response(ops::at_field(Error(Errc::bad_request, "unknown parameter"), name));
     }
   }
-  if (!ticket.empty()) {
-    auto caller = tickets_.redeem(ticket);
-    if (!caller)
-      return problem_response(Error(Errc::unauthorized, "this ticket is not known, or was used"));
-    plan.caller = *std::move(caller);
-    return plan;
-  }
-  auto caller = authenticate(head);
+  auto caller = [&]() -> Result<ops::Caller> {
+    if (ticket.empty()) return authenticate(head, address);
+    if (auto maker = tickets_.redeem(ticket)) return *std::move(maker);
+    Error unknown(Errc::unauthorized, "this ticket is not known, or was used");
+    note("rest.ticket", {"stranger", ops::Role::none, {}, {}, address}, unknown);
+    return unknown;
+  }();
   if (!caller) return problem_response(caller.error());
   plan.caller = *std::move(caller);
+  plan.caller.address = address;
+  Result<> allowed;
+  if (plan.caller.role < ops::Role::viewer || plan.caller.is_bound())
+    allowed = Error(Errc::forbidden, "events are of all families: " + plan.caller.name +
+                                         " is bound to some, and cannot listen");
+  note("rest.websocket", plan.caller, allowed);
+  if (!allowed) return problem_response(allowed.error());
   return plan;
 }
 

@@ -37,17 +37,21 @@ class Dispatcher {
       : table_(table), tokens_(tokens), tickets_(tickets) {}
 
   /// Decides by the head alone, so that a body which nobody may send is not read.
-  std::variant<Response, Plan> plan(const RequestHead& head) const;
+  /// `address` is whose request it is, for the audit.
+  std::variant<Response, Plan> plan(const RequestHead& head, const std::string& address = {}) const;
   /// Arguments from path, query and body: bad_request where they do not fit together.
   Result<ops::Prepared> prepare(const Plan& plan, JsonBody& body) const;
   /// The page that a request asks for; null: it is for the operation table.
   const Page* find_page(const RequestHead& head) const;
   void add_page(Page page) { pages_.push_back(std::move(page)); }
-  std::variant<Response, Parameters> plan_page(const RequestHead& head, const Page& page) const;
-  std::variant<Response, EventsPlan> plan_events(const RequestHead& head) const;
+  std::variant<Response, Parameters> plan_page(const RequestHead& head, const Page& page,
+                                               const std::string& address = {}) const;
+  std::variant<Response, EventsPlan> plan_events(const RequestHead& head,
+                                                 const std::string& address = {}) const;
 
  private:
-  Result<ops::Caller> authenticate(const RequestHead& head) const;
+  Result<ops::Caller> authenticate(const RequestHead& head, const std::string& address) const;
+  void note(std::string what, const ops::Caller& caller, const Result<>& outcome) const;
 
   const ops::Table& table_;
   const ops::TokenStore& tokens_;

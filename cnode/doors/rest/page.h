@@ -7,7 +7,7 @@
 #include <vector>
 
 #include "ops/body.h"
-#include "ops/caller.h"
+#include "ops/bounds.h"
 
 namespace muster::doors::rest {
 
@@ -19,6 +19,7 @@ struct Page {
   std::string path, content_type;
   ops::Role role;
   std::function<Result<std::unique_ptr<ops::BodySource>>(const Parameters&)> open;
+  ops::Subject subject = {};  ///< the parameters by which a bound caller may read it
 };
 
 }  // namespace muster::doors::rest

@@ -102,8 +102,12 @@ asio::awaitable<void> Server::run_accepting() {
       if (!tls_) socket.write_some(asio::buffer(full.data(), full.size()), ignored);
       continue;
     }
+    error_code unknown;
+    auto address = socket.remote_endpoint(unknown).address();
+    if (address.is_v6() && address.to_v6().is_v4_mapped())
+      address = asio::ip::make_address_v4(asio::ip::v4_mapped, address.to_v6());
     auto stream = tls_ ? tls_stream(std::move(socket), *tls_) : plain_stream(std::move(socket));
-    auto connection = std::make_shared<Connection>(std::move(stream), shared_);
+    auto connection = std::make_shared<Connection>(std::move(stream), address.to_string(), shared_);
     connections_.push_back(connection);
     serving_.spawn("rest: connection", serve(std::move(connection)));
   }

@@ -1,75 +1,154 @@
 #include "services/access/token_table.h"
 
+#include <algorithm>
+
+#include "base/clean_text.h"
+#include "base/log.h"
 #include "base/random.h"
+#include "base/timeout.h"
+#include "ops/rows.h"
 
 namespace muster::access {
 namespace {
 
-std::string role_text(ops::Role role) {
-  return ops::to_json(role).as_string().c_str();
-}
+using namespace std::chrono_literals;
 
-ops::Role role_from(const std::string& text) {
-  if (text == "admin") return ops::Role::admin;
-  return text == "operator" ? ops::Role::operator_ : ops::Role::viewer;
+constexpr auto use_interval = 60s;
+
+Result<> check_name(const std::string& name) {
+  constexpr std::size_t longest = 100;
+  bool is_sound = !name.empty() && name.size() <= longest && is_printable(name) &&
+                  name.front() != ' ' && name.back() != ' ';
+  if (!is_sound)
+    return Error(Errc::bad_request,
+                 "must be 1 to 100 bytes of printable text, without blanks at its ends", "/name");
+  if (name == "admin")
+    return Error(Errc::bad_request, "must not be admin: that is the token in api.token", "/name");
+  return {};
 }
 
 }  // namespace
 
 Task<> TokenTable::start() {
-  using Rows = std::map<std::string, TokenView>;
-  auto job = [](store::Connection& db) -> Result<Rows> {
-    Rows rows;
-    store::Statement s(db, "SELECT hash, name, role, created_at FROM tokens");
-    while (s.step()) rows[s.blob(0)] = TokenView{s.text(1), role_from(s.text(2)), s.time(3)};
-    TRYV(s.result());
-    return rows;
-  };
-  CO_TRY(by_hash_, co_await database_.read(job));
+  CO_TRY(by_hash_, co_await rows_.all());
+  running_.spawn("tokens", run_upkeep());
   co_return Result<>();
 }
 
-std::optional<ops::Caller> TokenTable::find(std::string_view token) const {
-  if (auto admin = admin_.find(token)) return admin;
+asio::awaitable<void> TokenTable::stop() {
+  running_.cancel();
+  co_await running_.join();
+  if (auto written = co_await write_use(); !written)
+    log::warn("tokens: when they were last used is not written: {}", written.error().text());
+}
+
+bool TokenTable::is_expired(const TokenView& token) const {
+  return token.expires_at && clock_.now() >= *token.expires_at;
+}
+
+Result<ops::Caller> TokenTable::find(std::string_view token) const {
+  if (auto admin = admin_.find(token)) return *std::move(admin);
   auto at = by_hash_.find(sha256_of(token));
-  if (at == by_hash_.end()) return std::nullopt;
-  return ops::Caller{"token:" + at->second.name, at->second.role, {}, {}};
+  if (at == by_hash_.end()) return Error(Errc::unauthorized, "this token is not known");
+  auto& row = at->second;
+  if (is_expired(row))
+    return Error(Errc::unauthorized, fmt::format("the token '{}' has expired", row.name));
+  auto now = clock_.now();
+  if (!row.last_used_at || now - *row.last_used_at >= use_interval || now < *row.last_used_at) {
+    row.last_used_at = now;
+    used_.insert(row.name);
+  }
+  ops::Caller caller{"token:" + row.name, row.role, {}, {}};
+  caller.families = row.families;
+  return caller;
+}
+
+/// The WebSockets of a token end when it expires, within a second.
+asio::awaitable<void> TokenTable::run_upkeep() {
+  for (;;) {
+    co_await pause(1s);
+    tell_expired();
+    if (auto written = co_await write_use(); !written)
+      log::warn("tokens: {}", written.error().text());
+  }
+}
+
+void TokenTable::tell_expired() {
+  for (auto& [hash, row] : by_hash_)
+    if (is_expired(row) && told_expired_.insert(row.name).second) told_("token:" + row.name);
+}
+
+Task<> TokenTable::write_use() {
+  if (used_.empty()) co_return Result<>();
+  std::map<std::string, Timestamp> times;
+  for (auto& [hash, row] : by_hash_)
+    if (used_.contains(row.name) && row.last_used_at) times[row.name] = *row.last_used_at;
+  used_.clear();
+  co_return co_await rows_.note_use(std::move(times));
+}
+
+Result<TokenView> TokenTable::check(const AddToken& request) const {
+  TRYV(check_name(request.name));
+  if (request.role == ops::Role::none)
+    return Error(Errc::bad_request, "must be viewer, operator or admin", "/role");
+  TokenView token;
+  token.name = request.name;
+  token.role = request.role;
+  token.created_at = clock_.now();
+  if (request.expires_at && request.expires_in)
+    return Error(Errc::bad_request, "give expires_at or expires_in, not both", "/expires_in");
+  token.expires_at = request.expires_at;
+  if (request.expires_in)
+    token.expires_at = clock_.now() + std::chrono::seconds(*request.expires_in);
+  if (is_expired(token))
+    return Error(Errc::bad_request, "must be in the future",
+                 request.expires_at ? "/expires_at" : "/expires_in");
+  if (request.families.size() > most_families)
+    return Error(Errc::bad_request, fmt::format("at most {} families", most_families), "/families");
+  for (std::size_t i = 0; i < request.families.size(); ++i) {
+    auto ids = find_families_(request.families[i]);
+    if (ids.empty())
+      return Error(Errc::not_found, fmt::format("no node family '{}'", request.families[i]),
+                   fmt::format("/families/{}", i));
+    token.families.insert(token.families.end(), ids.begin(), ids.end());
+  }
+  return token;
 }
 
 Task<NewToken> TokenTable::add(AddToken request, ops::Caller) {
-  constexpr std::size_t longest = 100;
-  if (request.name.empty() || request.name.size() > longest || request.name == "admin")
-    co_return Error(Errc::bad_request, "wanted a name of 1 to 100 bytes other than admin", "/name");
-  if (request.role == ops::Role::none)
-    co_return Error(Errc::bad_request, "must be viewer, operator or admin", "/role");
-  if (by_hash_.size() >= bound)
-    co_return Error(Errc::quota, fmt::format("there are {} tokens", by_hash_.size()));
+  CO_TRY(auto token, check(request));
+  if (by_hash_.size() + being_added_ >= bound)
+    co_return Error(Errc::quota, fmt::format("at most {} tokens", bound));
   constexpr std::size_t token_bytes = 32;
-  NewToken made{request.name, request.role, random_hex(token_bytes)};
+  NewToken made{token.name, token.role, random_hex(token_bytes), token.expires_at, token.families};
   auto hash = sha256_of(made.token);
-  TokenView view{request.name, request.role, clock_.now()};
-  auto job = [hash, view](store::Connection& db) -> Result<> {
-    store::Statement s(db, "INSERT INTO tokens (name, hash, role, created_at) VALUES (?, ?, ?, ?)");
-    s.bind(view.name).bind_blob(hash).bind(role_text(view.role)).bind(view.created_at);
-    return s.run();
-  };
-  auto written = co_await database_.write(job);
+  struct Place {
+    std::size_t& taken;
+    explicit Place(std::size_t& count) : taken(count) { ++taken; }
+    ~Place() { --taken; }
+  } place(being_added_);
+  auto written = co_await rows_.insert(hash, token);
   if (!written && written.error().errc() == Errc::conflict)
     co_return Error(Errc::conflict, fmt::format("there is a token '{}'", request.name));
   CO_TRYV(std::move(written));
-  by_hash_[hash] = std::move(view);
+  told_expired_.erase(token.name);
+  by_hash_[hash] = std::move(token);
   co_return made;
 }
 
 Task<std::vector<TokenView>> TokenTable::list(ops::Empty, ops::Caller) {
   std::vector<TokenView> all;
-  for (auto& [hash, view] : by_hash_) all.push_back(view);
+  for (auto& [hash, view] : by_hash_) {
+    all.push_back(view);
+    all.back().is_expired = is_expired(view);
+  }
   std::sort(all.begin(), all.end(), [](auto& a, auto& b) { return a.name < b.name; });
   co_return all;
 }
 
 bool TokenTable::forget(const std::string& name) {
   auto count = std::erase_if(by_hash_, [&](auto& each) { return each.second.name == name; });
+  told_expired_.erase(name);
   told_("token:" + name);
   return count > 0;
 }
@@ -77,12 +156,7 @@ bool TokenTable::forget(const std::string& name) {
 Task<ops::Empty> TokenTable::remove(TokenByName request, ops::Caller) {
   // It opens nothing any more, whatever becomes of the row now.
   bool was_there = forget(request.name);
-  auto job = [name = request.name](store::Connection& db) -> Result<bool> {
-    store::Statement s(db, "DELETE FROM tokens WHERE name = ?");
-    TRYV(s.bind(name).run());
-    return db.changes() > 0;
-  };
-  CO_TRY(auto had_row, co_await database_.write(job));
+  CO_TRY(auto had_row, co_await rows_.remove(request.name));
   bool was_made_meanwhile = forget(request.name);
   if (!was_there && !had_row && !was_made_meanwhile)
     co_return Error(Errc::not_found, fmt::format("no token '{}'", request.name));
@@ -90,17 +164,15 @@ Task<ops::Empty> TokenTable::remove(TokenByName request, ops::Caller) {
 }
 
 std::vector<ops::Operation> TokenTable::operations() {
-  std::vector<ops::Operation> rows;
-  auto add_row = [&](std::string name, ops::Http http, std::string doc, auto handler) {
-    ops::Row row{"muster", std::move(name), std::move(http), ops::Role::admin, std::move(doc)};
-    rows.push_back(ops::operation(std::move(row), *this, handler));
-  };
-  add_row("add_token", {"POST", "/api/tokens", {}, 201},
-          "Makes a token for the REST interface; it is shown this once", &TokenTable::add);
-  add_row("list_tokens", {"GET", "/api/tokens"}, "The tokens that were added", &TokenTable::list);
-  add_row("remove_token", {"DELETE", "/api/tokens/:name"},
-          "Ends a token, and the WebSockets that it opened", &TokenTable::remove);
-  return rows;
+  ops::Rows rows("muster", *this);
+  rows.add("add_token", {"POST", "/api/tokens", {}, 201}, ops::Role::admin,
+           "Makes a token for the REST interface; it is shown this once", &TokenTable::add);
+  rows.add("list_tokens", {"GET", "/api/tokens"}, ops::Role::admin,
+           "The tokens that were added, when they expire and when they were last used",
+           &TokenTable::list);
+  rows.add("remove_token", {"DELETE", "/api/tokens/:name"}, ops::Role::admin,
+           "Ends a token, and the WebSockets that it opened", &TokenTable::remove);
+  return rows.take();
 }
 
 }  // namespace muster::access

@@ -40,10 +40,11 @@ std::vector<ops::Topic> Desk::topics() {
 std::vector<ops::Operation> Desk::operations() {
   using ops::Role;
   ops::Rows rows("alarms", *this);
+  const ops::Subject whose{.family = "family", .node = "node"};
   rows.add("list", {"GET", "/api/alarms"}, Role::viewer, "Current alarms, last raised first",
-           &Desk::list);
+           &Desk::list, whose);
   rows.add("history", {"GET", "/api/alarms/history"}, Role::viewer,
-           "Alarms that are over, last cleared first", &Desk::history);
+           "Alarms that are over, last cleared first", &Desk::history, whose);
   rows.add("get", {"GET", "/api/alarms/:id"}, Role::viewer,
            "One alarm, current or past, with its evidence and who did what when", &Desk::get);
   rows.add("acknowledge", {"POST", "/api/alarms/:id/acknowledge"}, Role::operator_,

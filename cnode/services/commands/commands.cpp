@@ -58,6 +58,7 @@ std::vector<ops::Operation> Commands::operations() {
                    Role::admin,
                    "Apply Module:Function(Args) on nodes or a family, and say what each answered"};
   run_row.ends_with_caller = run_row.limits_itself = true;
+  run_row.subject = {.family = "family", .node = "nodes"};
   rows.add(std::move(run_row), &Commands::run);
   rows.add("list_runs", {"GET", "/api/commands"}, Role::admin, "The recorded runs, newest first",
            &Commands::list_runs);

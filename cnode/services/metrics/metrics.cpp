@@ -44,24 +44,30 @@ std::vector<ops::Topic> Metrics::topics() {
 std::vector<ops::Operation> Metrics::operations() {
   using ops::Role;
   ops::Rows rows("metrics", *this);
+  const ops::Subject whose{.family = "family", .node = "node"};
   rows.add("catalogue", {"GET", "/api/metrics/catalogue"}, Role::viewer,
            "Every metric that Muster knows of, with its unit, kind and other names",
-           &Metrics::show_catalogue);
+           &Metrics::show_catalogue, {.is_nobodys = true});
   rows.add("list", {"GET", "/api/metrics"}, Role::viewer,
-           "Which metrics a node has, or the nodes of a family", &Metrics::list);
+           "Which metrics a node has, or the nodes of a family", &Metrics::list, whose);
   rows.add("latest", {"GET", "/api/metrics/latest"}, Role::viewer,
-           "The newest values of a node, or of the nodes of a family", &Metrics::latest);
+           "The newest values of a node, or of the nodes of a family", &Metrics::latest, whose);
   rows.add("query", {"GET", "/api/metrics/query"}, Role::viewer,
            "Values over time: of a node, of each node of a family, or all of them combined",
-           &Metrics::query);
+           &Metrics::query, whose);
   rows.add("settings", {"GET", "/api/metrics/settings"}, Role::viewer,
            "What is kept how long, how often nodes are asked, and what it takes",
            &Metrics::show_settings);
   rows.add("set_interval", {"PUT", "/api/metrics/settings"}, Role::operator_,
            "How often a node, or the nodes of a family, are asked", &Metrics::set_interval);
-  rows.add("live", {"POST", "/api/metrics/live"}, Role::viewer,
-           "Chosen metrics once a second, as events metrics.sample, while somebody listens",
-           &Metrics::live);
+  ops::Row live_row{
+      "metrics",
+      "live",
+      {"POST", "/api/metrics/live"},
+      Role::viewer,
+      "Chosen metrics once a second, as events metrics.sample, while somebody listens"};
+  live_row.is_query = true;
+  rows.add(std::move(live_row), &Metrics::live);
   rows.add("daemon", {"GET", "/api/metrics/daemon"}, Role::viewer,
            "What the daemon says of itself, as on /metrics: load, queues, drops, calls",
            &Metrics::show_health);

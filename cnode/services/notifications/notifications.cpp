@@ -77,7 +77,7 @@ std::vector<ops::Operation> Notifications::operations() {
   ops::Rows rows("notifications", *this);
   rows.add("list", {"GET", "/api/notifications"}, Role::viewer,
            "What the nodes said, newest first; by node, family, severity, source, time and words",
-           &Notifications::list);
+           &Notifications::list, {.family = "family", .node = "node"});
   rows.add("get", {"GET", "/api/notifications/:id"}, Role::viewer,
            "One notification with the structure that it had on its node", &Notifications::get);
   auto all = rows.take();

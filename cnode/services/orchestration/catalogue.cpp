@@ -50,6 +50,13 @@ Result<Family> Catalogue::family(const std::string& id_or_name) const {
   return look_up(families_, id_or_name, "node family");
 }
 
+std::vector<std::string> Catalogue::families_named(const std::string& id_or_name) const {
+  std::vector<std::string> ids;
+  for (auto& [id, family] : families_)
+    if (id == id_or_name || family->name == id_or_name) ids.push_back(id);
+  return ids;
+}
+
 std::vector<Provider> Catalogue::providers() const {
   return by_name(providers_);
 }

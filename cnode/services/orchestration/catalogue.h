@@ -32,6 +32,9 @@ class Catalogue {
   Result<Release> release(const std::string& id_or_name) const;
   Result<Family> family(const std::string& id_or_name) const;
 
+  /// The ids of the families that have this id or name.
+  std::vector<std::string> families_named(const std::string& id_or_name) const;
+
   std::vector<Provider> providers() const;  ///< sorted by name, as the others
   std::vector<Release> releases() const;
   std::vector<Family> families() const;

@@ -313,7 +313,9 @@ std::vector<ops::Operation> Families::operations() {
   rows.add(update_row, &Families::update);
   rows.add(row("list_node_families", "GET", "", Role::viewer, "All node families, added ones too"),
            &Families::list);
-  rows.add(row("get_node_family", "GET", "/:id", Role::viewer, "One node family"), &Families::get);
+  auto get_row = row("get_node_family", "GET", "/:id", Role::viewer, "One node family");
+  get_row.subject.family = "id";
+  rows.add(get_row, &Families::get);
   rows.add(row("delete_node_family", "DELETE", "/:id", Role::admin,
                "Forgets a node family without nodes"),
            &Families::erase);
@@ -328,9 +330,10 @@ std::vector<ops::Operation> Families::operations() {
                         "Adds a provider that nodes of the family may be deployed on");
   domain_row.http.status = 201;
   rows.add(domain_row, &Families::add_domain);
-  rows.add(row("list_domains", "GET", "/:family/domains", Role::viewer,
-               "The deployment domains of a family"),
-           &Families::list_domains);
+  auto domains_row = row("list_domains", "GET", "/:family/domains", Role::viewer,
+                         "The deployment domains of a family");
+  domains_row.subject.family = "family";
+  rows.add(domains_row, &Families::list_domains);
   rows.add(row("delete_domain", "DELETE", "/:family/domains/:domain", Role::admin,
                "Removes a deployment domain without nodes"),
            &Families::delete_domain);

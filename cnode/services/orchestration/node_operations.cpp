@@ -10,38 +10,41 @@ namespace muster::orchestration {
 std::vector<ops::Operation> NodeOperations::operations() {
   using ops::Role;
   ops::Rows rows("orchestration", *this);
+  const ops::Subject of_family{.family = "family"}, of_node{.deployed_node = "id"};
   const std::string family = "/api/orch/node_families/:family/", node = "/api/orch/nodes/:id";
   // As older slides have it: …/:family/nodes/start.
   const std::string family_nodes = "/api/node_families/:family/nodes";
   rows.add("deploy_nodes", {"POST", family + "nodes", {family_nodes}, 202}, Role::operator_,
            "Puts nodes of a family on its hosts and starts them; progress comes as events",
-           &NodeOperations::deploy);
+           &NodeOperations::deploy, of_family);
   rows.add("list_nodes", {"GET", "/api/orch/nodes", {family + "nodes", family_nodes}}, Role::viewer,
-           "The deployed nodes, by id", &NodeOperations::list);
+           "The deployed nodes, by id", &NodeOperations::list, of_family);
   rows.add("get_node", {"GET", node}, Role::viewer, "One deployed node, by id or name",
-           &NodeOperations::get);
+           &NodeOperations::get, of_node);
   rows.add("start_node", {"POST", node + "/start", {}, 202}, Role::operator_,
-           "Starts a node that is STOPPED or DOWN", &NodeOperations::start);
+           "Starts a node that is STOPPED or DOWN", &NodeOperations::start, of_node);
   rows.add("stop_node", {"POST", node + "/stop", {}, 202}, Role::operator_,
-           "Stops a node: STOPPED once name and processes are gone for 10 s",
-           &NodeOperations::stop);
+           "Stops a node: STOPPED once name and processes are gone for 10 s", &NodeOperations::stop,
+           of_node);
   rows.add("restart_node", {"POST", node + "/restart", {}, 202}, Role::operator_,
-           "Stops a node and starts it again", &NodeOperations::restart);
+           "Stops a node and starts it again", &NodeOperations::restart, of_node);
   rows.add("retry_node", {"POST", node + "/retry", {}, 202}, Role::operator_,
-           "Goes on with a node in ERROR, from the step that failed", &NodeOperations::retry);
+           "Goes on with a node in ERROR, from the step that failed", &NodeOperations::retry,
+           of_node);
   rows.add("delete_node", {"DELETE", node, {}, 202}, Role::operator_,
            "Stops a node and removes it from its host; or forgets it with its host",
-           &NodeOperations::erase);
+           &NodeOperations::erase, of_node);
   rows.add("start_family", {"POST", family + "start", {family_nodes + "/start"}, 202},
-           Role::operator_, "Starts all nodes of a family", &NodeOperations::start_family);
+           Role::operator_, "Starts all nodes of a family", &NodeOperations::start_family,
+           of_family);
   rows.add("stop_family", {"POST", family + "stop", {family_nodes + "/stop"}, 202}, Role::operator_,
-           "Stops all nodes of a family", &NodeOperations::stop_family);
+           "Stops all nodes of a family", &NodeOperations::stop_family, of_family);
   rows.add("restart_family", {"POST", family + "restart", {family_nodes + "/restart"}, 202},
            Role::operator_, "Restarts all nodes of a family, at once",
-           &NodeOperations::restart_family);
+           &NodeOperations::restart_family, of_family);
   rows.add("delete_family_nodes", {"DELETE", family + "nodes", {family_nodes}, 202},
            Role::operator_, "Stops all nodes of a family and removes them from their hosts",
-           &NodeOperations::erase_family_nodes);
+           &NodeOperations::erase_family_nodes, of_family);
   return rows.take();
 }
 

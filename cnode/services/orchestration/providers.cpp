@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <boost/url.hpp>
 
 #include "base/random.h"
 #include "ops/rows.h"
@@ -26,6 +27,20 @@ void add_options(const ProviderOptions& given, json::object& options) {
   text("folder", given.folder);
   if (given.password) options["password"] = given.password->reveal();
   if (given.servers) options["servers"] = *given.servers;
+}
+
+/// Replies show them.
+Result<> check_urls(const ProviderOptions& given) {
+  auto check = [](const char* name, const std::optional<std::string>& url) -> Result<> {
+    if (!url) return {};
+    auto parsed = boost::urls::parse_uri(*url);
+    if (parsed && parsed->has_userinfo())
+      return Error(Errc::bad_request, "no user or password in it: it is shown",
+                   std::string("/") + name);
+    return {};
+  };
+  TRYV(check("endpoint", given.endpoint));
+  return check("auth_url", given.auth_url);
 }
 
 /// The type asked for. Without one (the older slides have none) it is the provider's name that
@@ -72,6 +87,7 @@ ProviderView view_of(const Provider& provider) {
 
 Task<ProviderView> Providers::create(CreateProvider request, ops::Caller) {
   CO_TRYV(check_name(request.name, "/name"));
+  CO_TRYV(check_urls(request));
   CO_TRY(auto* type, type_of(request));
   Provider row{random_uuid(),           request.name, request.description.value_or(""),
                std::string(type->name), {},           clock_.now()};
@@ -100,6 +116,7 @@ Task<ProviderView> Providers::update(UpdateProvider request, ops::Caller) {
     row.name = *request.name;
   }
   if (request.description) row.description = *request.description;
+  CO_TRYV(check_urls(request));
   add_options(request, row.options);
   CO_TRY(auto* type, drivers::find_provider_type(row.type));
   CO_TRYV(drivers::check_options(*type, row.options));

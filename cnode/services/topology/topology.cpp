@@ -40,14 +40,15 @@ std::vector<ops::Operation> Topology::operations() {
            "Manage a running node; with discover also the nodes it is connected to",
            &Topology::add_node);
   rows.add("list_nodes", {"GET", "/api/topo/nodes"}, Role::viewer, "The managed nodes, by name",
-           &Topology::list_nodes);
+           &Topology::list_nodes, {.family = "family"});
   rows.add("get_node", {"GET", "/api/topo/nodes/:id"}, Role::viewer, "One node, by id or name",
-           &Topology::get_node);
+           &Topology::get_node, {.node = "id"});
   rows.add("update_node", {"PATCH", "/api/topo/nodes/:id"}, Role::operator_,
            "Change how a node is reached, what it may do, or whether agents are loaded",
            &Topology::update_node);
   rows.add("remove_node", {"DELETE", "/api/topo/nodes/:id"}, Role::operator_,
-           "Stop watching a node that was added; the node itself runs on", &Topology::remove_node);
+           "Stop watching a node that was added; the node itself runs on", &Topology::remove_node,
+           {.node = "id"});
   rows.add("discover_nodes", {"POST", "/api/topo/nodes/:id/discover"}, Role::operator_,
            "Show the nodes that a node is connected to, and theirs; with add, add them",
            &Topology::discover_nodes);
@@ -150,6 +151,16 @@ Result<std::vector<NodeRow>> Topology::of_family(const std::string& family) cons
   if (rows.empty())
     return Error(Errc::not_found, fmt::format("no node family '{}' with nodes", family));
   return rows;
+}
+
+std::vector<std::string> Topology::families_named(const std::string& id_or_name) const {
+  std::vector<std::string> ids;
+  for (auto& [id, row] : by_id_) {
+    if (!row->family_id || (row->family_id != id_or_name && row->family != id_or_name)) continue;
+    if (std::find(ids.begin(), ids.end(), *row->family_id) == ids.end())
+      ids.push_back(*row->family_id);
+  }
+  return ids;
 }
 
 NodeView Topology::view(const NodeRow& row) const {

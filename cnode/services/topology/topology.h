@@ -50,6 +50,8 @@ class Topology final : public mesh::Watcher {
                    const std::function<void(const NodeRow&)>& look) const;
   /// All nodes of a family (by id or name), sorted by name. Error: not_found.
   Result<std::vector<NodeRow>> of_family(const std::string& family) const;
+  /// The ids of the families with nodes that have this id or name.
+  std::vector<std::string> families_named(const std::string& id_or_name) const;
   /// Whether a node of this name has a row.
   bool has(const std::string& name) const { return by_name_.contains(name); }
   NodeView view(const NodeRow& row) const;

@@ -2,11 +2,14 @@
 
 #include <gmock/gmock.h>
 
+#include "tests/unit/support/clock.h"
 #include "tests/unit/support/loop.h"
 #include "tests/unit/support/temporary_folder.h"
 
 namespace muster::access {
 namespace {
+
+namespace json = ops::json;
 
 class TokenTableTest : public testing::Test {
  protected:
@@ -17,7 +20,13 @@ class TokenTableTest : public testing::Test {
 
   void restart() {
     rows_.clear();
-    tokens_.emplace(*AdminToken::open(dir_ / "api.token"), *database_, clock_);
+    auto families = [](const std::string& name) {
+      std::vector<std::string> ids;
+      if (name == "shop" || name == "id-shop") ids.push_back("id-shop");
+      return ids;
+    };
+    tokens_.emplace(io_.get_executor(), *AdminToken::open(dir_ / "api.token"), *database_, families,
+                    clock_);
     ASSERT_TRUE(finish(tokens_->start()));
     rows_ = tokens_->operations();
   }
@@ -37,7 +46,8 @@ class TokenTableTest : public testing::Test {
 
   test::TemporaryFolder temporary_;
   const std::filesystem::path dir_ = temporary_.path;
-  SystemClock clock_;
+  asio::io_context io_;
+  test::HandClock clock_;
   std::unique_ptr<store::Database> database_;
   std::optional<TokenTable> tokens_;
   std::vector<ops::Operation> rows_;
@@ -84,10 +94,78 @@ TEST_F(TokenTableTest, ATokenWhoseRemovalFailsIsRemovedByAnotherTry) {
 
 TEST_F(TokenTableTest, ARemovalIsToldWithTheCallersName) {
   std::string told;
-  tokens_->on_removed([&](const std::string& caller) { told = caller; });
+  tokens_->on_ended([&](const std::string& caller) { told = caller; });
   make("ci", "viewer");
   EXPECT_TRUE(call(2, {{"name", "ci"}}));
   EXPECT_EQ(told, "token:ci");
+}
+
+TEST_F(TokenTableTest, AnExpiredTokenOpensNothingAndItsRowSaysSo) {
+  auto made = call(0, {{"name", "ci"}, {"role", "viewer"}, {"expires_in", 60}});
+  ASSERT_TRUE(made);
+  std::string token(made->at("token").as_string());
+  EXPECT_TRUE(tokens_->find(token));
+  EXPECT_FALSE(call(1, json::object())->at(0).at("is_expired").as_bool());
+  restart();
+  clock_.turn(std::chrono::seconds(60));
+  auto found = tokens_->find(token);
+  ASSERT_FALSE(found);
+  EXPECT_EQ(found.error().errc(), Errc::unauthorized);
+  EXPECT_TRUE(call(1, json::object())->at(0).at("is_expired").as_bool());
+}
+
+TEST_F(TokenTableTest, AnEndIsGivenOnceAndLiesInTheFuture) {
+  auto field = [&](json::object more) {
+    json::object args{{"name", "ci"}, {"role", "viewer"}};
+    args.insert(more.begin(), more.end());
+    auto made = call(0, args);
+    return made ? "" : made.error().field;
+  };
+  EXPECT_EQ(field({{"expires_in", 0}}), "/expires_in");
+  EXPECT_EQ(field({{"expires_at", "2001-01-01T00:00:00Z"}}), "/expires_at");
+  EXPECT_EQ(field({{"expires_at", "2101-01-01T00:00:00Z"}, {"expires_in", 5}}), "/expires_in");
+  EXPECT_EQ(field({{"expires_at", "2101-01-01T00:00:00Z"}}), "");
+}
+
+TEST_F(TokenTableTest, ABoundTokenStaysBoundAlsoAfterARestart) {
+  auto made = call(0, {{"name", "ci"}, {"role", "admin"}, {"families", {"shop"}}});
+  ASSERT_TRUE(made);
+  restart();
+  auto caller = tokens_->find(std::string(made->at("token").as_string()));
+  EXPECT_EQ(caller->families, std::vector<std::string>{"id-shop"});
+  EXPECT_EQ(call(1, json::object())->at(0).at("families"), (json::array{"id-shop"}));
+  auto unknown = call(0, {{"name", "x"}, {"role", "admin"}, {"families", {"shop", "nope"}}});
+  EXPECT_EQ(unknown.error().field, "/families/1") << "never a token that is bound to nothing";
+}
+
+TEST_F(TokenTableTest, SaysWhenATokenWasLastUsed) {
+  auto token = make("ci", "viewer");
+  EXPECT_FALSE(call(1, json::object())->at(0).as_object().contains("last_used_at"));
+  auto stop = [&] { test::finish(io_, tokens_->stop()); };
+  auto last_used = [&] { return call(1, json::object())->at(0).at("last_used_at"); };
+  ASSERT_TRUE(tokens_->find(token));
+  auto first = ops::to_json(clock_.now());
+  clock_.turn(std::chrono::seconds(59));
+  ASSERT_TRUE(tokens_->find(token));
+  EXPECT_EQ(last_used(), first) << "at most once a minute";
+  clock_.turn(std::chrono::seconds(1));
+  ASSERT_TRUE(tokens_->find(token));
+  auto second = ops::to_json(clock_.now());
+  stop();
+  restart();
+  EXPECT_EQ(last_used(), second);
+}
+
+TEST_F(TokenTableTest, ATokensNameIsCleanText) {
+  for (auto* name : {"a\nb", "\x1b[31mred",
+                     "a\xc2\x9b"
+                     "b",
+                     " a", "a ",
+                     "\xe2\x80\xae"
+                     "evil",
+                     "a\x7f"})
+    EXPECT_EQ(call(0, {{"name", name}, {"role", "viewer"}}).error().field, "/name") << name;
+  EXPECT_TRUE(call(0, {{"name", "Jürgen's ci"}, {"role", "viewer"}}));
 }
 
 TEST_F(TokenTableTest, TheListDoesNotShowTokens) {

@@ -8,7 +8,7 @@
 
 -export([daemon/0, await/1, call/3, call/4]).
 -export([echo/1, help/0, health/0, ready/0, openapi/0, ticket/0, events/1, subscribe/1,
-         unsubscribe/1, add_token/1, list_tokens/0, remove_token/1]).
+         unsubscribe/1, add_token/1, list_tokens/0, remove_token/1, audit/1]).
 -export([add_node/1, remove_node/1, get_node/1, list_nodes/1, discover_nodes/1, update_node/1]).
 -export([run/1, list_runs/1, get_run/1]).
 -export([metric_catalogue/0, metrics/1, latest_metrics/1, query_metrics/1, metric_settings/0,
@@ -129,17 +129,23 @@ subscribe(Args) -> call(muster, subscribe, Args).
 -spec unsubscribe(args()) -> reply().
 unsubscribe(Args) -> call(muster, unsubscribe, Args).
 
-%% @doc Makes a token for REST, for `name' with a `role'; it is shown this once.
+%% @doc Makes a token for REST, for `name' with a `role'; it is shown this once. Perhaps it has an end,
+%% `expires_at' or `expires_in' seconds, or is bound to `families'.
 -spec add_token(args()) -> reply().
 add_token(Args) -> call(muster, add_token, Args).
 
-%% @doc The tokens that were added.
+%% @doc The tokens that were added, when they expire and when they were last used.
 -spec list_tokens() -> reply().
 list_tokens() -> call(muster, list_tokens, #{}).
 
 %% @doc Ends the token of `name'.
 -spec remove_token(args()) -> reply().
 remove_token(Args) -> call(muster, remove_token, Args).
+
+%% @doc Who changed what, newest first: `caller', `from', `operation', `about', `outcome', `since',
+%% `until', `limit' and `after' choose.
+-spec audit(args()) -> reply().
+audit(Args) -> call(muster, audit, Args).
 
 %%% topology
 

@@ -18,9 +18,14 @@ BOOST_DESCRIBE_STRUCT(Thing, (), (id, tags, port))
 
 class FakeTokens final : public ops::TokenStore {
  public:
-  std::optional<ops::Caller> find(std::string_view token) const override {
+  Result<ops::Caller> find(std::string_view token) const override {
     if (token == "good") return ops::Caller{"token:good", ops::Role::operator_, {}, {}};
-    return std::nullopt;
+    if (token == "bound") {
+      ops::Caller caller{"token:bound", ops::Role::admin, {}, {}};
+      caller.families = {"shop"};
+      return caller;
+    }
+    return Error(Errc::unauthorized, "this token is not known");
   }
 };
 
@@ -144,6 +149,41 @@ TEST_F(DispatcherTest, TheWebSocketTakesTheTokenToo) {
   EXPECT_EQ(dispatcher_.plan_events(head("GET", "/api/events?x=1", "Bearer good")).index(), 0u);
   EXPECT_EQ(dispatcher_.plan_events(head("GET", "/api/events?since=-1", "Bearer good")).index(),
             0u);
+}
+
+TEST_F(DispatcherTest, TheAuditHearsOfUnknownTokensAndTicketsOfWebSocketsAndFromWhere) {
+  std::vector<std::string> heard;
+  table_.set_audit([&](const ops::Attempt& attempt) {
+    heard.push_back(attempt.operation + " " + attempt.caller + " " + attempt.from + " " +
+                    attempt.code);
+  });
+  std::ignore = dispatcher_.plan(head("GET", "/api/things/a", "Bearer guessed"), "10.0.0.9");
+  std::ignore = dispatcher_.plan_events(head("GET", "/api/events?ticket=guessed", ""), "10.0.0.9");
+  std::ignore = dispatcher_.plan_events(head("GET", "/api/events", "Bearer good"), "10.0.0.8");
+  std::ignore = dispatcher_.plan(head("DELETE", "/api/things/a", "Bearer good"), "10.0.0.8");
+  EXPECT_EQ(heard, (std::vector<std::string>{"rest.token stranger 10.0.0.9 unauthorized",
+                                             "rest.ticket stranger 10.0.0.9 unauthorized",
+                                             "rest.websocket token:good 10.0.0.8 ",
+                                             "things.drop token:good 10.0.0.8 forbidden"}));
+}
+
+TEST_F(DispatcherTest, ABoundTokenGetsPagesOfItsFamiliesOnlyAndNoEvents) {
+  ops::FamilyLookup lookup;
+  lookup.family = [](const std::string& name) { return ops::FamilyLookup::Ids{name}; };
+  table_.set_families(lookup);
+  Page page{"/metrics", "text/plain", ops::Role::viewer, nullptr, {.family = "family"}};
+  auto status_of = [&](std::string query) {
+    auto planned = dispatcher_.plan_page(head("GET", "/metrics" + query, "Bearer bound"), page);
+    auto* response = std::get_if<Response>(&planned);
+    return response ? response->status : 0;
+  };
+  EXPECT_EQ(status_of("?family=shop"), 0);
+  EXPECT_EQ(status_of("?family=bank"), 403);
+  EXPECT_EQ(status_of("?family=shop&family=bank"), 403);
+  EXPECT_EQ(status_of(""), 403);
+  auto events = dispatcher_.plan_events(head("GET", "/api/events", "Bearer bound"));
+  ASSERT_TRUE(std::holds_alternative<Response>(events));
+  EXPECT_EQ(std::get<Response>(events).status, 403);
 }
 
 }  // namespace

@@ -1,0 +1,99 @@
+#include "services/access/audit_log.h"
+
+#include <algorithm>
+
+#include "base/clean_text.h"
+
+namespace muster::access {
+namespace {
+
+constexpr std::size_t longest_name = 255;
+
+/// Stands for kinds that are not told apart any more.
+constexpr std::string_view others = "others";
+
+std::string key_of(const ops::Attempt& attempt) {
+  std::string key;
+  for (auto* part :
+       {&attempt.caller, &attempt.from, &attempt.operation, &attempt.about, &attempt.code})
+    key.append(*part).append(1, '\0');
+  return key += static_cast<char>('0' + static_cast<int>(attempt.outcome));
+}
+
+}  // namespace
+
+AuditLog::Open& AuditLog::entry_for(const ops::Attempt& attempt, Timestamp now) {
+  auto key = key_of(attempt);
+  auto at = open_.find(key);
+  if (at != open_.end() && now - at->second.entry.at < window && now >= at->second.entry.at)
+    return at->second;
+  bool is_refused = attempt.outcome == ops::Outcome::refused;
+  if (at == open_.end() && attempt.operation != others) {
+    auto kinds = refusals_.find(attempt.caller);
+    bool has_many = is_refused && kinds != refusals_.end() && kinds->second >= refused_kinds;
+    if (has_many || open_.size() >= most_open) {
+      ops::Attempt other{
+          std::string(others), has_many ? attempt.caller : "others", {}, attempt.role, {},
+          attempt.outcome};
+      return entry_for(other, now);
+    }
+  }
+  if (is_refused && at == open_.end()) ++refusals_[attempt.caller];
+  auto& open = open_[std::move(key)];
+  // One that is over and not on disk yet goes on: the disk is slow, and nothing is lost.
+  if (open.entry.id != 0 && open.written_count != open.entry.count) return open;
+  open = Open{};
+  auto& entry = open.entry;
+  entry.id = next_id_++;
+  entry.at = entry.last_at = now;
+  entry.count = 0;
+  entry.caller = clean_text(attempt.caller, longest_name);
+  entry.role = attempt.role;
+  entry.from = clean_text(attempt.from, longest_name);
+  entry.operation = clean_text(attempt.operation, longest_name);
+  entry.about = attempt.about;
+  entry.outcome = attempt.outcome;
+  if (!attempt.code.empty()) entry.code = attempt.code;
+  return open;
+}
+
+void AuditLog::note(const ops::Attempt& attempt, Timestamp now) {
+  auto& open = entry_for(attempt, now);
+  if (open.written_count == open.entry.count) ++unwritten_;
+  ++open.entry.count;
+  open.entry.last_at = now;
+}
+
+std::vector<AuditEntry> AuditLog::unwritten() const {
+  std::vector<AuditEntry> entries;
+  entries.reserve(unwritten_);
+  for (auto& [key, open] : open_)
+    if (open.written_count != open.entry.count) entries.push_back(open.entry);
+  std::sort(entries.begin(), entries.end(), [](auto& a, auto& b) { return a.id < b.id; });
+  return entries;
+}
+
+void AuditLog::written(const std::vector<AuditEntry>& entries, Timestamp now) {
+  std::unordered_map<std::int64_t, std::uint64_t> counts;
+  for (auto& entry : entries) counts[entry.id] = entry.count;
+  unwritten_ = 0;
+  for (auto at = open_.begin(); at != open_.end();) {
+    auto& open = at->second;
+    auto count = counts.find(open.entry.id);
+    if (count != counts.end()) open.written_count = std::max(open.written_count, count->second);
+    bool is_over = now - open.entry.at >= window || now < open.entry.at;
+    bool is_unwritten = open.written_count != open.entry.count;
+    if (is_unwritten) ++unwritten_;
+    if (!is_over || is_unwritten) {
+      ++at;
+      continue;
+    }
+    if (open.entry.outcome == ops::Outcome::refused) {
+      auto kinds = refusals_.find(at->first.substr(0, at->first.find('\0')));
+      if (kinds != refusals_.end() && --kinds->second == 0) refusals_.erase(kinds);
+    }
+    at = open_.erase(at);
+  }
+}
+
+}  // namespace muster::access
