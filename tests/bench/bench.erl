@@ -7,6 +7,7 @@
 -export([agent_cost/2]).
 %% For the other modules here.
 -export([add_all/2, node_name/1, until_up/0, resident/1, limit_row/3, cpu/1, timed/1, median/1]).
+-export([p50_of_calls/2, callers/3, push/3]).
 
 -define(MUSTER, 'muster@127.0.0.1').
 -define(PEER, 'beam@127.0.0.1').

@@ -1,0 +1,119 @@
+%% One daemon beside another, round by round: `versus`.
+-module(versus).
+
+-export([calls/2, rest/3, links/3, collection/3]).
+
+-define(BEFORE, 'before@127.0.0.1').
+-define(AFTER, 'after@127.0.0.1').
+
+%% rpc, gen_server and plain messages.
+calls(Before, After) ->
+    meet(),
+    compare("rpc of echo, 1 caller, p50, us",
+            fun(Node, _) -> bench:p50_of_calls(Node, 5000) / 1000 end, Before, After),
+    compare("rpc of echo, 100 callers, CPU per call, us",
+            fun(Node, Pid) -> per(Pid, 30000, fun() -> bench:callers(Node, 100, 300) end) end, Before, After),
+    compare("rpc of echo, 100 callers, time per call, us",
+            fun(Node, _) -> bench:timed(fun() -> bench:callers(Node, 100, 300) end) / 30000 / 1000 end, Before, After),
+    compare("a message one way, CPU, us",
+            fun(Node, Pid) -> per(Pid, 100000, fun() -> pushed(Node, 100000) end) end, Before, After),
+    compare("a message one way, time, us",
+            fun(Node, _) -> bench:timed(fun() -> pushed(Node, 100000) end) / 100000 / 1000 end, Before, After).
+
+%% Requests of one client that keeps its connection.
+rest(Before, After, Work) ->
+    {ok, _} = application:ensure_all_started(inets),
+    Ask = fun(Port, Name) ->
+        {ok, Token} = file:read_file(filename:join([Work, Name, "api.token"])),
+        Url = "http://127.0.0.1:" ++ integer_to_list(Port) ++ "/api/topo/nodes",
+        Headers = [{"Authorization", "Bearer " ++ string:trim(binary_to_list(Token))}],
+        fun() -> {ok, {{_, 200, _}, _, _}} = httpc:request(get, {Url, Headers}, [], []) end
+    end,
+    Once = #{?BEFORE => Ask(18081, "before"), ?AFTER => Ask(18082, "after")},
+    Many = fun(Node) -> F = maps:get(Node, Once), [F() || _ <- lists:seq(1, 1000)] end,
+    compare("GET of a list by REST, CPU, us", fun(Node, Pid) -> per(Pid, 1000, fun() -> Many(Node) end) end,
+            Before, After).
+
+%% Nodes added to both; then both at rest, window by window.
+links(Before, After, Nodes) ->
+    meet(),
+    Added = [{Node, cost_of_links(Node, Pid, Nodes)} || {Node, Pid} <- [{?BEFORE, Before}, {?AFTER, After}]],
+    [{_, CpuB}, {_, CpuA}] = Added,
+    io:format("~-46s~10.2f~10.2f~8.2f  (one round)~n", [io_lib:format("CPU until ~b links are UP, s", [Nodes]), CpuB, CpuA, CpuA / CpuB]),
+    timer:sleep(30000),
+    io:format("~-46s~10b~10b~8.2f  (one round)~n",
+              ["memory with them at rest, KiB", bench:resident(Before), bench:resident(After),
+               bench:resident(After) / bench:resident(Before)]),
+    at_once("CPU at rest, ms per s", Before, After, 6000).
+
+%% The same when the nodes send their metrics.
+collection(Before, After, Nodes) ->
+    meet(),
+    [cost_of_links(Node, Pid, Nodes) || {Node, Pid} <- [{?BEFORE, Before}, {?AFTER, After}]],
+    timer:sleep(15000),
+    at_once("CPU of collecting, ms per s", Before, After, 10000).
+
+cost_of_links(Node, Pid, Nodes) ->
+    Used = bench:cpu(Pid),
+    add(Node, 1, Nodes),
+    until_up(Node),
+    (bench:cpu(Pid) - Used) / 1.0e9.
+
+add(_, Number, Nodes) when Number > Nodes -> ok;
+add(Node, Number, Nodes) ->
+    {ok, _} = rpc:call(Node, topology, add_node, [#{name => bench:node_name(Number)}]),
+    add(Node, Number + 1, Nodes).
+
+until_up(Node) ->
+    case rpc:call(Node, topology, list_nodes, [#{state => 'DOWN', limit => 1}]) of
+        {ok, #{items := []}} -> ok;
+        {ok, _} -> timer:sleep(200), until_up(Node)
+    end.
+
+meet() ->
+    pong = net_adm:ping(?BEFORE),
+    pong = net_adm:ping(?AFTER).
+
+per(Pid, Count, Fun) ->
+    Used = bench:cpu(Pid),
+    Fun(),
+    (bench:cpu(Pid) - Used) / Count / 1000.
+
+pushed(Node, Count) ->
+    bench:push(Node, Count, binary:copy(<<"0123456789abcdef">>, 2)),
+    {ok, 1} = gen_server:call({muster, Node}, {echo, 1}, infinity).
+
+rounds() -> list_to_integer(os:getenv("ROUNDS", "11")).
+
+%% In turn; which of the two comes first changes with each round.
+compare(Title, Measure, Before, After) ->
+    Both = fun(Round) when Round rem 2 =:= 0 ->
+                   B = Measure(?BEFORE, Before),
+                   {B, Measure(?AFTER, After)};
+              (_) ->
+                   A = Measure(?AFTER, After),
+                   {Measure(?BEFORE, Before), A}
+           end,
+    Both(0),  % warms both up
+    show(Title, [Both(Round) || Round <- lists:seq(1, rounds())]).
+
+%% At the same time: what each used in each window.
+at_once(Title, Before, After, Window) ->
+    Look = fun() -> {bench:cpu(Before), bench:cpu(After)} end,
+    Rounds = [begin
+                  {B, A} = Look(),
+                  timer:sleep(Window),
+                  {B1, A1} = Look(),
+                  {(B1 - B) / Window / 1000, (A1 - A) / Window / 1000}
+              end || _ <- lists:seq(1, rounds())],
+    show(Title, Rounds).
+
+show(Title, Rounds) ->
+    Ratios = lists:sort([A / B || {B, A} <- Rounds]),
+    Count = length(Ratios),
+    Low = lists:nth(max(1, round(Count * 0.27)), Ratios),
+    High = lists:nth(min(Count, Count + 1 - round(Count * 0.27)), Ratios),
+    Verdict = if Low > 1.03 -> "worse"; High < 0.97 -> "better"; true -> "" end,
+    io:format("~-46s~10.2f~10.2f~8.2f  [~.2f, ~.2f] ~s~n",
+              [Title, bench:median([B || {B, _} <- Rounds]), bench:median([A || {_, A} <- Rounds]),
+               bench:median(Ratios), Low, High, Verdict]).
