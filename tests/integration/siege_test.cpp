@@ -1,0 +1,345 @@
+// Honest nodes and an honest user beside many who are not: lying nodes, lying SSH hosts and a crowd
+// of clients, all at once and for as long as MUSTER_SIEGE_SECONDS says (20; ten minutes in
+// `tests/run --nightly`). In the end no sample and no log entry of the honest nodes is missing, and
+// none of them was ever DOWN.
+#include <arpa/inet.h>
+#include <gtest/gtest.h>
+#include <netinet/in.h>
+#include <poll.h>
+#include <sys/resource.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <atomic>
+#include <deque>
+#include <iostream>
+#include <random>
+#include <thread>
+
+#include "daemon.h"
+#include "deployment.h"
+#include "epmd.h"
+#include "ports.h"
+#include "stranger.h"
+
+namespace muster::test {
+namespace {
+
+namespace json = boost::json;
+using Clock = std::chrono::steady_clock;
+using std::chrono::milliseconds;
+using std::chrono::seconds;
+
+constexpr unsigned honest = 100, lying = 50, hosts = 10, clients = 500;
+
+double from_environment(const char* name, double otherwise) {
+  const char* text = std::getenv(name);
+  return text == nullptr ? otherwise : std::stod(text);
+}
+
+std::string node_name(unsigned number) {
+  return "f" + std::to_string(number) + "@127.1.0." + std::to_string(number);
+}
+
+/// Listens as an SSH host would and behaves in one of five bad ways.
+class LyingHost {
+ public:
+  explicit LyingHost(unsigned kind)
+      : kind_(kind % 5), listener_(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0)) {
+    port_ = free_port();
+    sockaddr_in at{};
+    at.sin_family = AF_INET;
+    at.sin_port = htons(port_);
+    at.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+    if (::bind(listener_, reinterpret_cast<sockaddr*>(&at), sizeof at) != 0 ||
+        ::listen(listener_, 64) != 0)
+      throw std::runtime_error("a host cannot listen");
+    lying_ = std::thread([this] { run(); });
+  }
+  ~LyingHost() {
+    is_over_ = true;
+    lying_.join();
+    for (int socket : taken_) ::close(socket);
+    ::close(listener_);
+  }
+  std::uint16_t port() const { return port_; }
+
+ private:
+  void run() {
+    const std::string noise(16 * 1024, kind_ == 0 ? 'x' : '\n');
+    while (!is_over_) {
+      pollfd asked{listener_, POLLIN, 0};
+      if (::poll(&asked, 1, 10) > 0) {
+        taken_.push_back(::accept4(listener_, nullptr, nullptr, SOCK_CLOEXEC));
+        if (kind_ == 3) say("SSH-2.0-OpenSSH_9.2\r\n");
+      }
+      if (kind_ <= 1) say(noise);                                   // bytes, or lines, without end
+      if (kind_ == 2) say("S");                                     // a letter at a time
+      if (kind_ == 3) say(std::string("\0\0\x7f\xff", 4) + noise);  // packets of nonsense
+      while (taken_.size() > 20) {                                  // kind 4 only takes
+        ::close(taken_.front());
+        taken_.pop_front();
+      }
+    }
+  }
+  void say(const std::string& bytes) {
+    for (int socket : taken_)
+      ::send(socket, bytes.data(), bytes.size(), MSG_DONTWAIT | MSG_NOSIGNAL);
+  }
+
+  unsigned kind_;
+  int listener_;
+  std::uint16_t port_ = 0;
+  std::deque<int> taken_;
+  std::atomic<bool> is_over_ = false;
+  std::thread lying_;
+};
+
+/// Five hundred connections with a viewer's token or none, each to no good.
+class Crowd {
+ public:
+  Crowd(std::uint16_t port, std::string token) : port_(port), token_(std::move(token)) {
+    pushing_ = std::thread([this] { run(); });
+  }
+  ~Crowd() {
+    is_over_ = true;
+    pushing_.join();
+  }
+
+ private:
+  void run() {
+    while (!is_over_) {
+      try {
+        auto& client = *clients_.emplace_back(std::make_unique<Stranger>(port_));
+        push(client);
+      } catch (const std::runtime_error&) {
+        std::this_thread::sleep_for(milliseconds(50));
+      }
+      if (clients_.size() > clients) clients_.pop_front();
+      std::this_thread::sleep_for(milliseconds(5));
+    }
+  }
+  std::string head(const std::string& line) const {
+    return line + " HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer " + token_ + "\r\n";
+  }
+  void push(Stranger& client) {
+    constexpr milliseconds soon(5);
+    switch (random_() % 8) {
+      case 0:  // answers that are not read
+        client.say(head("GET /api/notifications?limit=1000") + "\r\n", soon);
+        break;
+      case 1:
+        client.say(head("GET /api/topo/nodes?limit=1000") + "\r\n", soon);
+        break;
+      case 2: {  // a body that grows eight times when it is parsed
+        std::string body = "[";
+        for (int i = 0; i < 200'000; ++i) body += "0,";
+        client.say(head("POST /api/echo") +
+                       "Content-Type: application/json\r\nContent-Length: 1000000\r\n\r\n" + body,
+                   milliseconds(50));
+        break;
+      }
+      case 3:
+        client.say("POST /api/health HTTP/1.1\r\nHost: x\r\nContent-Length: 1000000\r\n\r\n[0,0",
+                   soon);
+        break;
+      case 4:
+        client.say("GET /api/topo/nodes HTT", soon);
+        break;
+      case 5:
+        client.say(head("GET /api/events") +
+                       "Connection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\n"
+                       "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n",
+                   soon);
+        break;
+      case 6: {  // many at once
+        std::string many;
+        for (int i = 0; i < 100; ++i) many += head("GET /api/openapi.json") + "\r\n";
+        client.say(many, soon);
+        break;
+      }
+      default:
+        client.say(head("GET /metrics") + "\r\n", soon);
+    }
+  }
+
+  std::uint16_t port_;
+  std::string token_;
+  std::mt19937 random_{42};
+  std::deque<std::unique_ptr<Stranger>> clients_;
+  std::atomic<bool> is_over_ = false;
+  std::thread pushing_;
+};
+
+class Siege : public testing::Test {
+ protected:
+  static int interval() {
+    return std::max(1, static_cast<int>(from_environment("MUSTER_SIEGE_SECONDS", 20) / 120));
+  }
+  static DaemonOptions options() {
+    DaemonOptions options;
+    options.config = "[agents]\ninterval = " + std::to_string(interval()) + "\n";
+    return options;
+  }
+
+  void SetUp() override {
+    rlimit limit{};
+    ::getrlimit(RLIMIT_NOFILE, &limit);
+    limit.rlim_cur = limit.rlim_max;
+    ::setrlimit(RLIMIT_NOFILE, &limit);
+    start_farm();
+    add(1, honest);
+    ASSERT_TRUE(eventually([&] { return up() == honest; }, seconds(30)));
+  }
+
+  void start_farm() {
+    const std::string source = MUSTER_SOURCE_DIR;
+    write_file(dir_ / "cookie", "siege", 0400);
+    run({"erlc", "-o", dir_.path(),
+         source + "/erlang/apps/muster_agents/src/muster_agent_metrics.erl"});
+    run({"erlc", "-o", dir_.path(), source + "/tests/bench/collection.erl"});
+    run({"erl", "-noshell", "-boot", "no_dot_erlang", "-pa", dir_.path(), "-eval",
+         "collection:write(\"" + (dir_ / "collection").string() + "\", \"" + source +
+             "/erlang/apps/muster_agents/src/muster_agents.app.src\", \"" + source +
+             "/schemas/metrics.json\", 60), halt()."});
+    Command command;
+    command.argv = {MUSTER_FARM,
+                    "--nodes",
+                    std::to_string(honest + lying),
+                    "--liars",
+                    std::to_string(lying),
+                    "--entries",
+                    "--collection",
+                    dir_ / "collection",
+                    "--epmd-port",
+                    "0",
+                    "--cookie-file",
+                    dir_ / "cookie"};
+    command.output = dir_ / "farm";
+    farm_ = std::make_unique<Process>(std::move(command));
+    ASSERT_TRUE(farm_->wait_for_output("ready", seconds(10))) << farm_->output();
+  }
+
+  void add(unsigned first, unsigned last) {
+    const auto said = farm_->output();
+    constexpr std::string_view before = "nodes on port ";
+    const auto port = std::stoi(said.substr(said.find(before) + before.size()));
+    for (auto i = first; i <= last; ++i) {
+      auto reply = daemon_.rest("POST", "/api/actions/add-node",
+                                {{"name", node_name(i)}, {"cookie", "siege"}, {"dist_port", port}});
+      EXPECT_EQ(reply.status, 201) << reply.text;
+    }
+  }
+
+  std::size_t up() {
+    auto reply = daemon_.rest("GET", "/api/topo/nodes?state=up&limit=1000");
+    return reply.status == 200 ? reply.json.at("items").as_array().size() : 0;
+  }
+
+  /// Nodes are deployed on them, again and again.
+  void use_hosts() {
+    Deployer deployer(daemon_, epmd_);
+    for (unsigned i = 0; i < hosts; ++i) {
+      auto& host = *hosts_.emplace_back(std::make_unique<LyingHost>(i));
+      json::object server{{"host", "127.0.0.1"}, {"port", host.port()}};
+      deployer.define("host" + std::to_string(i),
+                      {{"type", "physical"}, {"servers", json::array{server}}}, release_);
+      deployer.deploy("host" + std::to_string(i), 1);
+    }
+  }
+  void retry_hosts() {
+    for (unsigned i = 0; i < hosts; ++i)
+      for (auto& node : Deployer(daemon_, epmd_).nodes("host" + std::to_string(i)))
+        if (node.at("state") == "ERROR")
+          daemon_.rest("POST",
+                       "/api/orch/nodes/" + std::string(node.at("id").as_string()) + "/retry");
+  }
+
+  /// Rounds that were said by this node, by its entries; and whether one in between is missing.
+  unsigned entries(const std::string& node) {
+    std::vector<int> said;
+    std::string after;
+    do {
+      auto reply =
+          daemon_.rest("GET", "/api/notifications?limit=1000&source=logger&node=" + node + after);
+      EXPECT_EQ(reply.status, 200) << reply.text;
+      if (reply.status != 200) return 0;
+      for (auto& item : reply.json.at("items").as_array())
+        said.push_back(std::stoi(std::string(item.at("text").as_string().subview(6))));
+      auto* next = reply.json.as_object().if_contains("next");
+      after = next && next->is_string() ? "&after=" + std::string(next->as_string()) : "";
+    } while (!after.empty());
+    std::sort(said.begin(), said.end());
+    if (said.empty()) return 0;
+    EXPECT_EQ(said.back() - said.front() + 1, static_cast<int>(said.size()))
+        << "entries of " << node;
+    return static_cast<unsigned>(said.size());
+  }
+
+  /// Samples of this node: each has one an interval later.
+  unsigned samples(const std::string& node) {
+    auto reply = daemon_.rest("GET", "/api/metrics/query?metrics=memory.total&node=" + node);
+    EXPECT_EQ(reply.status, 200) << reply.text;
+    if (reply.status != 200 || reply.json.at("items").as_array().empty()) return 0;
+    auto& points = reply.json.at("items").as_array()[0].at("points").as_array();
+    return static_cast<unsigned>(points.size());
+  }
+
+  TempDir dir_;
+  Epmd epmd_;
+  Daemon daemon_{epmd_, options()};
+  TinyRelease release_;
+  std::unique_ptr<Process> farm_;
+  std::vector<std::unique_ptr<LyingHost>> hosts_;
+};
+
+TEST_F(Siege, NothingOfTheHonestIsLost) {
+  const auto limit = from_environment("MUSTER_SIEGE_SECONDS", 20);
+  auto made = daemon_.rest("POST", "/api/tokens", {{"name", "crowd"}, {"role", "viewer"}});
+  ASSERT_EQ(made.status, 201) << made.text;
+  add(honest + 1, honest + lying);
+  use_hosts();
+  double slowest = 0;
+  unsigned asked = 0;
+  {
+    Crowd crowd(daemon_.http_port(), std::string(made.json.at("token").as_string()));
+    const auto until = Clock::now() + std::chrono::duration<double>(limit);
+    for (auto retried = Clock::now(); Clock::now() < until && daemon_.process().is_running();) {
+      const auto began = Clock::now();
+      auto reply = daemon_.rest("GET", "/api/topo/nodes/" + node_name(1 + asked++ % honest));
+      slowest = std::max(slowest, std::chrono::duration<double>(Clock::now() - began).count());
+      EXPECT_EQ(reply.status, 200) << reply.text;
+      if (Clock::now() - retried > seconds(10)) {
+        retry_hosts();
+        retried = Clock::now();
+      }
+      std::this_thread::sleep_for(milliseconds(200));
+    }
+  }
+  ASSERT_TRUE(daemon_.process().is_running());
+  const auto status = read_file("/proc/" + std::to_string(daemon_.pid()) + "/status");
+  const auto most = std::stol(status.substr(status.find("VmHWM:") + 6)) / 1024;
+  unsigned all_samples = 0, all_entries = 0;
+  const auto rounds = static_cast<unsigned>(limit / interval());
+  for (unsigned i = 1; i <= honest; ++i) {
+    const auto said = entries(node_name(i));
+    const auto measured = samples(node_name(i));
+    EXPECT_GE(said + 2, rounds) << node_name(i);
+    // A sample and an entry go out together; the last of them may be on its way.
+    EXPECT_LE(std::max(said, measured) - std::min(said, measured), 2U)
+        << node_name(i) << ": " << measured << " samples, " << said << " entries";
+    all_samples += measured;
+    all_entries += said;
+    auto down = daemon_.rest("GET", "/api/notifications?kind=node_down&node=" + node_name(i));
+    EXPECT_TRUE(down.status == 200 && down.json.at("items").as_array().empty()) << down.text;
+  }
+  std::cout << "siege of " << limit << " s: " << all_samples << " samples and " << all_entries
+            << " entries of " << honest << " honest nodes, none missing; slowest of " << asked
+            << " answers " << std::lround(1e3 * slowest) << " ms; most memory " << most << " MiB"
+            << std::endl;
+  EXPECT_TRUE(daemon_.stop());
+}
+
+}  // namespace
+}  // namespace muster::test
