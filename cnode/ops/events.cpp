@@ -4,6 +4,8 @@
 #include <boost/asio/post.hpp>
 #include <stdexcept>
 
+#include "ops/json_text.h"
+
 namespace muster::ops {
 
 json::value Convert<EventPtr>::to_json(const EventPtr& event) {
@@ -31,9 +33,14 @@ json::object Convert<EventPtr>::schema() {
 
 const std::string& Event::frame() const {
   if (frame_.empty())
-    frame_ = json::serialize(json::object{
+    frame_ = json_text(json::object{
         {"topic", topic}, {"seq", seq}, {"at", to_rfc3339(at)}, {"data", data_json()}});
   return frame_;
+}
+
+std::size_t Event::weight() const {
+  constexpr std::size_t forms = 3;  // the struct, the frame, the term
+  return sizeof(Event) + forms * type_->weight(data_.get());
 }
 
 const etf::Term& Event::term() const {
@@ -70,14 +77,31 @@ void Subscription::offer(Delivery delivery) {
   if (queue_.size() < bound_) {
     queue_.push_back(std::move(delivery));
   } else {
-    ++lost_;
-    ++bus_->lost_;
-    if (auto* gap = std::get_if<Gap>(&queue_.back()))
-      ++gap->lost;
-    else
-      queue_.push_back(Gap{1});
+    if (!std::holds_alternative<Gap>(queue_.back())) queue_.push_back(Gap{0});
+    lose(queue_.back());
   }
   if (was_empty) ready_.cancel();
+}
+
+void Subscription::lose(Delivery& gap) {
+  ++lost_;
+  ++bus_->lost_;
+  ++std::get<Gap>(gap).lost;
+}
+
+void Subscription::forget(std::uint64_t seq) {
+  auto is_old = [&](std::size_t at) {
+    auto* event = at < queue_.size() ? std::get_if<EventPtr>(&queue_[at]) : nullptr;
+    return event && (*event)->seq <= seq;
+  };
+  if (is_old(0)) {
+    queue_.front() = Gap{0};
+    lose(queue_.front());
+  }
+  while (is_old(1)) {  // the first is a gap
+    lose(queue_.front());
+    queue_.erase(queue_.begin() + 1);
+  }
 }
 
 std::optional<Delivery> Subscription::try_next() {
@@ -129,7 +153,13 @@ void EventBus::publish(std::string_view name, std::shared_ptr<const void> data, 
   auto event =
       std::make_shared<const Event>(topic->name, ++seq_, clock_.now(), std::move(data), type);
   recent_.push_back(event);
-  if (recent_.size() > kept_) recent_.pop_front();
+  recent_bytes_ += event->weight();
+  while (recent_.size() > 1 && (recent_.size() > kept_ || recent_bytes_ > kept_bytes)) {
+    auto oldest = std::move(recent_.front());
+    recent_.pop_front();
+    recent_bytes_ -= oldest->weight();
+    for (auto* subscriber : subscribers_) subscriber->forget(oldest->seq);
+  }
   for (auto* subscriber : subscribers_)
     if (subscriber->wants(event->topic)) subscriber->offer(event);
 }

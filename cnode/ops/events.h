@@ -34,6 +34,8 @@ class Event {
   /// Erlang's: #{seq, at, data}; goes out as {muster_event, Topic, Map}.
   const etf::Term& term() const;
   json::value data_json() const { return type_->to_json(data_.get()); }
+  /// About what it holds in memory, with the forms that are made of it.
+  std::size_t weight() const;
   /// For listeners inside the daemon: the published struct, or null for another type.
   template <class T>
   const T* as() const {
@@ -55,6 +57,7 @@ struct Convert<EventPtr> {
   static json::value to_json(const EventPtr& event);
   static etf::Term to_term(const EventPtr& event);
   static json::object schema();
+  static std::size_t heap(const EventPtr& event) { return event->weight(); }
 };
 
 /// Events that a subscriber did not get: its queue was full, or `since` is no longer kept. `lost`
@@ -78,7 +81,9 @@ Topic topic(std::string name, std::string doc) {
 class EventBus;
 
 /// One listener's queue. Owned by the listener (destroying it unsubscribes); lives on the loop.
-/// Bounded: what does not fit is counted, and a Gap with that count stands in its place.
+/// Bounded: what does not fit is counted, and a Gap with that count stands in its place. So it is
+/// with what waits for longer than the bus keeps events: a listener that does not read holds no
+/// memory.
 class Subscription {
  public:
   ~Subscription();
@@ -96,6 +101,9 @@ class Subscription {
   Subscription(EventBus& bus, std::vector<std::string> topics, std::size_t bound);
   bool wants(std::string_view topic) const;
   void offer(Delivery delivery);
+  /// The bus no longer keeps events up to this one.
+  void forget(std::uint64_t seq);
+  void lose(Delivery& gap);
 
   EventBus* bus_;
   std::vector<std::string> topics_;
@@ -106,9 +114,12 @@ class Subscription {
 };
 
 /// Where services say what happened and anybody listens: the WebSocket, muster.subscribe, other
-/// services. Owned by app; lives on the loop; publishing never waits.
+/// services. Owned by app; lives on the loop; publishing never waits. It keeps the last `kept`
+/// events, and no more than `kept_bytes` of them.
 class EventBus {
  public:
+  static constexpr std::size_t kept_bytes = 24 << 20;
+
   EventBus(asio::any_io_executor executor, const Clock& clock, std::size_t kept = 4096);
   EventBus(const EventBus&) = delete;
   ~EventBus();
@@ -150,6 +161,7 @@ class EventBus {
   std::uint64_t seq_ = 0, lost_ = 0;
   std::vector<Topic> topics_;
   std::deque<EventPtr> recent_;
+  std::size_t recent_bytes_ = 0;
   std::list<Subscription*> subscribers_;
 };
 

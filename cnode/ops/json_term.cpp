@@ -1,8 +1,11 @@
 #include "ops/json_term.h"
 
 #include <cmath>
+#include <optional>
+#include <set>
 
 #include "base/clean_text.h"
+#include "etf/encode.h"
 #include "etf/print.h"
 #include "ops/base64.h"
 
@@ -32,6 +35,45 @@ json::value list_json(const etf::Term& term, const etf::List& list) {
   return array;
 }
 
+constexpr std::string_view map_name = "$map";
+
+json::object map_json(const etf::Map& map) {
+  json::object object;
+  object.reserve(map.pairs.size());
+  bool is_exact = true;
+  for (auto& [key, value] : map.pairs) {
+    std::string name;
+    if (!key.text(name) || !is_utf8(name)) name = etf::to_string(key);
+    is_exact = object.emplace(name, json_of(value)).second && is_exact;
+  }
+  if (is_exact && (object.size() != 1 || object.begin()->key() != map_name)) return object;
+  json::array pairs;
+  for (auto& [key, value] : map.pairs) pairs.push_back(json::array{json_of(key), json_of(value)});
+  object.clear();
+  object.emplace(map_name, std::move(pairs));
+  return object;
+}
+
+/// The map that {"$map": …} means; nothing where that is no list of pairs with different keys, of
+/// which a node would make no map either.
+std::optional<etf::Map> map_of(const json::object& object) {
+  if (object.size() != 1 || object.begin()->key() != map_name) return std::nullopt;
+  auto* pairs = object.begin()->value().if_array();
+  if (!pairs) return std::nullopt;
+  etf::Map map;
+  std::set<std::string> keys;
+  for (auto& each : *pairs) {
+    auto* pair = each.if_array();
+    if (!pair || pair->size() != 2) return std::nullopt;
+    auto key = term_of((*pair)[0]);
+    std::string encoded;
+    etf::encode(key, encoded);
+    if (!keys.insert(std::move(encoded)).second) return std::nullopt;
+    map.pairs.emplace_back(std::move(key), term_of((*pair)[1]));
+  }
+  return map;
+}
+
 }  // namespace
 
 etf::Term term_of(const json::value& value) {
@@ -55,6 +97,7 @@ etf::Term term_of(const json::value& value) {
       return list;
     }
     case json::kind::object: {
+      if (auto given = map_of(value.get_object())) return *std::move(given);
       etf::Map map;
       map.pairs.reserve(value.get_object().size());
       for (auto& pair : value.get_object())
@@ -89,15 +132,7 @@ json::value json_of(const etf::Term& term) {
     for (auto& element : tuple->elements) array.push_back(json_of(element));
     return array;
   }
-  if (auto* map = term.get_if<etf::Map>()) {
-    json::object object;
-    for (auto& [key, value] : map->pairs) {
-      std::string name;
-      if (!key.text(name) || !is_utf8(name)) name = etf::to_string(key);
-      object[name] = json_of(value);
-    }
-    return object;
-  }
+  if (auto* map = term.get_if<etf::Map>()) return map_json(*map);
   return json::value(etf::to_string(term));
 }
 

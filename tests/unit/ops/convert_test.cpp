@@ -3,6 +3,7 @@
 #include <gmock/gmock.h>
 
 #include "etf/print.h"
+#include "ops/json_text.h"
 #include "sample.h"
 
 namespace muster::sample {
@@ -247,6 +248,27 @@ TEST(Convert, FreeTermsBecomeReadableJson) {
   EXPECT_EQ(json(pairs({{1, atom("true")}, {tuple(1, 2), atom("undefined")}})),
             R"({"1":true,"{1,2}":null})");
   EXPECT_EQ(json(etf::list()), "[]");
+}
+
+// #{a => 1, <<"a">> => 2} became {"a": 2}.
+TEST(Convert, AMapWhoseKeysWouldBeTheSameTextLosesNothing) {
+  auto both = pairs({{atom("a"), 1}, {binary("a"), 2}});
+  EXPECT_EQ(ops::json_text(ops::json_of(both)), R"({"$map":[["a",1],["a",2]]})");
+  EXPECT_EQ(ops::json_text(ops::json_of(pairs({{1, 1}, {binary("1"), 2}}))),
+            R"({"$map":[[1,1],["1",2]]})");
+  EXPECT_EQ(ops::json_text(ops::json_of(pairs({{binary("$map"), 1}}))), R"({"$map":[["$map",1]]})");
+}
+
+TEST(Convert, AListOfPairsIsAMapWithKeysOfAnyKind) {
+  auto term = [](std::string_view text) { return ops::term_of(json::parse(text)); };
+  EXPECT_EQ(term(R"({"$map":[[1,"x"],[[2],{"a":null}]]})"),
+            pairs({{1, binary("x")}, {etf::list(2), pairs({{binary("a"), atom("null")}})}}));
+  EXPECT_EQ(term(R"({"$map":[["$map",1]]})"), pairs({{binary("$map"), 1}}));
+  // What no node would take as a map, or is none, stays what it says.
+  for (auto text : {R"({"$map":[["a",1],["a",2]]})", R"({"$map":[[1]]})", R"({"$map":1})",
+                    R"({"$map":[],"b":1})"})
+    EXPECT_EQ(ops::json_of(term(text)).as_object().contains("$map"), true) << text;
+  EXPECT_EQ(term(R"({"$map":[["a",1],["a",2]]})").get_if<etf::Map>()->pairs.size(), 1u);
 }
 
 TEST(Convert, UnsignedBeyondErlangsSmallIntegersIsABigOne) {

@@ -72,6 +72,31 @@ TEST_F(EventsTest, AnnounceWhatDidNotFit) {
   EXPECT_EQ(drain(*slow), "gap:3 6");
 }
 
+// Each of many listeners that do not read would hold events of its own, that nobody else wants.
+TEST_F(EventsTest, WhoDoesNotReadHoldsNoMoreThanTheBusKeeps) {
+  auto slow = *bus_.subscribe({});
+  publish(3);
+  std::weak_ptr<const ops::Event> second =
+      std::get<ops::EventPtr>((slow->try_next(), *slow->try_next()));
+  publish(5);
+  EXPECT_TRUE(second.expired());
+  EXPECT_EQ(slow->lost(), 1u);
+  EXPECT_EQ(drain(*slow), "gap:1 4 5 6 7 8");
+}
+
+TEST_F(EventsTest, AreKeptUpToANumberOfBytes) {
+  ops::EventBus bus(io_.get_executor(), clock_);
+  bus.declare({ops::topic<Done>("topology.node_state", "a node changed")});
+  auto slow = *bus.subscribe({}, {}, 100'000);
+  constexpr std::size_t mib = 1 << 20;
+  for (int i = 0; i < 100; ++i) bus.publish("topology.node_state", Done{std::string(mib, 'x')});
+  std::size_t bytes = 0;
+  while (auto delivery = slow->try_next())
+    if (auto* event = std::get_if<ops::EventPtr>(&*delivery)) bytes += (*event)->weight();
+  EXPECT_LE(bytes, ops::EventBus::kept_bytes);
+  EXPECT_GT(bytes, ops::EventBus::kept_bytes / 2);
+}
+
 TEST_F(EventsTest, ResumeAfterASequenceNumber) {
   publish(3);
   EXPECT_EQ(drain(**bus_.subscribe({}, 1)), "2 3");
