@@ -19,7 +19,10 @@ using tcp = boost::asio::ip::tcp;
 }  // namespace
 
 Acceptor::Acceptor(std::shared_ptr<NodeCore> core, Dialer& dialer, TaskGroup& group)
-    : core_(std::move(core)), dialer_(dialer), group_(group) {}
+    : core_(std::move(core)),
+      dialer_(dialer),
+      group_(group),
+      unauthenticated_(std::make_shared<WaitingRoom>(core_->config.limits.incoming)) {}
 
 Result<> Acceptor::listen() {
   const auto& config = core_->config;
@@ -80,11 +83,9 @@ boost::asio::awaitable<void> Acceptor::run(Listener& listener) {
       continue;
     }
     is_short = false;
-    if (unauthenticated_->size() >= core_->config.limits.incoming) {
-      // Who knows the cookie is through in milliseconds; the oldest does not.
+    if (auto* oldest = unauthenticated_->make_room()) {
       boost::system::error_code ignored;
-      unauthenticated_->front()->close(ignored);
-      unauthenticated_->pop_front();
+      oldest->close(ignored);
     }
     group_.spawn("incoming node", serve(std::move(socket)));
   }
@@ -92,10 +93,11 @@ boost::asio::awaitable<void> Acceptor::run(Listener& listener) {
 
 boost::asio::awaitable<void> Acceptor::serve(Channel::Socket socket) {
   boost::system::error_code ignored;
-  auto from = socket.remote_endpoint(ignored).address().to_string();
-  auto result = co_await let_in(Channel(std::move(socket)));
+  auto from = socket.remote_endpoint(ignored).address();
+  auto result = co_await let_in(Channel(std::move(socket)), from);
   if (result) co_return;
-  auto text = fmt::format("a node at {} was not let in: {}", from, result.error().text());
+  auto text =
+      fmt::format("a node at {} was not let in: {}", from.to_string(), result.error().text());
   auto left_out = refusals_.left_out();
   if (refusals_.admits(std::chrono::steady_clock::now())) {
     if (left_out > 0) text += fmt::format(" (and {} others since the last such line)", left_out);
@@ -103,16 +105,18 @@ boost::asio::awaitable<void> Acceptor::serve(Channel::Socket socket) {
   }
 }
 
-Task<> Acceptor::let_in(Channel channel) {
+Task<> Acceptor::let_in(Channel channel, boost::asio::ip::address from) {
   Deadline deadline(core_->context, channel.socket(), core_->config.times.handshake);
   struct Listed {
-    std::shared_ptr<Sockets> list;
+    std::shared_ptr<WaitingRoom> room;
+    boost::asio::ip::address from;
     Channel::Socket* socket;
-    Listed(std::shared_ptr<Sockets> l, Channel::Socket* s) : list(std::move(l)), socket(s) {
-      list->push_back(socket);
+    Listed(std::shared_ptr<WaitingRoom> r, const boost::asio::ip::address& f, Channel::Socket* s)
+        : room(std::move(r)), from(f), socket(s) {
+      room->enter(from, socket);
     }
-    ~Listed() { list->remove(socket); }
-  } listed(unauthenticated_, &channel.socket());
+    ~Listed() { room->leave(from, socket); }
+  } listed(unauthenticated_, from, &channel.socket());
   auto ec = co_await channel.wait(Channel::Socket::wait_read);
   unsigned char first = 0;
   if (!ec && core_->tls_server)

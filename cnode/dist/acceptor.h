@@ -2,7 +2,6 @@
 
 #include <boost/asio/awaitable.hpp>
 #include <boost/asio/ip/tcp.hpp>
-#include <list>
 #include <memory>
 #include <vector>
 
@@ -14,12 +13,13 @@
 #include "dist/log_limit.h"
 #include "dist/node_core.h"
 #include "dist/proof.h"
+#include "dist/waiting_room.h"
 
 namespace muster::dist {
 
 /// Listens and lets peers in, TCP and TLS on the same port (a TLS client's first byte tells).
-/// Owned by Node. At most Limits::incoming connections are between accept and authentication (the
-/// oldest goes when there are more); each has Times::handshake.
+/// Owned by Node. At most Limits::incoming connections are between accept and authentication (see
+/// WaitingRoom for which goes when there are more); each has Times::handshake.
 class Acceptor {
  public:
   Acceptor(std::shared_ptr<NodeCore> core, Dialer& dialer, TaskGroup& group);
@@ -36,7 +36,7 @@ class Acceptor {
   Result<> listen_on(std::uint16_t port);
   boost::asio::awaitable<void> run(Listener& listener);
   boost::asio::awaitable<void> serve(Channel::Socket socket);
-  Task<> let_in(Channel channel);
+  Task<> let_in(Channel channel, boost::asio::ip::address from);
   struct Admission {
     ServerHandshake::Decision decision;
     Proof proof;
@@ -50,8 +50,7 @@ class Acceptor {
   TaskGroup& group_;
   std::vector<Listener> listeners_;
   std::uint16_t port_ = 0;
-  using Sockets = std::list<Channel::Socket*>;
-  const std::shared_ptr<Sockets> unauthenticated_ = std::make_shared<Sockets>();  ///< oldest first
+  const std::shared_ptr<WaitingRoom> unauthenticated_;
   LogLimit refusals_;
 };
 

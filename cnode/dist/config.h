@@ -7,6 +7,7 @@
 #include <string>
 #include <vector>
 
+#include "base/budget.h"
 #include "base/role.h"
 #include "base/secret.h"
 
@@ -29,12 +30,14 @@ struct Times {
 };
 
 struct Limits {
-  std::size_t frame = 128u << 20;    ///< one message from a peer
-  std::size_t writable = 1u << 20;   ///< Link::writable() waits while more than this is queued
+  std::size_t frame = 128u << 20;       ///< one message from a peer that knows our own cookie
+  std::size_t guest_frame = 16u << 20;  ///< from any other; a longer one is left out
+  std::size_t writable = 1u << 20;      ///< Link::writable() waits while more than this is queued
   std::size_t read_stop = 8u << 20;  ///< more than this queued: nothing more is read from the peer
   std::size_t queued = 128u << 20;   ///< more than this queued before a message: the link is closed
   std::size_t incoming = 1'000;      ///< connections that have not authenticated yet
   std::size_t per_link = 1'000'000;  ///< monitors, links and spawned jobs of one peer
+  std::size_t per_guest = 10'000;    ///< the same of one that knows another cookie than our own
 };
 
 /// Who we are in the mesh and where we listen. One process has two names: NAME@short_host towards
@@ -52,6 +55,7 @@ struct NodeConfig {
   std::optional<TlsFiles> tls;                   ///< present: TLS can be spoken and is accepted
   Times times;
   Limits limits;
+  Budget* budget = nullptr;  ///< what links hold is claimed there; null: not counted
 };
 
 /// How one peer is reached.

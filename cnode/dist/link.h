@@ -11,6 +11,7 @@
 #include <unordered_map>
 #include <vector>
 
+#include "base/budget.h"
 #include "base/result.h"
 #include "dist/channel.h"
 #include "dist/control.h"
@@ -58,7 +59,8 @@ class MonitorHandle {
 /// Owned by the Node while it is up; whoever keeps a shared_ptr longer finds is_up() false, sends
 /// that go nowhere and calls that fail with LinkError::closed. Lives on the io_context's thread.
 /// What is sent is queued and written at the end of the loop's turn; the queue is bounded
-/// (Limits::queued): a peer that does not read loses its link.
+/// (Limits::queued): a peer that does not read loses its link. What it holds in memory is claimed
+/// from NodeConfig::budget; refused there, or told to go, the link is closed (overloaded).
 class Link : public std::enable_shared_from_this<Link> {
  public:
   using Duration = std::chrono::steady_clock::duration;
@@ -121,6 +123,8 @@ class Link : public std::enable_shared_from_this<Link> {
 
   /// Bytes that wait to be written.
   std::size_t queued() const;
+  /// What others hold for this peer is claimed here; the link must outlive the claim.
+  Budget::Holder& holder() { return holder_; }
   /// Ends when the queue is short again (Limits::writable). Error: closed.
   Task<> writable();
 
@@ -150,6 +154,12 @@ class Link : public std::enable_shared_from_this<Link> {
   void on_readable(boost::system::error_code ec, std::size_t count);
   bool read_into_scratch(std::size_t& have);
   int consume(std::string_view bytes);
+  void keep(std::string_view bytes);
+  void refuse_frame(std::string_view beginning, std::uint32_t size);
+  bool is_own() const { return proof_.of == Proof::Of::own; }
+  std::size_t most_frame() const;
+  std::size_t most_entries() const;
+  void claim();
   void queue(FrameWriter& frame);
   void flush();
   void check_life(Liveness::Clock::time_point now);
@@ -166,6 +176,7 @@ class Link : public std::enable_shared_from_this<Link> {
   void handle_link(const Control& control);
   void handle_exit(const Control& control);
   void handle_answer(std::string_view payload);
+  Pending* answered_by(std::string_view& payload);
   void deliver(LocalPid to, const Control& control);
   bool is_guest() const { return role() == Role::none; }
   bool may_see(LocalPid target) const;
@@ -210,7 +221,10 @@ class Link : public std::enable_shared_from_this<Link> {
   Liveness::Clock::time_point progress_;  ///< when the peer last took bytes from a full queue
   std::array<char, 512> first_;           ///< where an idle TCP link waits for bytes
   std::string in_, out_;
-  std::size_t written_ = 0;  ///< of out_
+  std::size_t written_ = 0;     ///< of out_
+  std::uint32_t left_out_ = 0;  ///< bytes still to come of a frame that is too long
+  Budget::Holder holder_;
+  Budget::Claim claim_;  ///< for buffers, monitors, links and jobs
 
   MonitorTable monitors_;
   std::set<std::pair<LocalPid, PeerPid>> links_;

@@ -9,6 +9,7 @@
 #include "dist/pending.h"
 #include "etf/decode.h"
 #include "etf/print.h"
+#include "etf/weight.h"
 
 namespace muster::dist {
 namespace {
@@ -64,7 +65,10 @@ CallOutcome outcome_of_rex(etf::Term answer) {
 // --- Pending ---
 
 Link::Pending::Pending(Link& link, std::uint64_t ref, Link::Duration limit)
-    : link_(link.shared_from_this()), ref_(ref), wake_(link.core_->context, limit) {
+    : link_(link.shared_from_this()),
+      ref_(ref),
+      wake_(link.core_->context, limit),
+      claim_(link.holder_) {
   link.pending_.emplace(ref, this);
 }
 
@@ -88,7 +92,9 @@ boost::asio::awaitable<bool> Link::Pending::wait() {
 
 /// False: it is no term, and the link is done for.
 bool Link::Pending::keep(Result<etf::Term> term) {
-  if (term) {
+  if (term && claim_.bytes() > 0 && !claim_.set(etf::weight(*term))) {
+    no_memory();
+  } else if (term) {
     value = *std::move(term);
   } else if (term.error().code == Errc::too_large) {  // any node may send that
     unread = std::move(term).error();
@@ -100,10 +106,18 @@ bool Link::Pending::keep(Result<etf::Term> term) {
   return true;
 }
 
+void Link::Pending::no_memory() {
+  unread = Error(Errc::unavailable, "the daemon has no memory for it now");
+  state = State::unread;
+}
+
 void Link::Pending::take(State next, std::string_view encoded) {
   if (state != State::waiting) return;  // answered twice
   state = next;
-  if (encoded.size() > taken_apart_here) {
+  constexpr std::size_t unclaimed = 16 * 1024;
+  if (encoded.size() > unclaimed && !claim_.set(encoded.size())) {
+    no_memory();
+  } else if (encoded.size() > taken_apart_here) {
     long_answer_ = encoded;
   } else if (!keep(etf::decode(encoded))) {
     state = State::waiting;  // until the link is gone
@@ -118,6 +132,16 @@ void Link::Pending::ended(std::string_view encoded_reason) {
 
 void Link::Pending::answered(std::string_view encoded_reply) {
   take(State::answered, encoded_reply);
+}
+
+void Link::Pending::left_out(std::size_t size, std::size_t most) {
+  if (state != State::waiting) return;
+  unread =
+      Error(Errc::too_large, fmt::format("the answer is a message of {} bytes, and a node with "
+                                         "a cookie of its own may send {}",
+                                         size, most));
+  state = State::unread;
+  wake_.cancel();
 }
 
 void Link::Pending::refused(std::string why) {
@@ -425,6 +449,7 @@ void Link::come_down(LinkError why) {
   in_ = std::string();
   out_ = std::string();
   written_ = 0;
+  claim_.set(0);
   auto listeners = core_->listeners;
   for (auto* listener : listeners) listener->link_down(self, why);
 }

@@ -56,7 +56,9 @@ Link::Link(std::shared_ptr<NodeCore> core, Channel channel, HandshakePeer peer, 
       is_outgoing_(is_outgoing),
       is_dynamic_(peer.is_dynamic),
       life_(Liveness::Clock::now()),
-      progress_(Liveness::Clock::now()) {}
+      progress_(Liveness::Clock::now()),
+      holder_(core_->config.budget, "node:" + peer_, [this] { close(LinkError::overloaded); }),
+      claim_(holder_) {}
 
 const std::string& Link::self() const {
   return self_->name;
@@ -175,17 +177,71 @@ void Link::on_readable(boost::system::error_code ec, std::size_t count) {
   }
 }
 
+std::size_t Link::most_frame() const {
+  auto& limits = core_->config.limits;
+  return is_own() ? limits.frame : std::min(limits.frame, limits.guest_frame);
+}
+
+std::size_t Link::most_entries() const {
+  auto& limits = core_->config.limits;
+  return is_own() ? limits.per_link : std::min(limits.per_link, limits.per_guest);
+}
+
+/// The memory that this peer costs, in steps, so that a call that needs little claims nothing.
+void Link::claim() {
+  constexpr std::size_t unclaimed = 64 * 1024, step = 16 * 1024, entry = 180;
+  auto entries = monitors_.size() + links_.size() + jobs_.size();
+  auto holds = in_.capacity() + out_.capacity() + entry * entries;
+  if (holds <= unclaimed && claim_.bytes() == 0) return;
+  holds = holds <= unclaimed ? 0 : (holds + step - 1) / step * step;
+  if (!claim_.set(holds)) close(LinkError::overloaded);
+}
+
+/// Behind what in_ has. It grows to no more than the frame that is awaited: doubling would take
+/// twice the longest.
+void Link::keep(std::string_view bytes) {
+  auto needed = in_.size() + bytes.size();
+  constexpr std::size_t large = 1 << 20;
+  if (needed <= in_.capacity() || needed <= large) {
+    in_ += bytes;
+    return;
+  }
+  std::size_t awaited = in_.size() < 4 ? needed : 4 + ByteReader(in_).u32();
+  std::string grown;
+  grown.reserve(std::max(needed, std::min(2 * in_.capacity(), awaited)));
+  grown.append(in_).append(bytes);
+  in_ = std::move(grown);
+}
+
 /// Works off the frames that these bytes complete, until the turn is over. Returns how many
 /// messages that were.
 int Link::consume(std::string_view bytes) {
+  constexpr std::size_t beginning = 4096;  // of a frame that is left out: who waits for it
   int messages = 0, ticks_from_peer = 0;
   bool is_joined = !in_.empty();
-  if (is_joined) bytes = in_.append(bytes);
-  while (is_up_ && bytes.size() >= 4) {
+  if (is_joined) {
+    keep(bytes);
+    bytes = in_;
+  }
+  while (is_up_ && (bytes.size() >= 4 || left_out_ > 0)) {
+    if (left_out_ > 0) {
+      auto count = std::min<std::size_t>(left_out_, bytes.size());
+      bytes.remove_prefix(count);
+      left_out_ -= static_cast<std::uint32_t>(count);
+      if (bytes.empty()) break;
+      continue;
+    }
     auto size = ByteReader(bytes).u32();
     if (size > core_->config.limits.frame) {
       fail(Error(Errc::too_large, fmt::format("a message of {} bytes", size)));
       break;
+    }
+    if (size > most_frame()) {
+      if (bytes.size() - 4 < beginning) break;
+      refuse_frame(bytes.substr(4, beginning), size);
+      bytes.remove_prefix(4);
+      left_out_ = size;
+      continue;
     }
     if (bytes.size() - 4 < size) break;
     if (messages + ticks_from_peer > 0 && core_->turn.is_over()) break;
@@ -206,6 +262,7 @@ int Link::consume(std::string_view bytes) {
     in_.assign(bytes);
   }
   shrink(in_);
+  claim();
   return messages;
 }
 
@@ -224,6 +281,8 @@ void Link::queue(FrameWriter& frame) {
     log::warn("{}: {} bytes wait for it, it does not read", peer_, waiting);
     return close(LinkError::overloaded);
   }
+  claim();
+  if (!is_up_) return;
   if (is_reading_ || waits_to_write_ || is_flush_planned_) return;
   is_flush_planned_ = true;
   core_->flush_later(shared_from_this());
@@ -245,6 +304,7 @@ void Link::flush() {
     out_.clear();
     written_ = 0;
     if (out_.capacity() > turn_budget) std::string().swap(out_);
+    claim();
   } else {
     if (written_ > out_.size() / 2) out_.erase(0, std::exchange(written_, 0));
     waits_to_write_ = true;
@@ -321,6 +381,7 @@ void Link::check_life(Liveness::Clock::time_point now) {
 void Link::release_memory() {
   shrink(in_);
   shrink(out_);
+  claim();
 }
 
 void Link::fail(const Error& what) {

@@ -122,7 +122,7 @@ void Link::handle_spawn(const Control& control) {
   std::string_view refused;
   if (control.has_unknown_option) refused = "badopt";
   if (!core_->spawn_handler) refused = "notsup";
-  if (jobs_.size() >= core_->config.limits.per_link) refused = "system_limit";
+  if (jobs_.size() >= most_entries()) refused = "system_limit";
   auto pid = core_->fresh_pid();
   unsigned flags = (control.wants_link ? 1 : 0) | (control.wants_monitor ? 2 : 0);
   auto reply = frame(Op::spawn_reply, 5);
@@ -166,8 +166,7 @@ void Link::handle_monitor(const Control& control) {
     down.raw(noproc);
     return queue(down);
   }
-  if (monitors_.size() >= core_->config.limits.per_link)
-    return fail(Error(Errc::too_large, "too many monitors"));
+  if (monitors_.size() >= most_entries()) return fail(Error(Errc::too_large, "too many monitors"));
   if (core_->jobs.count(target)) core_->watched(target);
   monitors_.add(control.ref.number, {target, watcher, std::string(control.name), {}});
 }
@@ -193,8 +192,7 @@ void Link::handle_link(const Control& control) {
       exit.raw(noproc);
       return queue(exit);
     }
-    if (links_.size() >= core_->config.limits.per_link)
-      return fail(Error(Errc::too_large, "too many links"));
+    if (links_.size() >= most_entries()) return fail(Error(Errc::too_large, "too many links"));
     links_.emplace(target, remote);
     if (core_->jobs.count(target)) core_->watched(target);
     return;
@@ -260,13 +258,36 @@ void Link::handle_monitor_exit(const Control& control) {
 
 /// {Ref, Reply}, the answer to a gen_server call of ours.
 void Link::handle_answer(std::string_view payload) {
+  if (auto* pending = answered_by(payload)) pending->answered(payload);
+}
+
+/// Whose answer begins like this; it is then at the reply.
+Link::Pending* Link::answered_by(std::string_view& payload) {
   ByteReader in(payload);
-  if (in.u8() != etf::tag::small_tuple || in.u8() != 2) return;
-  auto rest = in.rest();
+  if (in.u8() != etf::tag::small_tuple || in.u8() != 2) return nullptr;
+  payload = in.rest();
   WireRef ref;
-  if (!read_ref(rest, ref) || !is_ours(ref)) return;
+  if (!read_ref(payload, ref) || !is_ours(ref)) return nullptr;
   auto found = pending_.find(own_ref(ref.number));
-  if (found != pending_.end()) found->second->answered(rest);
+  return found == pending_.end() ? nullptr : found->second;
+}
+
+/// A frame that is longer than this peer may send: the call that it answers is told.
+void Link::refuse_frame(std::string_view beginning, std::uint32_t size) {
+  if (core_->rubbish.admits(Liveness::Clock::now()))
+    log::warn("{}: a message of {} bytes is left out: with a cookie of its own it may send {}",
+              peer_, size, most_frame());
+  auto control = decode_control(beginning);
+  if (!control) return;
+  Pending* pending = nullptr;
+  if (control->op == Op::payload_monitor_p_exit && is_ours(control->ref)) {
+    auto found = pending_.find(own_ref(control->ref.number));
+    if (found != pending_.end()) pending = found->second;
+  } else if ((control->op == Op::send || control->op == Op::send_sender) && is_ours(control->to) &&
+             local(control->to) == core_->caller) {
+    pending = answered_by(control->payload);
+  }
+  if (pending) pending->left_out(size, most_frame());
 }
 
 }  // namespace muster::dist

@@ -23,25 +23,28 @@ struct Link::Pending {
 
   void ended(std::string_view encoded_reason);  ///< the monitored process is gone
   void answered(std::string_view encoded_reply);
-  void refused(std::string why);  ///< spawn failed
-  void lost();                    ///< the link is gone
+  void refused(std::string why);                      ///< spawn failed
+  void left_out(std::size_t size, std::size_t most);  ///< the answer is longer than it may be
+  void lost();                                        ///< the link is gone
 
   enum class State { waiting, ended, answered, refused, unread, lost };
   State state = State::waiting;
   etf::Term value;  ///< the exit reason or the reply
   std::string refusal;
-  Error unread;  ///< why the answer was not decoded: it is over etf::Limits
+  Error unread;  ///< why the answer was not decoded: it is too large
   std::optional<PeerPid> spawned;
 
  private:
   void take(State next, std::string_view encoded);
   bool keep(Result<etf::Term> term);
+  void no_memory();
 
   std::string long_answer_;  ///< encoded: to be taken apart on a thread
 
   std::shared_ptr<Link> link_;
   std::uint64_t ref_;
   boost::asio::steady_timer wake_;
+  Budget::Claim claim_;  ///< for the answer
 };
 
 }  // namespace muster::dist

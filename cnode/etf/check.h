@@ -11,8 +11,8 @@ namespace muster::etf {
 /// How much a term from outside may ask of us.
 struct Limits {
   std::size_t depth = 512;  ///< nesting of tuples, lists, maps
-  /// Terms in all. Decoded, each takes a Term, however few bytes it came in: 256 MiB of them.
-  std::size_t elements = (256u << 20) / sizeof(Term);
+  /// Terms in all. Decoded, each takes a Term, however few bytes it came in: 64 MiB of them.
+  std::size_t elements = (64u << 20) / sizeof(Term);
 };
 
 /// Walks one encoded term (without the version byte) at the front of `bytes` and gives its length

@@ -25,7 +25,13 @@ bool is_ready(int socket, short what, Clock::time_point until) {
 
 }  // namespace
 
-Stranger::Stranger(std::uint16_t port) : socket_(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0)) {
+Stranger::Stranger(std::uint16_t port, const std::string& from)
+    : socket_(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0)) {
+  if (sockaddr_in own{}; !from.empty()) {
+    own.sin_family = AF_INET;
+    ::inet_pton(AF_INET, from.c_str(), &own.sin_addr);
+    ::bind(socket_, reinterpret_cast<sockaddr*>(&own), sizeof own);
+  }
   sockaddr_in at{};
   at.sin_family = AF_INET;
   at.sin_port = htons(port);

@@ -13,8 +13,8 @@ class Stranger {
  public:
   using Limit = std::chrono::milliseconds;
 
-  /// Throws std::runtime_error when nobody listens there.
-  explicit Stranger(std::uint16_t port);
+  /// From this address, where one is given. Throws std::runtime_error when nobody listens there.
+  explicit Stranger(std::uint16_t port, const std::string& from = {});
   ~Stranger();
   Stranger(const Stranger&) = delete;
   Stranger& operator=(const Stranger&) = delete;

@@ -139,7 +139,7 @@ TEST(Etf, PrintsBigIntegersInDecimalAsErlangDoes) {
 
 TEST(Etf, SmallElementsDoNotCostMoreMemoryThanTheBudget) {
   const std::size_t most = Limits{}.elements;
-  EXPECT_LE(most * sizeof(Term), 256u << 20);
+  EXPECT_LE(most * sizeof(Term), 64u << 20);
   auto list_of = [](std::uint32_t count) {
     auto bytes = hex(fmt::format("6c{:08x}", count));
     for (std::uint32_t i = 0; i < count; ++i) bytes += "a\1";
