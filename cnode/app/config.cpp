@@ -208,6 +208,8 @@ Section sections(Config& c) {
       table("notifications", {{"keep_megabytes", number(n.keep_megabytes, 64, 100'000'000)},
                               {"keep_days", number(n.keep_days, 1, 36'500)},
                               {"per_second", number(n.per_second, 1, 1000)}}),
+      table("limits",
+            {{"outsiders_megabytes", number(c.limits.outsiders_megabytes, 16, 1'000'000)}}),
       {"alarms", tunings(c.alarms)},
       table("ssh", {{"key", path(c.ssh.key)},
                     {"host_keys", one_of(c.ssh.host_keys, {"accept-new", "strict"})}}),

@@ -61,6 +61,10 @@ struct Config {
     std::size_t per_second = 100;  ///< of one node; more is dropped and counted
   } notifications;
 
+  struct Limits {
+    std::size_t outsiders_megabytes = 256;  ///< what outsiders can make the daemon hold in memory
+  } limits;
+
   alarms::Tunings alarms;  ///< by built-in rule
 
   struct Ssh {

@@ -13,14 +13,20 @@ namespace fs = std::filesystem;
 
 namespace {
 
-doors::rest::ServerOptions server_options(const Config& config) {
+doors::rest::ServerOptions server_options(const Config& config, Budget& outsiders) {
   doors::rest::ServerOptions options;
+  options.budget = &outsiders;
   options.address = config.http.listen.address;
   options.port = config.http.listen.port;
   options.certificate = config.http.certificate;
   options.key = config.http.key;
   options.announce = config.data_dir / "api.url";
   return options;
+}
+
+dist::NodeConfig with_budget(dist::NodeConfig node, Budget& outsiders) {
+  node.budget = &outsiders;
+  return node;
 }
 
 metrics::Metrics::Settings metric_settings(const Config& config) {
@@ -51,22 +57,28 @@ notifications::Notifications::Settings notification_settings(const Config& confi
 }  // namespace
 
 Result<std::unique_ptr<Daemon>> Daemon::open(asio::io_context& io, const LoopMeter& meter,
-                                             DataDir data_dir, Config config, Identity identity,
-                                             Cookies cookies, store::LostSecrets lost) {
+                                             Budget& outsiders, DataDir data_dir, Config config,
+                                             Identity identity, Cookies cookies,
+                                             store::LostSecrets lost) {
   TRY(auto node, node_config(config, identity, std::move(cookies)));
   TRY(auto cipher, store::open_key(data_dir.path(), lost));
   TRY(auto database, store::Database::open(data_dir.path() / "muster.db"));
   TRY(auto token, access::AdminToken::open(data_dir.path() / "api.token"));
-  return std::unique_ptr<Daemon>(new Daemon(io, meter, std::move(data_dir), std::move(config),
-                                            std::move(node), std::move(database), std::move(cipher),
-                                            std::move(token)));
+  return std::unique_ptr<Daemon>(new Daemon(io, meter, outsiders, std::move(data_dir),
+                                            std::move(config), std::move(node), std::move(database),
+                                            std::move(cipher), std::move(token)));
 }
 
-Daemon::Daemon(asio::io_context& io, const LoopMeter& meter, DataDir data_dir, Config config,
-               dist::NodeConfig node, std::unique_ptr<store::Database> database,
+Daemon::Daemon(asio::io_context& io, const LoopMeter& meter, Budget& outsiders, DataDir data_dir,
+               Config config, dist::NodeConfig node, std::unique_ptr<store::Database> database,
                store::Cipher cipher, access::AdminToken token)
     : data_dir_(std::move(data_dir)),
       config_(std::move(config)),
+      outsiders_(outsiders),
+      losses_([this](const std::string& who, std::uint64_t count) {
+        alarm_watch_.condition(alarms::daemon_subject(), "outsiders_memory", {}, true,
+                               ops::json::object{{"most_of", who}, {"losses_in_10_s", count}});
+      }),
       loop_watch_(io.get_executor(), meter),
       database_(std::move(database)),
       cipher_(std::move(cipher)),
@@ -76,11 +88,11 @@ Daemon::Daemon(asio::io_context& io, const LoopMeter& meter, DataDir data_dir, C
       audit_(io.get_executor(), *database_, clock_),
       events_(io.get_executor(), clock_),
       manager_(io.get_executor()),
-      node_(io, std::move(node), manager_),
+      node_(io, with_budget(std::move(node), outsiders_), manager_),
       self_check_(data_dir_.path(), *database_, node_, clock_),
       topology_(*database_, cipher_, manager_, node_, events_, clock_),
       agents_(io.get_executor(), node_, config_.agents.interval),
-      commands_(*database_, cipher_, topology_, manager_, clock_),
+      commands_(*database_, cipher_, topology_, manager_, clock_, &outsiders_),
       metrics_(io.get_executor(), metric_settings(config_), *database_, topology_, manager_,
                events_, clock_,
                [this](const std::string& node, etf::Map settings) {
@@ -111,7 +123,8 @@ Daemon::Daemon(asio::io_context& io, const LoopMeter& meter, DataDir data_dir, C
       deployed_nodes_(catalogue_, deployments_),
       subscribers_(io.get_executor(), node_, events_),
       erlang_door_(io.get_executor(), node_, table_),
-      rest_door_(io.get_executor(), table_, events_, tokens_, clock_, server_options(config_)) {
+      rest_door_(io.get_executor(), table_, events_, tokens_, clock_,
+                 server_options(config_, outsiders_)) {
   events_.declare(topology::Topology::topics());
   events_.declare(orchestration::deployment_topics());
   events_.declare(metrics::Metrics::topics());
@@ -145,6 +158,8 @@ Daemon::Daemon(asio::io_context& io, const LoopMeter& meter, DataDir data_dir, C
                  ops::Outcome::refused,
                  std::string(name_of(Errc::forbidden))});
   });
+  outsiders_.on_loss(
+      [this](const Budget::Loss& loss) { losses_.add(loss, std::chrono::steady_clock::now()); });
   tokens_.on_ended([this](const std::string& caller) { rest_door_.dismiss(caller); });
   manager_.attach(node_, agents_, topology_);
   agents_.on_sample("metrics", [this](const std::string& node, const etf::Term& sample) {
@@ -177,7 +192,7 @@ Daemon::Daemon(asio::io_context& io, const LoopMeter& meter, DataDir data_dir, C
                            ops::json::value(std::string_view(how)));
   });
   metrics_.add_health(HealthOf{loop_watch_, manager_, node_, events_, table_, *database_,
-                               notifications_, config_.data_dir});
+                               notifications_, config_.data_dir, outsiders_});
   rest_door_.add_page({"/metrics",
                        "text/plain; version=0.0.4; charset=utf-8",
                        ops::Role::viewer,

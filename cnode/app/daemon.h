@@ -9,7 +9,9 @@
 #include "app/data_dir.h"
 #include "app/identity.h"
 #include "app/loop_watch.h"
+#include "app/losses.h"
 #include "app/self_check.h"
+#include "base/budget.h"
 #include "doors/dist/door.h"
 #include "doors/dist/subscriber.h"
 #include "doors/rest/server.h"
@@ -42,10 +44,12 @@ namespace muster::app {
 class Daemon {
  public:
   /// Opens what is in the data directory, which is `config.data_dir` and ours alone. Errors: those
-  /// of the key and of the database. `meter` runs the loop, and is referred to.
+  /// of the key and of the database. `meter` runs the loop; `outsiders` is of memory, for what
+  /// callers and nodes make us hold, and outlives `io`; both are referred to.
   static Result<std::unique_ptr<Daemon>> open(asio::io_context& io, const LoopMeter& meter,
-                                              DataDir data_dir, Config config, Identity identity,
-                                              Cookies cookies, store::LostSecrets lost);
+                                              Budget& outsiders, DataDir data_dir, Config config,
+                                              Identity identity, Cookies cookies,
+                                              store::LostSecrets lost);
   ~Daemon();
 
   /// Listens and serves. Errors: a name or port that is taken, certificates that cannot be read.
@@ -62,12 +66,14 @@ class Daemon {
  private:
   /// Who knows which family something is of.
   ops::FamilyLookup families() const;
-  Daemon(asio::io_context& io, const LoopMeter& meter, DataDir data_dir, Config config,
-         dist::NodeConfig node, std::unique_ptr<store::Database> database, store::Cipher cipher,
-         access::AdminToken token);
+  Daemon(asio::io_context& io, const LoopMeter& meter, Budget& outsiders, DataDir data_dir,
+         Config config, dist::NodeConfig node, std::unique_ptr<store::Database> database,
+         store::Cipher cipher, access::AdminToken token);
 
   DataDir data_dir_;  ///< locked until everything else is gone
   Config config_;
+  Budget& outsiders_;
+  Losses losses_;
   SystemClock clock_;
   LoopWatch loop_watch_;
   asio::thread_pool workers_{2};  ///< hashing, tar: what would hold up the loop

@@ -96,6 +96,18 @@ void put_database(const store::Database& database, HealthSheet& sheet) {
   sheet.counter("muster_daemon_database_failures_total", "Commits that failed", load.failures);
 }
 
+void put_outsiders(const Budget& budget, HealthSheet& sheet) {
+  sheet.gauge("muster_daemon_outsiders_bytes",
+              "Memory that clients and nodes make the daemon hold: requests, answers, queues",
+              budget.held());
+  sheet.gauge("muster_daemon_outsiders_limit_bytes", "What that may be", budget.limit());
+  sheet.counter("muster_daemon_outsiders_losses_total",
+                "Claims of it that were refused, and connections that were closed for it",
+                budget.refused(), {{"result", "refused"}});
+  sheet.counter("muster_daemon_outsiders_losses_total", "", budget.evicted(),
+                {{"result", "closed"}});
+}
+
 }  // namespace
 
 void HealthOf::operator()(HealthSheet& sheet) const {
@@ -105,6 +117,7 @@ void HealthOf::operator()(HealthSheet& sheet) const {
   put_events(events, sheet);
   put_operations(table, sheet);
   put_database(database, sheet);
+  put_outsiders(outsiders, sheet);
   sheet.counter("muster_daemon_notifications_dropped_total",
                 "Notifications that the daemon had no room for", notifications.dropped());
   sheet.gauge("muster_daemon_store_bytes", "", notifications.disk_bytes(),

@@ -3,6 +3,7 @@
 #include <filesystem>
 
 #include "app/loop_watch.h"
+#include "base/budget.h"
 #include "dist/node.h"
 #include "mesh/manager.h"
 #include "ops/events.h"
@@ -24,6 +25,7 @@ struct HealthOf {
   const store::Database& database;
   const notifications::Notifications& notifications;
   std::filesystem::path data_dir;
+  const Budget& outsiders;
 
   void operator()(metrics::HealthSheet& sheet) const;
 };

@@ -132,10 +132,11 @@ Result<> serve(const Options& options, int& exit_code) {
 
   std::signal(SIGPIPE, SIG_IGN);  // OpenSSL and libcurl write to sockets that the peer has closed
   std::signal(SIGXFSZ, SIG_IGN);  // a file that may not grow is an error of its write, no more
+  Budget outsiders(std::uint64_t{config.limits.outsiders_megabytes} << 20);
   asio::io_context io(1);
   LoopMeter meter;
   auto lost = options.forgets_secrets ? store::LostSecrets::forget : store::LostSecrets::refuse;
-  TRY(auto daemon, Daemon::open(io, meter, std::move(data_dir), std::move(config),
+  TRY(auto daemon, Daemon::open(io, meter, outsiders, std::move(data_dir), std::move(config),
                                 std::move(identity), std::move(cookies), lost));
   if (options.takes_over) daemon->take_over();
   asio::co_spawn(io, run(*daemon, options, exit_code), [](std::exception_ptr thrown) {

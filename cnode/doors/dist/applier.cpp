@@ -8,6 +8,7 @@
 
 #include "dist/erpc.h"
 #include "etf/decode.h"
+#include "etf/weight.h"
 #include "ops/replies.h"
 
 namespace muster::doors::dist {
@@ -52,7 +53,8 @@ class Outcome {
   std::optional<ErpcCall> erpc_;
 };
 
-asio::awaitable<void> run(const ops::Operation* operation, Term arguments, Outcome outcome) {
+asio::awaitable<void> run(const ops::Operation* operation, Term arguments, Outcome outcome,
+                          Budget::Claim) {
   auto caller = caller_on(outcome.job().link(), outcome.job().caller());
   auto result = co_await operation->call(std::move(arguments), std::move(caller));
   outcome.returned(ops::reply_term(std::move(result)));
@@ -103,8 +105,10 @@ void Applier::spawn(std::shared_ptr<Job> job, const muster::dist::SpawnRequest& 
   if (operation->is_immediate())
     return outcome.returned(ops::reply_term(
         operation->call_now(std::move(arguments), caller_on(job->link(), job->caller()))));
-  auto cancel =
-      running_.spawn(operation->full_name(), run(operation, std::move(arguments), outcome));
+  auto claim = claim_for(job->link(), arguments);
+  if (!claim) return outcome.returned(ops::error_term(claim.error()));
+  auto cancel = running_.spawn(operation->full_name(),
+                               run(operation, std::move(arguments), outcome, *std::move(claim)));
   if (operation->row().ends_with_caller) job->on_cancel(std::move(cancel));
 }
 
@@ -117,6 +121,16 @@ void Applier::refuse(std::shared_ptr<Job> job, const muster::dist::SpawnRequest&
 
 ops::Caller caller_on(const muster::dist::Link& link, const etf::Pid& pid) {
   return {"node:" + link.peer(), link.role(), pid, link.peer()};
+}
+
+Result<Budget::Claim> claim_for(muster::dist::Link& link, const Term& arguments) {
+  constexpr std::size_t unclaimed = 16 * 1024;
+  Budget::Claim claim(link.holder());
+  auto weight = etf::weight(arguments);
+  if (weight > unclaimed && !claim.set(weight))
+    return Error(Errc::unavailable,
+                 "others hold all memory that there is for calls: try again later");
+  return claim;
 }
 
 Term forbidden(const muster::dist::Link& link) {

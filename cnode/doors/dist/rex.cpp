@@ -39,7 +39,7 @@ Term undefined(Call call) {
 }
 
 asio::awaitable<void> run(const ops::Operation* operation, Term arguments, ops::Caller caller,
-                          Answer answer) {
+                          Answer answer, std::shared_ptr<Link>, Budget::Claim) {
   auto result = co_await operation->call(std::move(arguments), std::move(caller));
   answer(ops::reply_term(std::move(result)));
 }
@@ -54,9 +54,12 @@ struct Applied {
     auto function = functions.find(call, link);
     if (auto* wanted = std::get_if<OperationCall>(&function)) {
       auto& operation = *wanted->operation;
+      auto claim = claim_for(link, wanted->arguments);
+      if (!claim) return answer(ops::error_term(claim.error())), TaskGroup::Cancel();
       auto cancel =
-          running.spawn(operation.full_name(), run(&operation, std::move(wanted->arguments),
-                                                   caller_on(link, caller), std::move(answer)));
+          running.spawn(operation.full_name(),
+                        run(&operation, std::move(wanted->arguments), caller_on(link, caller),
+                            std::move(answer), link.shared_from_this(), *std::move(claim)));
       return operation.row().ends_with_caller ? std::move(cancel) : TaskGroup::Cancel();
     }
     if (auto* value = std::get_if<Value>(&function)) {

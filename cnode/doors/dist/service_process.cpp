@@ -11,7 +11,8 @@ using muster::dist::GenMessage;
 namespace {
 
 asio::awaitable<void> answer(const ops::Operation* operation, Term arguments, ops::Caller caller,
-                             muster::dist::Caller waiting, bool is_call) {
+                             muster::dist::Caller waiting, bool is_call,
+                             std::shared_ptr<muster::dist::Link>, Budget::Claim) {
   auto result = co_await operation->call(std::move(arguments), std::move(caller));
   if (is_call) waiting.reply(ops::reply_term(std::move(result)));
 }
@@ -44,9 +45,12 @@ void ServiceProcess::on_message(const muster::dist::Message& message) {
     if (is_call) request->caller.reply(ops::reply_term(std::move(result)));
     return;
   }
+  auto claim = claim_for(message.link, form->args);
+  if (!claim) return refuse(claim.error());
   auto cancel = running_.spawn(
-      operation->full_name(), answer(operation, std::move(form->args), caller_on(message.link, pid),
-                                     request->caller, is_call));
+      operation->full_name(),
+      answer(operation, std::move(form->args), caller_on(message.link, pid), request->caller,
+             is_call, message.link.shared_from_this(), *std::move(claim)));
   if (is_call && operation->row().ends_with_caller) request->caller.on_given_up(std::move(cancel));
 }
 

@@ -13,23 +13,21 @@ constexpr std::size_t block_size = 64 * 1024;
 constexpr std::size_t head_block_size = 2 * 1024;  // who waits for a request holds no more
 constexpr std::string_view events_path = "/api/events";
 
-/// Counts bytes that are held in memory for one request.
-class Held {
- public:
-  explicit Held(std::uint64_t& total) : total_(total) {}
-  Held(const Held&) = delete;
-  ~Held() { total_ -= own_; }
-  bool add(std::uint64_t count, std::uint64_t limit) {
-    if (total_ + count > limit) return false;
-    total_ += count;
-    own_ += count;
-    return true;
-  }
+constexpr std::uint64_t unclaimed = 16 * 1024;  // what any request may hold
 
- private:
-  std::uint64_t& total_;
-  std::uint64_t own_ = 0;
-};
+std::uint64_t to_claim(std::uint64_t bytes) {
+  return bytes > unclaimed ? bytes : 0;
+}
+
+/// An empty one is the last.
+std::string chunk(std::string_view bytes) {
+  return fmt::format("{:x}\r\n{}\r\n", bytes.size(), bytes);
+}
+
+Error memory_is_short() {
+  return Error(Errc::unavailable,
+               "others hold all memory that there is for requests: try again later");
+}
 
 }  // namespace
 
@@ -53,11 +51,31 @@ class Connection::Body final : public ops::BodySource {
   Connection& connection_;
 };
 
-Connection::Connection(std::unique_ptr<Stream> stream, std::string address, Shared& shared)
+Connection::Connection(std::unique_ptr<Stream> stream, std::string address,
+                       const std::string& account, Shared& shared)
     : stream_(std::move(stream)),
       address_(std::move(address)),
       shared_(shared),
+      coming_(shared.limits.transfer, shared.limits.bytes_per_second),
+      holder_(shared.budget, account, [this] { close(); }),
+      claim_(holder_),
       watchdog_(stream_->executor()) {}
+
+Connection::~Connection() {
+  shared_.crowd.leave(*this);
+}
+
+Crowd::Member::State Connection::state() const {
+  if (!is_idle_) return State::busy;
+  return listener_.empty() ? State::idle : State::listening;
+}
+
+Result<> Connection::belong_to(const std::string& caller) {
+  if (!shared_.crowd.move_to(*this, caller))
+    return Error(Errc::unavailable, "too many connections of this token are busy: try again later");
+  holder_.move_to(caller);
+  return {};
+}
 
 asio::awaitable<void> Connection::run(std::shared_ptr<Connection> self) {
   self->allow(self->shared_.limits.head);
@@ -136,16 +154,19 @@ asio::awaitable<bool> Connection::serve() {
     auto served = serve_page(*page);
     co_return co_await std::move(served);
   }
-  body_bytes_ = 0;
-  body_time_ = {};
+  coming_ = {shared_.limits.transfer, shared_.limits.bytes_per_second};
   auto started = steady_clock::now();
   auto planned = shared_.dispatcher.plan(head, address_);
   auto* plan = std::get_if<Plan>(&planned);
-  if (plan && !plan->operation->row().is_anonymous) is_trusted_ = true;
   Response response;
-  if (plan) {
+  Result<> admitted;
+  if (plan && !plan->operation->row().is_anonymous) admitted = belong_to(plan->caller.name);
+  if (!admitted) {
+    response = problem_response(admitted.error());
+  } else if (plan) {
     auto task = plan->operation->is_upload() ? answer_upload(*plan) : answer(*plan);
     response = co_await std::move(task);
+    if (!response.more) claim_.set(to_claim(response.body.size()));  // the request is gone
   } else {
     response = std::move(std::get<Response>(planned));
   }
@@ -153,35 +174,52 @@ asio::awaitable<bool> Connection::serve() {
       "rest: {} {} {}: {} in {} ms", plan ? plan->caller.name : "?", head.verb, head.path(),
       response.status,
       std::chrono::duration_cast<std::chrono::milliseconds>(steady_clock::now() - started).count());
-  if (co_await send(std::move(response))) co_return true;
+  auto keeps = co_await send(std::move(response));
+  claim_.set(0);
+  if (keeps) co_return true;
   co_await linger();
   co_return false;
 }
 
-/// A client that reads too slowly is left after `transfer` without progress. Nothing more is made
-/// of the text than what one piece has until that has gone out.
+/// Nothing more is made of the text than what one piece has until that has gone out.
 asio::awaitable<bool> Connection::serve_page(const Page& page) {
   auto& head = parser_.head();
   auto planned = shared_.dispatcher.plan_page(head, page, address_);
-  auto* parameters = std::get_if<Parameters>(&planned);
-  if (!parameters) co_return co_await send(std::move(std::get<Response>(planned)));
-  is_trusted_ = true;
-  auto opened = page.open(*parameters);
+  auto* plan = std::get_if<PagePlan>(&planned);
+  if (!plan) co_return co_await send(std::move(std::get<Response>(planned)));
+  if (auto admitted = belong_to(plan->caller.name); !admitted)
+    co_return co_await send(problem_response(admitted.error()));
+  struct UnderWay {
+    std::map<std::string, std::size_t>& pages;
+    std::map<std::string, std::size_t>::iterator own;
+    UnderWay(std::map<std::string, std::size_t>& all, const std::string& caller)
+        : pages(all), own(all.try_emplace(caller).first) {
+      ++own->second;
+    }
+    ~UnderWay() {
+      if (--own->second == 0) pages.erase(own);
+    }
+  } under_way(shared_.pages, plan->caller.name);
+  if (under_way.own->second > shared_.limits.pages_per_caller)
+    co_return co_await send(problem_response(
+        Error(Errc::unavailable, fmt::format("this token reads {} pages already: try again later",
+                                             shared_.limits.pages_per_caller))));
+  auto opened = page.open(plan->parameters);
   if (!opened) co_return co_await send(problem_response(opened.error()));
   auto source = *std::move(opened);
   bool keeps = head.is_http_1_1 && head.keeps_alive && parser_.is_done() && !shared_.is_stopping;
-  Response response{200, page.content_type, {}, {}, true};
+  Response response{200, page.content_type, {}, {}, true, head.is_http_1_1};
+  Pace going(shared_.limits.transfer, shared_.limits.page_bytes_per_second);
   auto out = response.head(keeps);
   for (bool is_end = head.verb == "HEAD"; !is_end || !out.empty();) {
-    allow(shared_.limits.transfer);
-    auto sent = co_await stream_->write(out);
+    auto sent = co_await write_in_time(out, going);
     if (!sent) co_return false;
     out.clear();
     if (is_end) continue;
     auto piece = co_await source->next();
     if (!piece) co_return false;
     is_end = piece->empty();
-    out = keeps ? fmt::format("{:x}\r\n{}\r\n", piece->size(), *piece) : *std::move(piece);
+    out = response.is_chunked ? chunk(*piece) : *std::move(piece);
   }
   co_return keeps;
 }
@@ -193,12 +231,19 @@ asio::awaitable<void> Connection::serve_events() {
     co_await send(std::move(std::get<Response>(planned)));
     co_return;
   }
+  auto sound = check_upgrade(parser_.head());
+  if (sound) sound = belong_to(plan->caller.name);
+  if (!sound) {
+    co_await send(problem_response(sound.error()));
+    co_return;
+  }
   auto subscribed = shared_.events.subscribe(std::move(plan->topics), plan->since);
   if (!subscribed) {
     co_await send(problem_response(subscribed.error()));
     co_return;
   }
-  is_idle_ = is_trusted_ = true;
+  shared_.dispatcher.use_ticket(plan->ticket);
+  is_idle_ = true;
   listener_ = std::move(plan->caller.name);
   allow_any_time();
   auto socket = run_websocket(*stream_, parser_.head(), *std::move(subscribed));
@@ -217,7 +262,6 @@ Task<std::string> Connection::read_body() {
     std::string_view bytes = buffer_;
     CO_TRYV(parser_.feed_body(bytes, piece));
     auto taken = buffer_.size() - bytes.size();
-    body_bytes_ += taken;
     buffer_.erase(0, taken);
     needs_more = taken == 0;
     if (!piece.empty()) co_return piece;
@@ -225,17 +269,15 @@ Task<std::string> Connection::read_body() {
   co_return piece;
 }
 
-/// Slow senders are allowed `transfer` plus what the least rate takes for what has come.
 Task<> Connection::fill_in_time() {
-  auto& limits = shared_.limits;
-  auto rated = std::chrono::seconds(body_bytes_ / limits.bytes_per_second);
-  auto allowance = limits.transfer + rated - body_time_;
+  auto allowance = coming_.allowance();
   if (allowance <= steady_clock::duration::zero())
     co_return Error(Errc::timeout, "the body comes too slowly");
-  allow(std::min<steady_clock::duration>(allowance, limits.transfer));
+  allow(allowance);
+  auto had = buffer_.size();
   auto before = steady_clock::now();
   auto came = co_await fill(block_size);
-  body_time_ += steady_clock::now() - before;
+  coming_.moved(buffer_.size() - had, steady_clock::now() - before);
   allow_any_time();
   if (!came || !*came)
     co_return Error(Errc::unavailable, "the body ended before its length, or came too slowly");
@@ -244,15 +286,17 @@ Task<> Connection::fill_in_time() {
 
 asio::awaitable<Response> Connection::answer(const Plan& plan) {
   auto& head = parser_.head();
-  auto limit = plan.operation->row().body_limit;
+  auto& row = plan.operation->row();
   auto* structure = plan.operation->request().structure;
-  JsonBody body(structure ? structure() : nullptr, plan.operation->row().http.wrapper);
-  Held held(shared_.held);
+  std::optional<JsonBody> body(std::in_place, structure ? structure() : nullptr, row.http.wrapper);
   if (head.has_body) {
-    if (head.content_length && *head.content_length > limit)
+    if (row.is_anonymous)
       co_return problem_response(
-          Error(Errc::too_large, fmt::format("the body may be {} bytes", limit)));
-    parser_.limit_body(limit);
+          Error(Errc::too_large, "nothing may be sent here without a token"));
+    if (head.content_length && *head.content_length > row.body_limit)
+      co_return problem_response(
+          Error(Errc::too_large, fmt::format("the body may be {} bytes", row.body_limit)));
+    parser_.limit_body(row.body_limit);
     if (head.expects_continue && buffer_.empty()) {
       auto sent = co_await stream_->write("HTTP/1.1 100 Continue\r\n\r\n");
       if (!sent) co_return problem_response(sent.error());
@@ -261,15 +305,21 @@ asio::awaitable<Response> Connection::answer(const Plan& plan) {
       auto piece = co_await read_body();
       if (!piece) co_return problem_response(piece.error());
       if (piece->empty()) break;
-      if (!held.add(piece->size(), shared_.limits.held))
+      if (auto fed = body->feed(*piece); !fed) co_return problem_response(fed.error());
+      auto weight = to_claim(body->weight());
+      if (shared_.budget && weight > shared_.budget->limit())
         co_return problem_response(
-            Error(Errc::unavailable, "too many large bodies at once: try again later"));
-      if (auto fed = body.feed(*piece); !fed) co_return problem_response(fed.error());
+            Error(Errc::too_large,
+                  "it takes more memory than there is for all requests together "
+                  "([limits] outsiders_megabytes); an upload is stored as it comes"));
+      if (!claim_.set(weight)) co_return problem_response(memory_is_short());
     }
   }
-  if (auto complete = body.finish(); !complete) co_return problem_response(complete.error());
-  auto request = shared_.dispatcher.prepare(plan, body);
+  if (auto complete = body->finish(); !complete) co_return problem_response(complete.error());
+  auto request = shared_.dispatcher.prepare(plan, *body);
   if (!request) co_return problem_response(request.error());
+  body.reset();
+  if (claim_.bytes() > 0) claim_.set(plan.operation->request().weight(request->get()));
   allow_any_time();
   auto task = run_operation(plan, *std::move(request), nullptr);
   co_return co_await std::move(task);
@@ -307,7 +357,10 @@ asio::awaitable<Response> Connection::run_operation(const Plan& plan, ops::Prepa
       task = unless(wait_for_hang_up(), std::move(task), Error(Errc::unavailable, "hung up"));
     auto reply = co_await std::move(task);
     if (!reply) co_return problem_response(reply.error());
-    co_return json_response(row.http.status, reply->json());
+    auto response = json_response(row.http.status, *reply);
+    auto holds = response.body.size() + (response.more ? response.more->weight() : 0);
+    if (!claim_.set(to_claim(holds))) co_return problem_response(memory_is_short());
+    co_return response;
   } catch (const boost::system::system_error& e) {
     if (e.code() == asio::error::operation_aborted) throw;
     co_return problem_response(Error(Errc::internal, e.what()));
@@ -327,18 +380,46 @@ asio::awaitable<void> Connection::wait_for_hang_up() {
 
 asio::awaitable<bool> Connection::send(Response response) {
   auto& head = parser_.head();
-  bool keeps = head.keeps_alive && parser_.is_done() && !shared_.is_stopping;
-  std::string out = response.head(keeps);
-  if (head.verb != "HEAD") out += response.body;
-  std::string_view rest = out;
-  while (!rest.empty()) {
-    allow(shared_.limits.transfer);
-    auto part = rest.substr(0, block_size);
-    auto sent = co_await stream_->write(part);
-    if (!sent) co_return false;
-    rest.remove_prefix(part.size());
+  bool keeps = head.keeps_alive && parser_.is_done() && !shared_.is_stopping &&
+               (head.is_http_1_1 || !response.is_streamed);
+  response.is_chunked = response.is_streamed && head.is_http_1_1;
+  auto wrapped = [&](std::string_view bytes) {
+    return response.is_chunked && !bytes.empty() ? chunk(bytes) : std::string(bytes);
+  };
+  Pace going(shared_.limits.transfer, shared_.limits.bytes_per_second);
+  bool has_body = head.verb != "HEAD";
+  auto out = response.head(keeps);
+  if (has_body) out += wrapped(response.body);
+  std::string().swap(response.body);
+  for (;;) {
+    if (!co_await write_in_time(out, going)) co_return false;
+    if (!has_body || !response.is_streamed) break;
+    std::string piece;
+    bool has_more = response.more->next(piece, piece_size);
+    out = wrapped(piece);
+    if (has_more) continue;
+    if (response.is_chunked) out += chunk({});
+    response.is_streamed = false;
   }
   co_return keeps;
+}
+
+asio::awaitable<bool> Connection::write_in_time(std::string_view bytes, Pace& pace) {
+  while (!bytes.empty()) {
+    auto allowance = pace.allowance();
+    if (allowance <= steady_clock::duration::zero()) {
+      stream_->close();
+      co_return false;
+    }
+    allow(allowance);
+    auto part = bytes.substr(0, block_size);
+    auto before = steady_clock::now();
+    auto sent = co_await stream_->write(part);
+    if (!sent) co_return false;
+    pace.moved(part.size(), steady_clock::now() - before);
+    bytes.remove_prefix(part.size());
+  }
+  co_return true;
 }
 
 /// A client that still sends would get a reset instead of the answer, so a little more is read.

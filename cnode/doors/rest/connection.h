@@ -2,11 +2,15 @@
 
 #include <boost/asio/steady_timer.hpp>
 #include <chrono>
+#include <map>
 #include <memory>
 #include <optional>
 #include <string>
 
+#include "base/budget.h"
+#include "doors/rest/crowd.h"
 #include "doors/rest/dispatcher.h"
+#include "doors/rest/pace.h"
 #include "doors/rest/stream.h"
 #include "ops/events.h"
 
@@ -17,10 +21,11 @@ struct Limits {
   std::chrono::seconds idle{60};         ///< between requests
   std::chrono::seconds head{10};         ///< for TLS's handshake, and for a request's head
   std::chrono::seconds transfer{30};     ///< without progress, either way
-  std::uint64_t bytes_per_second{4096};  ///< a body must come faster, after `transfer`
-  std::chrono::seconds request{300};     ///< for an operation that does not limit itself
-  std::chrono::hours upload{2};          ///< for one that takes a stream of bytes
-  std::uint64_t held = 640u << 20;       ///< bodies in memory, all connections together
+  std::uint64_t bytes_per_second{4096};  ///< a body must come faster, after `transfer`; and go
+  std::uint64_t page_bytes_per_second{1 << 20};  ///< the same of a page
+  std::size_t pages_per_caller = 2;              ///< that are read at once
+  std::chrono::seconds request{300};             ///< for an operation that does not limit itself
+  std::chrono::hours upload{2};                  ///< for one that takes a stream of bytes
 };
 
 /// For this operation; nothing where it limits itself.
@@ -32,7 +37,9 @@ struct Shared {
   const Dispatcher& dispatcher;
   ops::EventBus& events;
   Limits limits;
-  std::uint64_t held = 0;
+  Budget* budget;
+  Crowd crowd;
+  std::map<std::string, std::size_t> pages = {};  ///< under way, by caller
   bool is_stopping = false;
 };
 
@@ -40,19 +47,23 @@ struct Shared {
 /// understood; or a WebSocket. Owned by the Server's TaskGroup through run(); lives on the loop.
 /// Cancelling run() ends the operation that it waits for. So does a client that hangs up (or closes
 /// its half), where the row says so (Row::ends_with_caller).
-class Connection : public std::enable_shared_from_this<Connection> {
+/// What it holds in memory beyond `unclaimed` it claims from the budget, for the caller that its
+/// last request was from; told to go, it closes.
+class Connection : public std::enable_shared_from_this<Connection>, public Crowd::Member {
  public:
-  /// `address` is where the client is, for the audit.
-  Connection(std::unique_ptr<Stream> stream, std::string address, Shared& shared);
+  /// `address` is where the client is, for the audit; `account` whose its connections are counted
+  /// as until it shows a token.
+  Connection(std::unique_ptr<Stream> stream, std::string address, const std::string& account,
+             Shared& shared);
+  ~Connection() override;
 
   static asio::awaitable<void> run(std::shared_ptr<Connection> self);
   /// Waits for a request, or serves a WebSocket: may be cut off.
   bool is_idle() const { return is_idle_; }
-  /// It has shown a token: nobody else's connection is more worth keeping.
-  bool is_trusted() const { return is_trusted_; }
+  State state() const override;
   /// Whose events a WebSocket streams ("token:ci"); empty for any other connection.
   const std::string& listener() const { return listener_; }
-  void close() { stream_->close(); }
+  void close() override { stream_->close(); }
 
  private:
   class Body;
@@ -61,12 +72,16 @@ class Connection : public std::enable_shared_from_this<Connection> {
   asio::awaitable<bool> read_head();
   asio::awaitable<void> serve_events();
   asio::awaitable<bool> serve_page(const Page& page);
+  /// Its requests are of this caller from now on. Error: unavailable, where that has too many.
+  Result<> belong_to(const std::string& caller);
   asio::awaitable<Response> answer(const Plan& plan);
   asio::awaitable<Response> answer_upload(const Plan& plan);
   asio::awaitable<Response> run_operation(const Plan& plan, ops::Prepared request,
                                           ops::BodySource* body);
   asio::awaitable<void> wait_for_hang_up();
   asio::awaitable<bool> send(Response response);
+  /// False: the client is gone, or too slow.
+  asio::awaitable<bool> write_in_time(std::string_view bytes, Pace& pace);
   asio::awaitable<void> linger();
   /// The next piece of the body, empty at its end.
   Task<std::string> read_body();
@@ -85,10 +100,10 @@ class Connection : public std::enable_shared_from_this<Connection> {
   std::string buffer_;  // came, not parsed yet
   std::string block_;
   bool is_idle_ = true;
-  bool is_trusted_ = false;
   std::string listener_;
-  std::uint64_t body_bytes_ = 0;
-  std::chrono::steady_clock::duration body_time_{};
+  Pace coming_;  ///< of the body at hand
+  Budget::Holder holder_;
+  Budget::Claim claim_;  ///< of the request at hand
   asio::steady_timer watchdog_;
   std::chrono::steady_clock::time_point deadline_;
   bool is_armed_ = false;

@@ -4,6 +4,8 @@
 #include <boost/algorithm/string/predicate.hpp>
 #include <charconv>
 
+#include "ops/json_text.h"
+
 namespace muster::doors::rest {
 namespace {
 
@@ -101,7 +103,7 @@ std::variant<Response, Plan> Dispatcher::plan(const RequestHead& head,
     auto allowed = boost::algorithm::join(wrong->allowed, ", ");
     auto document = ops::problem({Errc::not_found, "this path takes " + allowed, {}});
     document["status"] = 405;
-    Response response{405, "application/problem+json", json::serialize(document), {}};
+    Response response{405, "application/problem+json", ops::json_text(document), {}};
     response.headers.emplace_back("Allow", allowed);
     return response;
   }
@@ -161,8 +163,8 @@ const Page* Dispatcher::find_page(const RequestHead& head) const {
   return found == pages_.end() ? nullptr : &*found;
 }
 
-std::variant<Response, Parameters> Dispatcher::plan_page(const RequestHead& head, const Page& page,
-                                                         const std::string& address) const {
+std::variant<Response, PagePlan> Dispatcher::plan_page(const RequestHead& head, const Page& page,
+                                                       const std::string& address) const {
   auto caller = authenticate(head, address);
   if (!caller) return problem_response(caller.error());
   auto parameters = parse_query(head.query());
@@ -177,7 +179,7 @@ std::variant<Response, Parameters> Dispatcher::plan_page(const RequestHead& head
     note(page.path, *caller, allowed);
     return problem_response(allowed.error());
   }
-  return *std::move(parameters);
+  return PagePlan{*std::move(caller), *std::move(parameters)};
 }
 
 std::variant<Response, EventsPlan> Dispatcher::plan_events(const RequestHead& head,
@@ -185,10 +187,9 @@ std::variant<Response, EventsPlan> Dispatcher::plan_events(const RequestHead& he
   auto query = parse_query(head.query());
   if (!query) return problem_response(query.error());
   EventsPlan plan;
-  std::string ticket;
   for (auto& [name, text] : *query) {
     if (name == "ticket") {
-      ticket = text;
+      plan.ticket = text;
     } else if (name == "topics") {
       for (auto& topic : split_list(text)) plan.topics.emplace_back(topic.as_string());
     } else if (name == "since") {
@@ -203,8 +204,8 @@ std::variant<Response, EventsPlan> Dispatcher::plan_events(const RequestHead& he
     }
   }
   auto caller = [&]() -> Result<ops::Caller> {
-    if (ticket.empty()) return authenticate(head, address);
-    if (auto maker = tickets_.redeem(ticket)) return *std::move(maker);
+    if (plan.ticket.empty()) return authenticate(head, address);
+    if (auto maker = tickets_.find(plan.ticket)) return *std::move(maker);
     Error unknown(Errc::unauthorized, "this ticket is not known, or was used");
     note("rest.ticket", {"stranger", ops::Role::none, {}, {}, address}, unknown);
     return unknown;

@@ -22,11 +22,18 @@ struct Plan {
   std::vector<std::pair<std::string, std::string>> parameters;  ///< of the path and the query
 };
 
+/// A page, by this caller.
+struct PagePlan {
+  ops::Caller caller;
+  Parameters parameters;
+};
+
 /// A WebSocket's wishes.
 struct EventsPlan {
   ops::Caller caller;
   std::vector<std::string> topics;
   std::optional<std::uint64_t> since;
+  std::string ticket;  ///< to be used up once the WebSocket opens; empty: came with a token
 };
 
 /// From requests to operations, without I/O: routes, credentials, where arguments come from.
@@ -44,10 +51,11 @@ class Dispatcher {
   /// The page that a request asks for; null: it is for the operation table.
   const Page* find_page(const RequestHead& head) const;
   void add_page(Page page) { pages_.push_back(std::move(page)); }
-  std::variant<Response, Parameters> plan_page(const RequestHead& head, const Page& page,
-                                               const std::string& address = {}) const;
+  std::variant<Response, PagePlan> plan_page(const RequestHead& head, const Page& page,
+                                             const std::string& address = {}) const;
   std::variant<Response, EventsPlan> plan_events(const RequestHead& head,
                                                  const std::string& address = {}) const;
+  void use_ticket(const std::string& ticket) const { tickets_.use(ticket); }
 
  private:
   Result<ops::Caller> authenticate(const RequestHead& head, const std::string& address) const;

@@ -38,7 +38,16 @@ struct Handler {
   std::optional<ops::Base64Decoder> decoder;
   std::vector<Found> found;
   std::uint64_t blob_bytes = 0;
+  std::size_t values = 0;
   std::optional<Error> error;
+
+  bool count(Code& ec) {
+    if (++values <= JsonBody::value_limit) return true;
+    error =
+        Error(Errc::too_large, fmt::format("the body may have {} values", JsonBody::value_limit));
+    ec = json::error::syntax;
+    return false;
+  }
 
   bool is_blob() const {
     if (!request || (depth != 1 && (depth != 2 || outer_key != wrapper || wrapper.empty())))
@@ -63,7 +72,8 @@ struct Handler {
 
   bool on_document_begin(Code&) { return true; }
   bool on_document_end(Code&) { return true; }
-  bool on_object_begin(Code&) {
+  bool on_object_begin(Code& ec) {
+    if (!count(ec)) return false;
     if (++depth == 2) outer_key = std::exchange(key, {});
     keys.emplace_back();
     return true;
@@ -74,7 +84,8 @@ struct Handler {
     stack.push_object(n);
     return true;
   }
-  bool on_array_begin(Code&) {
+  bool on_array_begin(Code& ec) {
+    if (!count(ec)) return false;
     if (++depth == 2) outer_key.clear();
     key.clear();
     return true;
@@ -91,6 +102,7 @@ struct Handler {
     return true;
   }
   bool on_key(std::string_view s, std::size_t n, Code& ec) {
+    if (!count(ec)) return false;
     if (n == s.size()) key.clear();
     key.append(s);
     if (!keys.back().insert(key).second) return fail(Error(Errc::bad_request, "given twice"), ec);
@@ -103,6 +115,7 @@ struct Handler {
     return true;
   }
   bool on_string(std::string_view s, std::size_t, Code& ec) {
+    if (!count(ec)) return false;
     if (!is_blob()) return stack.push_string(s), true;
     if (!decode(s, ec)) return false;
     auto end = decoder->finish();
@@ -112,9 +125,14 @@ struct Handler {
     return true;
   }
   bool on_number_part(std::string_view, Code&) { return true; }
-  bool on_int64(std::int64_t i, std::string_view, Code&) { return stack.push_int64(i), true; }
-  bool on_uint64(std::uint64_t u, std::string_view, Code&) { return stack.push_uint64(u), true; }
+  bool on_int64(std::int64_t i, std::string_view, Code& ec) {
+    return count(ec) && (stack.push_int64(i), true);
+  }
+  bool on_uint64(std::uint64_t u, std::string_view, Code& ec) {
+    return count(ec) && (stack.push_uint64(u), true);
+  }
   bool on_double(double d, std::string_view, Code& ec) {
+    if (!count(ec)) return false;
     if (!std::isfinite(d)) {
       error = Error(Errc::bad_request, "a number in the body is out of range");
       ec = json::error::syntax;
@@ -123,8 +141,8 @@ struct Handler {
     stack.push_double(d);
     return true;
   }
-  bool on_bool(bool b, Code&) { return stack.push_bool(b), true; }
-  bool on_null(Code&) { return stack.push_null(), true; }
+  bool on_bool(bool b, Code& ec) { return count(ec) && (stack.push_bool(b), true); }
+  bool on_null(Code& ec) { return count(ec) && (stack.push_null(), true); }
   bool on_comment_part(std::string_view, Code&) { return true; }
   bool on_comment(std::string_view, Code&) { return true; }
 };
@@ -151,6 +169,14 @@ JsonBody::JsonBody(const ops::Struct* request, std::string_view wrapper)
 }
 
 JsonBody::~JsonBody() = default;
+
+std::uint64_t JsonBody::weight() const {
+  constexpr std::uint64_t per_value = 192;  // as JSON and then as a term, with the room to grow
+  if (!state_) return 0;
+  auto& handler = state_->parser.handler();
+  return 2 * (state_->fed - handler.blob_bytes) + per_value * handler.values +
+         handler.blob_bytes / 4 * 3;
+}
 
 Result<> JsonBody::feed(std::string_view bytes) {
   auto& handler = state_->parser.handler();

@@ -1,8 +1,10 @@
 #include "doors/rest/request_parser.h"
 
+#include <algorithm>
 #include <boost/beast/http/buffer_body.hpp>
 #include <boost/beast/http/parser.hpp>
 #include <boost/beast/http/rfc7230.hpp>
+#include <cctype>
 
 namespace muster::doors::rest {
 namespace {
@@ -17,11 +19,38 @@ Error http_error(const boost::system::error_code& ec) {
   return Error(Errc::bad_request, "this is no HTTP request: " + ec.message());
 }
 
+bool is_folded(std::string_view head) {
+  return head.find("\r\n ") != std::string_view::npos ||
+         head.find("\r\n\t") != std::string_view::npos;
+}
+
+/// Whoever stands in front must not read another length of the body out of this head.
+Result<> check_framing(const RequestHead& head) {
+  std::vector<std::string_view> codings, lengths;
+  for (auto& [name, value] : head.headers) {
+    if (boost::beast::iequals(name, "Transfer-Encoding")) codings.push_back(value);
+    if (boost::beast::iequals(name, "Content-Length")) lengths.push_back(value);
+  }
+  if (!codings.empty() && !lengths.empty())
+    return Error(Errc::bad_request, "Transfer-Encoding together with Content-Length");
+  if (!codings.empty() && !head.is_http_1_1)
+    return Error(Errc::bad_request, "HTTP/1.0 has no Transfer-Encoding");
+  if (codings.size() > 1 || (codings.size() == 1 && !boost::beast::iequals(codings[0], "chunked")))
+    return Error(Errc::unsupported, "the only Transfer-Encoding is chunked");
+  if (lengths.size() > 1) return Error(Errc::bad_request, "more than one Content-Length");
+  auto is_digit = [](unsigned char c) { return std::isdigit(c) != 0; };
+  for (auto length : lengths)
+    if (length.empty() || !std::all_of(length.begin(), length.end(), is_digit))
+      return Error(Errc::bad_request, "Content-Length must be a number");
+  return {};
+}
+
 }  // namespace
 
 struct RequestParser::State {
   http::request_parser<http::buffer_body> parser;
   std::string head;        // bytes of a head that is not complete yet
+  std::size_t taken = 0;   // of those
   std::size_t wanted = 1;  // bytes of a body, before it is looked at again
 
   State() {
@@ -49,23 +78,26 @@ std::string_view RequestHead::query() const {
 }
 
 Result<bool> RequestParser::feed_head(std::string_view& bytes) {
-  auto& parser = state_->parser;
+  auto& [parser, head, taken, wanted] = *state_;
   // Beast wants the bytes it did not take again, followed by more.
-  state_->head.append(bytes);
-  auto had = state_->head.size() - bytes.size();
+  auto had = head.size(), seen = taken;
+  head.append(bytes);
   boost::system::error_code ec;
-  std::size_t taken = 0;
-  while (!parser.is_header_done() && !ec && taken < state_->head.size())
-    taken += parser.put(asio::buffer(state_->head.data() + taken, state_->head.size() - taken), ec);
+  while (!parser.is_header_done() && !ec && taken < head.size())
+    taken += parser.put(asio::buffer(head.data() + taken, head.size() - taken), ec);
   if (ec && ec != http::error::need_more) return http_error(ec);
+  constexpr std::size_t line_end = 2;
+  auto from = seen > line_end ? seen - line_end : 0;
+  if (is_folded(std::string_view(head).substr(from, taken - from)))
+    return Error(Errc::bad_request, "a header is folded over two lines");
   if (!parser.is_header_done()) {
-    state_->head.erase(0, taken);
-    if (state_->head.size() > header_limit) return http_error(http::error::header_limit);
+    if (head.size() > header_limit) return http_error(http::error::header_limit);
     bytes = {};
     return false;
   }
   bytes.remove_prefix(taken - had);
-  state_->head.clear();
+  head.clear();
+  taken = 0;
 
   auto& message = parser.get();
   head_ = {};
@@ -79,11 +111,12 @@ Result<bool> RequestParser::feed_head(std::string_view& bytes) {
   head_.expects_continue = boost::beast::iequals(head_.header("Expect"), "100-continue");
   head_.is_upgrade = http::token_list(head_.header("Connection")).exists("upgrade") &&
                      boost::beast::iequals(head_.header("Upgrade"), "websocket");
-  if (head_.target.empty() || head_.target[0] != '/') {
-    head_ = {};
-    return Error(Errc::bad_request, "the request's target must be a path");
-  }
-  return true;
+  auto is_sound = check_framing(head_);
+  if (is_sound && !head_.target.starts_with('/'))
+    is_sound = Error(Errc::bad_request, "the request's target must be a path");
+  if (is_sound) return true;
+  head_ = {};
+  return is_sound.error();
 }
 
 void RequestParser::limit_body(std::uint64_t limit) {

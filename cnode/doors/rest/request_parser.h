@@ -32,8 +32,11 @@ struct RequestHead {
 
 /// HTTP/1.1 requests out of bytes, without I/O (Beast's parser behind it).
 /// Owned by a Connection. Feed it until head() is there, then body() until is_done(); reset() for
-/// the next request. Errors: bad_request for what is no HTTP, too_large past a limit; the
-/// connection cannot go on after one.
+/// the next request. Errors: bad_request for what is no HTTP, too_large past a limit, unsupported
+/// for a transfer coding that is not `chunked`; the connection cannot go on after one.
+/// Stricter than Beast where a proxy in front might read another length out of the same head: one
+/// Content-Length of digits or one `Transfer-Encoding: chunked`, not both, and no folded lines.
+/// https://www.rfc-editor.org/rfc/rfc9112#section-6.3
 class RequestParser {
  public:
   static constexpr std::size_t header_limit = 16 * 1024;

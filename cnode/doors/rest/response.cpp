@@ -7,7 +7,7 @@ std::string Response::head(bool keeps_alive) const {
   if (!content_type.empty()) out += "Content-Type: " + content_type + "\r\n";
   constexpr int no_content = 204;
   if (is_streamed) {
-    if (keeps_alive) out += "Transfer-Encoding: chunked\r\n";
+    if (is_chunked) out += "Transfer-Encoding: chunked\r\n";
   } else if (status != no_content)
     out += fmt::format("Content-Length: {}\r\n", body.size());
   for (auto& [name, value] : headers) out += name + ": " + value + "\r\n";
@@ -16,17 +16,23 @@ std::string Response::head(bool keeps_alive) const {
   return out;
 }
 
-Response json_response(int status, const json::value& value) {
+Response json_response(int status, const ops::Reply& reply) {
   constexpr int no_content = 204;
   if (status == no_content) return {status, {}, {}, {}};
-  return {status, "application/json", json::serialize(value), {}};
+  Response response{status, "application/json", {}, {}};
+  ops::JsonPieces pieces(reply.value, *reply.type);
+  if (pieces.next(response.body, piece_size)) {
+    response.is_streamed = true;
+    response.more = std::move(pieces);
+  }
+  return response;
 }
 
 Response problem_response(const Error& error) {
   auto document = ops::problem(ops::error_reply(error));
   Response response{static_cast<int>(document["status"].as_int64()),
                     "application/problem+json",
-                    json::serialize(document),
+                    ops::json_text(document),
                     {}};
   if (error.errc() == Errc::unauthorized)
     response.headers.emplace_back("WWW-Authenticate", "Bearer");

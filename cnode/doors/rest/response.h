@@ -1,10 +1,13 @@
 #pragma once
 
+#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
 
 #include "base/error.h"
+#include "ops/json_text.h"
+#include "ops/operation.h"
 #include "ops/replies.h"
 
 namespace muster::doors::rest {
@@ -18,13 +21,19 @@ struct Response {
   std::string body;
   std::vector<std::pair<std::string, std::string>> headers;
 
-  bool is_streamed = false;  ///< the body comes later, in chunks or until the connection ends
+  bool is_streamed = false;                  ///< the body, or more of it, comes later
+  bool is_chunked = false;                   ///< in chunks; else it ends with the connection
+  std::optional<ops::JsonPieces> more = {};  ///< what comes after `body`
 
   /// Status line and headers as they go over the wire before the body.
   std::string head(bool keeps_alive) const;
 };
 
-Response json_response(int status, const json::value& value);
+/// What one piece of a body has, about.
+constexpr std::size_t piece_size = 64 * 1024;
+
+/// The reply's text, or the first piece of it.
+Response json_response(int status, const ops::Reply& reply);
 /// RFC 9457; what is unavailable can be asked for again in a few seconds (RFC 9110, 10.2.3).
 Response problem_response(const Error& error);
 

@@ -21,12 +21,21 @@ std::string url_of(tcp::endpoint endpoint, bool is_tls, bool is_local) {
   return fmt::format("{}://{}:{}", is_tls ? "https" : "http", host, endpoint.port());
 }
 
+std::string neighbourhood(const asio::ip::address& address) {
+  if (!address.is_v6()) return address.to_string();
+  auto v6 = address.to_v6();
+  auto bytes = v6.to_bytes();
+  constexpr std::size_t network = 8;
+  std::fill(bytes.begin() + network, bytes.end(), 0);
+  return asio::ip::address_v6(bytes).to_string() + "/64";
+}
+
 Server::Server(asio::any_io_executor executor, const ops::Table& table, ops::EventBus& events,
                const ops::TokenStore& tokens, const Clock& clock, ServerOptions options)
     : options_(std::move(options)),
       tickets_(clock),
       dispatcher_(table, tokens, tickets_),
-      shared_{dispatcher_, events, options_.limits},
+      shared_{dispatcher_, events, options_.limits, options_.budget, Crowd(options_.connections)},
       acceptor_(executor),
       accepting_(executor),
       serving_(executor) {}
@@ -94,7 +103,11 @@ asio::awaitable<void> Server::run_accepting() {
     }
     error_code ignored;
     socket.set_option(tcp::no_delay(true), ignored);
-    if (connections_.size() >= options_.max_connections && !make_room()) {
+    auto address = socket.remote_endpoint(ignored).address();
+    if (address.is_v6() && address.to_v6().is_v4_mapped())
+      address = asio::ip::make_address_v4(asio::ip::v4_mapped, address.to_v6());
+    auto from = neighbourhood(address);
+    if (!shared_.crowd.make_room_for(from)) {
       constexpr std::string_view full =
           "HTTP/1.1 503 Service Unavailable\r\nContent-Length: 0\r\nRetry-After: 5\r\n"
           "Connection: close\r\n\r\n";
@@ -102,24 +115,13 @@ asio::awaitable<void> Server::run_accepting() {
       if (!tls_) socket.write_some(asio::buffer(full.data(), full.size()), ignored);
       continue;
     }
-    error_code unknown;
-    auto address = socket.remote_endpoint(unknown).address();
-    if (address.is_v6() && address.to_v6().is_v4_mapped())
-      address = asio::ip::make_address_v4(asio::ip::v4_mapped, address.to_v6());
     auto stream = tls_ ? tls_stream(std::move(socket), *tls_) : plain_stream(std::move(socket));
-    auto connection = std::make_shared<Connection>(std::move(stream), address.to_string(), shared_);
+    auto connection =
+        std::make_shared<Connection>(std::move(stream), address.to_string(), from, shared_);
+    shared_.crowd.enter(*connection, from);
     connections_.push_back(connection);
     serving_.spawn("rest: connection", serve(std::move(connection)));
   }
-}
-
-bool Server::make_room() {
-  auto is_stranger = [](auto& connection) { return !connection->is_trusted(); };
-  auto oldest = std::find_if(connections_.begin(), connections_.end(), is_stranger);
-  if (oldest == connections_.end()) return false;
-  (*oldest)->close();
-  connections_.erase(oldest);
-  return true;
 }
 
 void Server::dismiss(const std::string& caller) {

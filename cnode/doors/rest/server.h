@@ -15,13 +15,18 @@ namespace muster::doors::rest {
 /// there: at the loopback address if on any.
 std::string url_of(boost::asio::ip::tcp::endpoint endpoint, bool is_tls, bool is_local);
 
+/// Whose connections are counted together: an address, or of IPv6 the network of 64 bits, of which
+/// one host has as many addresses as it likes.
+std::string neighbourhood(const asio::ip::address& address);
+
 struct ServerOptions {
   std::string address = "127.0.0.1";
   std::uint16_t port = 8080;               ///< 0: any free one
   std::filesystem::path certificate, key;  ///< PEM; both given: HTTPS
   std::filesystem::path announce;  ///< the file its local URL is written to, for the command line
-  std::size_t max_connections = 1000;
+  Crowd::Bounds connections = {};
   Limits limits = {};
+  Budget* budget = nullptr;  ///< what callers hold is claimed there; null: not counted
 };
 
 /// The REST door: HTTP/1.1 or HTTPS on a side port. Made by app, which adds ticket_operation() to
@@ -50,9 +55,6 @@ class Server {
 
  private:
   asio::awaitable<void> run_accepting();
-  /// Ends the connection that has kept its place for the longest without showing a token. False:
-  /// there is none.
-  bool make_room();
   asio::awaitable<void> serve(std::shared_ptr<Connection> connection);
   Result<std::optional<asio::ssl::context>> load_certificate() const;
 

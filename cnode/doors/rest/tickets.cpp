@@ -1,5 +1,7 @@
 #include "doors/rest/tickets.h"
 
+#include <algorithm>
+
 #include "base/random.h"
 
 namespace muster::doors::rest {
@@ -7,6 +9,10 @@ namespace muster::doors::rest {
 Result<Ticket> Tickets::make(const ops::Caller& caller) {
   auto now = clock_.steady();
   std::erase_if(waiting_, [&](auto& each) { return each.second.expires <= now; });
+  auto is_theirs = [&](auto& each) { return each.second.caller.name == caller.name; };
+  auto theirs = std::count_if(waiting_.begin(), waiting_.end(), is_theirs);
+  if (std::cmp_greater_equal(theirs, per_caller))
+    return Error(Errc::quota, fmt::format("{} tickets of yours wait to be used", theirs));
   if (waiting_.size() >= bound)
     return Error(Errc::quota, fmt::format("{} tickets wait to be used", waiting_.size()));
   constexpr std::size_t ticket_bytes = 24;
@@ -15,13 +21,10 @@ Result<Ticket> Tickets::make(const ops::Caller& caller) {
   return Ticket{std::move(ticket), clock_.now() + life};
 }
 
-std::optional<ops::Caller> Tickets::redeem(const std::string& ticket) {
+std::optional<ops::Caller> Tickets::find(const std::string& ticket) const {
   auto at = waiting_.find(ticket);
-  if (at == waiting_.end()) return std::nullopt;
-  auto entry = std::move(at->second);
-  waiting_.erase(at);
-  if (entry.expires <= clock_.steady()) return std::nullopt;
-  return std::move(entry.caller);
+  if (at == waiting_.end() || at->second.expires <= clock_.steady()) return std::nullopt;
+  return at->second.caller;
 }
 
 void Tickets::drop(const std::string& caller) {

@@ -18,18 +18,20 @@ struct Ticket {
 BOOST_DESCRIBE_STRUCT(Ticket, (), (ticket, expires))
 
 /// One-use tickets for /api/events?ticket=…, each good for 30 s and for what its maker may do.
-/// Owned by the Server; lives on the loop; bounded.
+/// Owned by the Server; lives on the loop; bounded for each caller and in all.
 class Tickets {
  public:
   static constexpr std::chrono::seconds life{30};
-  static constexpr std::size_t bound = 1000;
+  static constexpr std::size_t per_caller = 100, bound = 10'000;
 
   explicit Tickets(const Clock& clock) : clock_(clock) {}
 
   /// Error: quota, when too many wait to be used.
   Result<Ticket> make(const ops::Caller& caller);
-  /// Its maker, once.
-  std::optional<ops::Caller> redeem(const std::string& ticket);
+  /// Its maker, while it is good. It stays good until use().
+  std::optional<ops::Caller> find(const std::string& ticket) const;
+  /// It has opened what it is for.
+  void use(const std::string& ticket) { waiting_.erase(ticket); }
   /// Those of this caller open nothing any more.
   void drop(const std::string& caller);
   /// The row muster.ticket.

@@ -8,6 +8,9 @@
 #include <boost/beast/http/message.hpp>
 #include <boost/beast/websocket/stream.hpp>
 
+#include "ops/base64.h"
+#include "ops/json_text.h"
+
 namespace muster::doors::rest {
 namespace {
 
@@ -69,7 +72,7 @@ constexpr bool with_deflate = false;
 using Socket = websocket::stream<Layer, with_deflate>;
 
 std::string gap_frame(const ops::Gap& gap) {
-  return json::serialize(json::object{{"topic", "gap"}, {"data", {{"lost", gap.lost}}}});
+  return ops::json_text(json::object{{"topic", "gap"}, {"data", {{"lost", gap.lost}}}});
 }
 
 asio::awaitable<void> write_events(Socket& socket, ops::Subscription& events) {
@@ -99,6 +102,21 @@ asio::awaitable<void> read_until_closed(Socket& socket) {
 }
 
 }  // namespace
+
+Result<> check_upgrade(const RequestHead& head) {
+  auto refused = [](const char* why) { return Error(Errc::bad_request, why); };
+  if (head.verb != "GET" || !head.is_http_1_1)
+    return refused("a WebSocket opens by GET and HTTP/1.1");
+  if (head.header("Sec-WebSocket-Version") != "13")
+    return refused("Sec-WebSocket-Version must be 13");
+  ops::Blob key;
+  ops::Base64Decoder decoder;
+  constexpr std::size_t key_size = 16;
+  if (!decoder.feed(head.header("Sec-WebSocket-Key"), key) || !decoder.finish() ||
+      key.size() != key_size)
+    return refused("Sec-WebSocket-Key must be 16 bytes as base64");
+  return {};
+}
 
 asio::awaitable<void> run_websocket(Stream& stream, RequestHead head,
                                     std::unique_ptr<ops::Subscription> events) {

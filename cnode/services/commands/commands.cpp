@@ -47,6 +47,12 @@ void fill(NodeResult& result, Result<dist::CallOutcome> outcome) {
   }
 }
 
+void leave_out(NodeResult& result) {
+  result.value = result.reason = result.stack = std::nullopt;
+  result.outcome = Outcome::down;
+  result.message = "its answer is left out: the daemon has no memory for it now";
+}
+
 }  // namespace
 
 std::vector<ops::Operation> Commands::operations() {
@@ -98,17 +104,24 @@ Task<RunView> Commands::run(RunCommand request, Caller caller) {
       random_uuid(), order.module, order.function, caller.name, clock_.now(), std::nullopt, {}};
   auto arguments = etf::encode_external(etf::List{order.arguments, nullptr});
   CO_TRYV(co_await runs_.begin(view, std::move(arguments)));
-  std::vector<asio::awaitable<NodeResult>> calls;
-  for (auto& node : nodes) calls.push_back(run_on(std::move(node), order));
-  view.results = co_await all(std::move(calls));
+  view.results.resize(nodes.size());
+  Budget::Holder holder(budget_, caller.name, [&] {
+    std::for_each(view.results.begin(), view.results.end(), leave_out);
+    holder.give_back(holder.held());
+  });
+  std::vector<asio::awaitable<bool>> calls;
+  for (std::size_t i = 0; i < nodes.size(); ++i)
+    calls.push_back(run_on(std::move(nodes[i]), order, view.results[i], holder));
+  co_await all(std::move(calls));
   view.finished_at = clock_.now();
   CO_TRYV(co_await runs_.finish(view));
   co_return view;
 }
 
-asio::awaitable<NodeResult> Commands::run_on(topology::NodeRow node, const Order& order) {
+/// False: its answer is left out.
+asio::awaitable<bool> Commands::run_on(topology::NodeRow node, const Order& order,
+                                       NodeResult& result, Budget::Holder& holder) {
   auto slot = co_await slots_.take();
-  NodeResult result;
   result.id = node.id;
   result.node = {node.name};
   auto start = clock_.steady();
@@ -119,7 +132,9 @@ asio::awaitable<NodeResult> Commands::run_on(topology::NodeRow node, const Order
   }
   auto took = std::chrono::duration_cast<std::chrono::milliseconds>(clock_.steady() - start);
   result.duration_ms = static_cast<std::uint32_t>(took.count());
-  co_return result;
+  bool fits = holder.take(ops::type_of<NodeResult>().weight(&result));
+  if (!fits) leave_out(result);
+  co_return fits;
 }
 
 /// The names are asked for as text first: an atom that the node has never seen is not sent, so that

@@ -2,6 +2,7 @@
 
 #include <set>
 
+#include "base/budget.h"
 #include "base/slots.h"
 #include "ops/events.h"
 #include "ops/operation.h"
@@ -14,12 +15,17 @@ namespace muster::commands {
 /// The service `commands`: M:F(A) on one node, several, or a family, at the same time (256 at
 /// once), each with its own time limit; every run is recorded before it is sent. Arguments are
 /// values, never code to evaluate. Made by app; lives on the loop. A run whose caller gives up is
-/// cancelled on the nodes, and its record stays unfinished.
+/// cancelled on the nodes, and its record stays unfinished. What nodes have answered while others
+/// are awaited is claimed from the budget for the caller; what does not fit is left out.
 class Commands {
  public:
   Commands(store::Database& database, const store::Cipher& cipher, topology::Topology& topology,
-           mesh::NodeManager& manager, const Clock& clock)
-      : runs_(database, cipher, {}), topology_(topology), manager_(manager), clock_(clock) {}
+           mesh::NodeManager& manager, const Clock& clock, Budget* budget)
+      : runs_(database, cipher, {}),
+        topology_(topology),
+        manager_(manager),
+        clock_(clock),
+        budget_(budget) {}
 
   std::vector<ops::Operation> operations();
 
@@ -35,13 +41,15 @@ class Commands {
   Task<ops::Page<RunSummary>> list_runs(ops::PageRequest request, ops::Caller caller);
 
   Result<std::vector<topology::NodeRow>> targets(const RunCommand& request) const;
-  asio::awaitable<NodeResult> run_on(topology::NodeRow node, const Order& order);
+  asio::awaitable<bool> run_on(topology::NodeRow node, const Order& order, NodeResult& result,
+                               Budget::Holder& holder);
   Task<dist::CallOutcome> apply(dist::Link& link, const Order& order);
 
   Runs runs_;
   topology::Topology& topology_;
   mesh::NodeManager& manager_;
   const Clock& clock_;
+  Budget* budget_;
   Slots slots_{256};
 };
 

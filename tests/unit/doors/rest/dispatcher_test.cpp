@@ -130,14 +130,15 @@ TEST_F(DispatcherTest, ATicketOpensTheWebSocketOnce) {
   EXPECT_EQ(plan->caller.name, "token:x");
   EXPECT_EQ(plan->topics, (std::vector<std::string>{"a", "b"}));
   EXPECT_EQ(plan->since, 7u);
+  dispatcher_.use_ticket(plan->ticket);
   EXPECT_EQ(dispatcher_.plan_events(head("GET", target, "")).index(), 0u);
 }
 
 TEST_F(DispatcherTest, ATicketDoesNotLive) {
   auto ticket = *tickets_.make({});
   clock_.turn(Tickets::life);
-  EXPECT_FALSE(tickets_.redeem(ticket.ticket));
-  for (std::size_t i = 0; i < Tickets::bound; ++i) ASSERT_TRUE(tickets_.make({}));
+  EXPECT_FALSE(tickets_.find(ticket.ticket));
+  for (std::size_t i = 0; i < Tickets::per_caller; ++i) ASSERT_TRUE(tickets_.make({}));
   EXPECT_EQ(tickets_.make({}).error().errc(), Errc::quota);
   clock_.turn(Tickets::life);
   EXPECT_TRUE(tickets_.make({}));

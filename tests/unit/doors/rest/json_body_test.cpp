@@ -2,6 +2,7 @@
 
 #include <gmock/gmock.h>
 
+#include "etf/weight.h"
 #include "ops/convert.h"
 
 namespace muster::doors::rest {
@@ -103,6 +104,35 @@ TEST(JsonBody, BoundsAllButTheBytes) {
   EXPECT_TRUE(feed(bytes, R"({"release":")" + large + R"("})", 65536));
   JsonBody text(release(), "");
   EXPECT_EQ(feed(text, R"({"name":")" + large + R"("})", 65536).error().errc(), Errc::too_large);
+}
+
+// 1 MiB of [0,0,0… was 8 MiB of values and 40 MiB of terms, and held up the loop.
+TEST(JsonBody, BoundsTheNumberOfValues) {
+  auto zeros = [](std::size_t count) {
+    std::string text = "[0";
+    while (--count > 0) text += ",0";
+    return text + ']';
+  };
+  JsonBody fits(nullptr, "");
+  EXPECT_TRUE(feed(fits, zeros(JsonBody::value_limit - 1), 65536));
+  JsonBody body(nullptr, "");
+  EXPECT_EQ(feed(body, zeros(JsonBody::value_limit), 65536).error().errc(), Errc::too_large);
+}
+
+TEST(JsonBody, WeighsAtLeastWhatItsValuesAndTermsTake) {
+  for (std::string each : {"0", "[]", "{}", R"({"a":0})", R"("0123456789abcdef0123456789")",
+                           "[[0]]", R"({"a long key of an object":{"and another one":1.5}})"}) {
+    std::string text = "[" + each;
+    for (int i = 1; i < 10'000; ++i) text += "," + each;
+    JsonBody body(nullptr, "");
+    ASSERT_TRUE(body.feed(text + "]"));
+    auto claimed = body.weight();
+    ASSERT_TRUE(body.finish());
+    auto term = ops::term_of(body.value());
+    EXPECT_GE(claimed, ops::weight(body.value())) << each;
+    EXPECT_GE(claimed, etf::weight(term)) << each;
+    EXPECT_LE(claimed, 8 * etf::weight(term)) << each;
+  }
 }
 
 TEST(JsonBody, BoundsTheDepth) {

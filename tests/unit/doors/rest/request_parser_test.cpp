@@ -117,6 +117,52 @@ TEST(RequestParser, RefusesWhatIsNoHttp) {
   }
 }
 
+// "xchunked" and "chunked, identity" were no body at all: what came as body was the next request.
+TEST(RequestParser, TakesNoTransferCodingButChunked) {
+  for (std::string_view coding :
+       {"xchunked", "chunked, identity", "gzip, chunked", "identity", "chunked, chunked", "",
+        "chunked;x=1", "chunked ,", "\"chunked\""}) {
+    RequestParser parser;
+    auto head = fmt::format(
+        "POST /api/echo HTTP/1.1\r\nTransfer-Encoding: {}\r\n\r\n5\r\nhello\r\n0\r\n\r\n", coding);
+    auto body = parse(parser, head, head.size());
+    ASSERT_FALSE(body) << coding;
+    EXPECT_TRUE(body.error().errc() == Errc::unsupported ||
+                body.error().errc() == Errc::bad_request)
+        << coding << ": " << body.error().text();
+  }
+  for (std::string_view coding : {"Chunked", "CHUNKED", " chunked\t"}) {
+    RequestParser parser;
+    auto head = fmt::format(
+        "POST / HTTP/1.1\r\nTransfer-Encoding:{}\r\n\r\n5\r\nhello\r\n0\r\n\r\n", coding);
+    EXPECT_EQ(*parse(parser, head, head.size()), "hello") << coding;
+  }
+}
+
+TEST(RequestParser, LeavesNoDoubtAboutTheLengthOfABody) {
+  for (std::string_view headers :
+       {"Content-Length: 5\r\nContent-Length: 5\r\n", "Content-Length: 5, 5\r\n",
+        "Content-Length: +5\r\n", "Content-Length: 0x5\r\n", "Content-Length: 5 5\r\n",
+        "Content-Length:\r\n", "Content-Length: 99999999999999999999999\r\n",
+        "Content-Length : 5\r\n", "Content-Length\t: 5\r\n", " Content-Length: 5\r\n",
+        "X: a\r\n Content-Length: 5\r\n", "X: a\r\n\tb\r\nContent-Length: 5\r\n",
+        "Content-Length: 5\r\n ,5\r\n", "Transfer-Encoding: chunked\r\nContent-Length: 5\r\n",
+        "Content-Length: 5\r\nTransfer-Encoding: chunked\r\n",
+        "Transfer-Encoding: chunked\r\nTransfer-Encoding: chunked\r\n",
+        "Transfer-Encoding:\r\n chunked\r\n", "Content-Length: 5\nX: y\r\n", "X Y: 5\r\n"}) {
+    for (std::size_t step : {std::size_t{1}, std::size_t{3}, std::size_t{1000}}) {
+      RequestParser parser;
+      auto text = fmt::format("POST / HTTP/1.1\r\nHost: h\r\n{}\r\nhello", headers);
+      auto body = parse(parser, text, step);
+      ASSERT_FALSE(body) << headers;
+      EXPECT_NE(body.error().errc(), Errc::unavailable) << headers << ": " << body.error().text();
+    }
+  }
+  RequestParser parser;
+  EXPECT_FALSE(
+      parse(parser, "POST / HTTP/1.0\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n", 100));
+}
+
 TEST(RequestParser, BoundsHeadAndBody) {
   RequestParser head;
   std::string long_header = "GET / HTTP/1.1\r\nA: " + std::string(20000, 'x') + "\r\n\r\n";
