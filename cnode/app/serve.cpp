@@ -78,11 +78,12 @@ asio::awaitable<void> run_trimming() {
   TrimPolicy policy;
   for (;;) {
     co_await pause(10s);
-    auto before = metrics::resident_bytes();
-    if (!policy.is_due(before, std::chrono::steady_clock::now())) continue;
+    auto began = std::chrono::steady_clock::now();
+    if (!policy.is_due(metrics::resident_bytes(), began)) continue;
     auto trim = [] { return ::malloc_trim(0); };
     co_await offload(trimmer, trim);
-    policy.trimmed(before, metrics::resident_bytes(), std::chrono::steady_clock::now());
+    auto now = std::chrono::steady_clock::now();
+    policy.trimmed(now - began, metrics::resident_bytes(), now);
   }
 }
 

@@ -57,6 +57,8 @@ class Keeper {
   void link_down(dist::LinkError why);
 
   const NodeSpec& spec() const { return spec_; }
+  /// It counts at once; nothing of the link changes.
+  void set_role(Role role) { spec_.role = role; }
   bool is_up() const { return is_up_; }
   DownReason reason() const { return reason_; }
   const std::string& detail() const { return detail_; }  ///< the reason in words

@@ -52,7 +52,10 @@ asio::awaitable<void> NodeManager::run(std::shared_ptr<Kept> kept) {
 void NodeManager::keep(NodeSpec spec) {
   auto id = spec.id;
   if (auto old = by_id_.find(id); old != by_id_.end()) {
-    auto& before = old->second->keeper.spec();
+    auto& keeper = old->second->keeper;
+    auto& before = keeper.spec();
+    if (is_reached_alike(before, spec) && before.agents == spec.agents)
+      return keeper.set_role(spec.role);
     if (!is_reached_alike(before, spec)) tools_->node.close(before.name);
     id_of_name_.erase(before.name);
     old->second->task.cancel();

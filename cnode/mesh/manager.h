@@ -28,8 +28,9 @@ class NodeManager final : public dist::PeerDirectory, public dist::LinkListener 
   void attach(dist::Node& node, Agents& agents, Watcher& watcher);
   asio::awaitable<void> stop();
 
-  /// Begins to keep a node; one of the same id is replaced, its link is kept if the way to reach it
-  /// is the same. A link over which another cookie was proved is closed.
+  /// Begins to keep a node. One of the same id goes on as it is where only its role is new, and is
+  /// replaced otherwise, its link kept if the way to reach it is the same. A link over which another
+  /// cookie was proved is closed.
   void keep(NodeSpec spec);
   /// Stops keeping it and closes its link.
   void forget(const std::string& id);

@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <string>
 
+#include "base/clean_text.h"
 #include "drivers/physical/servers.h"
 #include "drivers/shell.h"
 #include "drivers/ssh/agent.h"
@@ -61,7 +62,8 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
       (void)parse_server(bytes);
       break;
     default:
-      if (auto text = last_lines(bytes, 100); text.size() > 100 || !is_printable(text, Lines::kept))
+      if (auto text = last_lines(bytes, 100);
+          text.size() > 100 || !muster::is_printable(text, muster::Lines::kept))
         __builtin_trap();
   }
   return 0;

@@ -47,6 +47,7 @@ class AttackRoles : public testing::Test {
         daemon_.rest("PATCH", "/api/topo/nodes/guest@127.0.0.1", json::object{{"role", role}});
     EXPECT_EQ(changed.status, 200) << changed.text;
     EXPECT_EQ(changed.json.at("role"), json::value(role));
+    EXPECT_EQ(changed.json.at("state"), "UP") << "another role, the same link";
   }
   std::size_t tokens() { return daemon_.rest("GET", "/api/tokens").json.as_array().size(); }
   std::string token(const std::string& role) {

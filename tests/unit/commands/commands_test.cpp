@@ -14,7 +14,7 @@ struct Service {
   mesh::NodeManager manager{io.get_executor()};
   dist::Node node{io, dist::NodeConfig{}, manager};
   topology::Topology topology{*database, cipher, manager, node, events, clock};
-  Commands commands{*database, cipher, topology, manager, clock};
+  Commands commands{*database, cipher, topology, manager, clock, nullptr};
 };
 
 // What erlang:get_cookie/0 answered could be read by viewers.
