@@ -319,7 +319,12 @@ asio::awaitable<Response> Connection::answer(const Plan& plan) {
   auto request = shared_.dispatcher.prepare(plan, *body);
   if (!request) co_return problem_response(request.error());
   body.reset();
-  if (claim_.bytes() > 0) claim_.set(plan.operation->request().weight(request->get()));
+  std::uint64_t expected = 0;
+  if (claim_.bytes() > 0) expected = plan.operation->request().weight(request->get());
+  if (auto last = shared_.took.find(plan.operation);
+      last != shared_.took.end() && !row.ends_with_caller)
+    expected = std::max(expected, last->second);
+  if (!claim_.set(expected)) co_return problem_response(memory_is_short());
   allow_any_time();
   auto task = run_operation(plan, *std::move(request), nullptr);
   co_return co_await std::move(task);
@@ -359,6 +364,10 @@ asio::awaitable<Response> Connection::run_operation(const Plan& plan, ops::Prepa
     if (!reply) co_return problem_response(reply.error());
     auto response = json_response(row.http.status, *reply);
     auto holds = response.body.size() + (response.more ? response.more->weight() : 0);
+    if (response.more)
+      shared_.took[plan.operation] = holds;
+    else
+      shared_.took.erase(plan.operation);
     if (!claim_.set(to_claim(holds))) co_return problem_response(memory_is_short());
     co_return response;
   } catch (const boost::system::system_error& e) {

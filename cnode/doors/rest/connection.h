@@ -6,6 +6,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <unordered_map>
 
 #include "base/budget.h"
 #include "doors/rest/crowd.h"
@@ -40,6 +41,8 @@ struct Shared {
   Budget* budget;
   Crowd crowd;
   std::map<std::string, std::size_t> pages = {};  ///< under way, by caller
+  /// What the last answer took, of operations where that was much: it is claimed before they run.
+  std::unordered_map<const ops::Operation*, std::uint64_t> took = {};
   bool is_stopping = false;
 };
 
