@@ -62,7 +62,7 @@ void Bystanders::add_nodes() {
     if (reply.status != 201) throw std::runtime_error("add " + name_of(i) + ": " + reply.text);
   }
   auto are_up = [&] {
-    auto reply = daemon_.rest("GET", "/api/topo/nodes?state=down&limit=1");
+    auto reply = daemon_.rest("GET", "/api/topo/nodes?state=DOWN&limit=1");
     return reply.status == 200 && reply.json.at("items").as_array().empty();
   };
   if (!eventually(are_up, seconds(30))) throw std::runtime_error("the bystanders are not UP");
