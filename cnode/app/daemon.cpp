@@ -161,6 +161,9 @@ Daemon::Daemon(asio::io_context& io, const LoopMeter& meter, Budget& outsiders, 
   outsiders_.on_loss(
       [this](const Budget::Loss& loss) { losses_.add(loss, std::chrono::steady_clock::now()); });
   tokens_.on_ended([this](const std::string& caller) { rest_door_.dismiss(caller); });
+  manager_.on_rights_changed([this](const std::string& node) {
+    rest_door_.dismiss("node:" + node);  // what it opened with a ticket
+  });
   manager_.attach(node_, agents_, topology_);
   agents_.on_sample("metrics", [this](const std::string& node, const etf::Term& sample) {
     topology_.node_vitals(node, sample);

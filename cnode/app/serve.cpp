@@ -75,7 +75,7 @@ asio::awaitable<std::string> wait_for_end(bool ends_with_stdin) {
 /// On a thread of its own, for it takes long where much is free.
 asio::awaitable<void> run_trimming() {
   asio::thread_pool trimmer(1);
-  TrimPolicy policy;
+  TrimPolicy policy(metrics::resident_bytes());
   for (;;) {
     co_await pause(10s);
     auto began = std::chrono::steady_clock::now();
@@ -83,7 +83,7 @@ asio::awaitable<void> run_trimming() {
     auto trim = [] { return ::malloc_trim(0); };
     co_await offload(trimmer, trim);
     auto now = std::chrono::steady_clock::now();
-    policy.trimmed(now - began, metrics::resident_bytes(), now);
+    policy.trimmed(now - began, now);
   }
 }
 

@@ -14,18 +14,17 @@ class TrimPolicy {
   using Clock = std::chrono::steady_clock;
   static constexpr std::uint64_t worth = 8u << 20;
 
+  /// `at_start`: the resident bytes of a daemon that has done nothing yet.
+  explicit TrimPolicy(std::uint64_t at_start) : at_start_(at_start) {}
+
   /// `resident` bytes now.
   bool is_due(std::uint64_t resident, Clock::time_point now) const {
-    return resident >= least_ + worth && now >= next_;
+    return resident >= at_start_ + worth && now >= next_;
   }
-  /// It took so long, and left so much.
-  void trimmed(Clock::duration took, std::uint64_t resident, Clock::time_point now) {
-    if (least_ == 0 || resident < least_) least_ = resident;
-    next_ = now + 200 * took;
-  }
+  void trimmed(Clock::duration took, Clock::time_point now) { next_ = now + 200 * took; }
 
  private:
-  std::uint64_t least_ = 0;  ///< that a trim has ever left
+  std::uint64_t at_start_;
   Clock::time_point next_;
 };
 

@@ -1,9 +1,13 @@
 #include "cli/client.h"
 
 #include <curl/curl.h>
+#include <fcntl.h>
+#include <sys/file.h>
+#include <unistd.h>
 
 #include <boost/asio/ip/address.hpp>
 #include <boost/url.hpp>
+#include <cerrno>
 #include <cstdio>
 #include <cstdlib>
 #include <fstream>
@@ -58,6 +62,16 @@ bool is_own(const std::string& url, const std::string& own) {
   return given && left && given->is_loopback && given->port == left->port;
 }
 
+/// A daemon holds the lock of its data directory for as long as it lives. Without one, whoever
+/// listens at the address that it has left is somebody else.
+bool has_daemon(const std::filesystem::path& data_dir) {
+  int lock = ::open((data_dir / "lock").c_str(), O_RDONLY | O_CLOEXEC);
+  if (lock < 0) return false;
+  bool is_held = ::flock(lock, LOCK_SH | LOCK_NB) != 0 && errno == EWOULDBLOCK;
+  ::close(lock);
+  return is_held;
+}
+
 struct CloseFile {
   void operator()(std::FILE* file) const { std::fclose(file); }
 };
@@ -94,6 +108,10 @@ Result<Target> find_target(const TargetOptions& options,
       return Error(Errc::unauthorized, "no token for " + target.url +
                                            ": give --token-file or MUSTER_TOKEN (the one in " +
                                            own_token.string() + " is for the local daemon only)");
+    if (!has_daemon(data_dir))
+      return Error(Errc::unavailable, "no daemon works in " + data_dir.string() +
+                                          " now: start it, or give --url and --token-file of "
+                                          "another");
     token = first_word(own_token);
   }
   if (token.empty())

@@ -54,6 +54,7 @@ void NodeManager::keep(NodeSpec spec) {
   if (auto old = by_id_.find(id); old != by_id_.end()) {
     auto& keeper = old->second->keeper;
     auto& before = keeper.spec();
+    if (before.role != spec.role || !(before.cookie == spec.cookie)) rights_changed_(before.name);
     if (is_reached_alike(before, spec) && before.agents == spec.agents)
       return keeper.set_role(spec.role);
     if (!is_reached_alike(before, spec)) tools_->node.close(before.name);
@@ -78,6 +79,7 @@ void NodeManager::forget(const std::string& id) {
   id_of_name_.erase(kept->keeper.spec().name);
   kept->task.cancel();
   tools_->node.close(kept->keeper.spec().name);
+  rights_changed_(kept->keeper.spec().name);
 }
 
 void NodeManager::expect_start(const std::string& id) {

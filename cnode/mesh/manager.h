@@ -1,6 +1,7 @@
 #pragma once
 
 #include <chrono>
+#include <functional>
 #include <memory>
 #include <string>
 #include <unordered_map>
@@ -29,9 +30,13 @@ class NodeManager final : public dist::PeerDirectory, public dist::LinkListener 
   asio::awaitable<void> stop();
 
   /// Begins to keep a node. One of the same id goes on as it is where only its role is new, and is
-  /// replaced otherwise, its link kept if the way to reach it is the same. A link over which another
-  /// cookie was proved is closed.
+  /// replaced otherwise, its link kept if the way to reach it is the same. A link over which
+  /// another cookie was proved is closed.
   void keep(NodeSpec spec);
+  /// Told the name of a node whose role, cookie or row is not what it was.
+  void on_rights_changed(std::function<void(const std::string& node)> told) {
+    rights_changed_ = std::move(told);
+  }
   /// Stops keeping it and closes its link.
   void forget(const std::string& id);
   /// Somebody has just started it.
@@ -73,6 +78,7 @@ class NodeManager final : public dist::PeerDirectory, public dist::LinkListener 
   Kept* kept_by_name(const std::string& name) const;
 
   asio::any_io_executor executor_;
+  std::function<void(const std::string&)> rights_changed_ = [](auto&) {};
   std::unique_ptr<KeeperTools> tools_;
   std::unordered_map<std::string, std::shared_ptr<Kept>> by_id_;
   std::unordered_map<std::string, std::string> id_of_name_;

@@ -8,6 +8,7 @@
 #include "managed_nodes.h"
 #include "ports.h"
 #include "tls.h"
+#include "websocket.h"
 
 namespace muster::test {
 namespace {
@@ -151,6 +152,30 @@ TEST_F(AttackRoles, ARoleIsWhatTheRowSaysAndCountsAtOnce) {
   daemon_.restart();
   nodes_.wait_for(erl->name(), "UP");
   EXPECT_EQ(erl->eval(look), "ok") << "it is kept";
+}
+
+TEST_F(AttackRoles, WhatANodeOpenedWithATicketEndsWithItsRole) {
+  auto erl = guest({{"role", "viewer"}});
+  auto ticket = [&] {
+    auto said = erl->eval("maps:get(ticket, element(2, rpc:call(M, muster, ticket, [#{}])))");
+    return "/api/events?ticket=" + said.substr(3, said.size() - 6);  // <<"…">>
+  };
+  for (auto* way : {"none", "removed"}) {
+    SCOPED_TRACE(way);
+    set_role("viewer");
+    WebSocket open(daemon_.http_port(), ticket());
+    ASSERT_EQ(open.status(), 101);
+    auto kept = ticket();
+    if (way == std::string("none"))
+      set_role("none");
+    else
+      daemon_.rest("DELETE", "/api/topo/nodes/guest@127.0.0.1");
+    nodes_.add(way + std::string("@127.0.0.1"), {{"cookie", "c"}});
+    std::string heard;
+    while (auto event = open.next(std::chrono::seconds(2))) heard += json::serialize(*event);
+    EXPECT_EQ(heard.find(way + std::string("@127.0.0.1")), std::string::npos) << heard;
+    EXPECT_EQ(WebSocket(daemon_.http_port(), kept).status(), 401);
+  }
 }
 
 TEST_F(AttackRoles, ACookieCountsUnderTheNameThatItWasGivenFor) {

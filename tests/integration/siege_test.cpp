@@ -233,7 +233,7 @@ class Siege : public testing::Test {
   }
 
   std::size_t up() {
-    auto reply = daemon_.rest("GET", "/api/topo/nodes?state=up&limit=1000");
+    auto reply = daemon_.rest("GET", "/api/topo/nodes?state=UP&limit=1000");
     return reply.status == 200 ? reply.json.at("items").as_array().size() : 0;
   }
 

@@ -142,6 +142,10 @@ asio::awaitable<void> Server::serve(std::shared_ptr<Connection> connection) {
 asio::awaitable<void> Server::stop(std::chrono::seconds patience) {
   error_code ignored;
   shared_.is_stopping = true;
+  if (acceptor_.is_open() && !options_.announce.empty()) {
+    std::error_code gone;
+    std::filesystem::remove(options_.announce, gone);
+  }
   acceptor_.close(ignored);
   accepting_.cancel();
   co_await accepting_.join();

@@ -29,8 +29,9 @@ AuditLog::Open& AuditLog::entry_for(const ops::Attempt& attempt, Timestamp now) 
     return at->second;
   bool is_refused = attempt.outcome == ops::Outcome::refused;
   if (at == open_.end() && attempt.operation != others) {
-    auto kinds = refusals_.find(attempt.caller);
-    bool has_many = is_refused && kinds != refusals_.end() && kinds->second >= refused_kinds;
+    auto kinds = kinds_.find(attempt.caller);
+    bool has_many = kinds != kinds_.end() &&
+                    kinds->second.of(attempt.outcome) >= (is_refused ? refused_kinds : other_kinds);
     if (has_many || open_.size() >= most_open) {
       ops::Attempt other{
           std::string(others), has_many ? attempt.caller : "others", {}, attempt.role, {},
@@ -38,7 +39,7 @@ AuditLog::Open& AuditLog::entry_for(const ops::Attempt& attempt, Timestamp now) 
       return entry_for(other, now);
     }
   }
-  if (is_refused && at == open_.end()) ++refusals_[attempt.caller];
+  if (at == open_.end()) ++kinds_[attempt.caller].of(attempt.outcome);
   auto& open = open_[std::move(key)];
   // One that is over and not on disk yet goes on: the disk is slow, and nothing is lost.
   if (open.entry.id != 0 && open.written_count != open.entry.count) return open;
@@ -88,9 +89,10 @@ void AuditLog::written(const std::vector<AuditEntry>& entries, Timestamp now) {
       ++at;
       continue;
     }
-    if (open.entry.outcome == ops::Outcome::refused) {
-      auto kinds = refusals_.find(at->first.substr(0, at->first.find('\0')));
-      if (kinds != refusals_.end() && --kinds->second == 0) refusals_.erase(kinds);
+    auto kinds = kinds_.find(at->first.substr(0, at->first.find('\0')));
+    if (kinds != kinds_.end()) {
+      --kinds->second.of(open.entry.outcome);
+      if (kinds->second.refused + kinds->second.other == 0) kinds_.erase(kinds);
     }
     at = open_.erase(at);
   }

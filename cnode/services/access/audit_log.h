@@ -9,12 +9,13 @@
 namespace muster::access {
 
 /// What is new for the audit, made into few entries: the same by the same caller within a minute is
-/// one entry with a count, and of what is refused to a caller only so many kinds are told apart. So
+/// one entry with a count, and of one caller only so many kinds are told apart, fewer of what is
+/// refused to it. So
 /// neither memory nor what is written grows with the rate of attempts. Plain code; owned by Audit.
 class AuditLog {
  public:
   static constexpr std::chrono::seconds window{60};
-  static constexpr std::size_t most_open = 4000, refused_kinds = 50;
+  static constexpr std::size_t most_open = 10'000, refused_kinds = 50, other_kinds = 2000;
 
   /// Entries get ids from `next_id` on.
   explicit AuditLog(std::int64_t next_id = 1) : next_id_(next_id) {}
@@ -36,7 +37,14 @@ class AuditLog {
   std::int64_t next_id_;
   std::size_t unwritten_ = 0;
   std::unordered_map<std::string, Open> open_;
-  std::unordered_map<std::string, std::size_t> refusals_;  ///< kinds that are open, by caller
+  /// Kinds of a caller's attempts that are open.
+  struct Kinds {
+    std::size_t refused = 0, other = 0;
+    std::size_t& of(ops::Outcome outcome) {
+      return outcome == ops::Outcome::refused ? refused : other;
+    }
+  };
+  std::unordered_map<std::string, Kinds> kinds_;  ///< by caller
 };
 
 }  // namespace muster::access

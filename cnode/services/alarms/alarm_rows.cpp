@@ -16,6 +16,11 @@ namespace json = boost::json;
 constexpr auto trim_past =
     "DELETE FROM alarms WHERE id IN (SELECT id FROM alarms WHERE cleared_at IS NOT NULL"
     " ORDER BY cleared_at DESC, id DESC LIMIT -1 OFFSET 50000)";
+// One node does not take the place of the others.
+constexpr auto trim_past_of_nodes =
+    "DELETE FROM alarms WHERE id IN (SELECT id FROM (SELECT id, row_number() OVER"
+    " (PARTITION BY node_id ORDER BY cleared_at DESC, id DESC) AS place FROM alarms"
+    " WHERE cleared_at IS NOT NULL AND node_id IS NOT NULL) WHERE place > 2000)";
 constexpr auto count_letters =
     "SELECT webhook_id, count(*) - 100000 FROM alarm_outbox GROUP BY webhook_id"
     " HAVING count(*) > 100000";
@@ -131,6 +136,7 @@ Task<> AlarmRows::save(const std::vector<Saved>& batch) {
 
 Task<> AlarmRows::trim() {
   auto job = [](Connection& db) -> Result<> {
+    TRYV(Statement(db, trim_past_of_nodes).run());
     TRYV(Statement(db, trim_past).run());
     return drop_letters(db);
   };

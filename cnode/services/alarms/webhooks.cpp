@@ -125,6 +125,10 @@ asio::awaitable<void> Webhooks::run(std::shared_ptr<Hook> hook) {
 /// False: to be tried again.
 Task<bool> Webhooks::deliver(Hook& hook, const Letter& letter) {
   auto& row = hook.row;
+  if (row.secret.empty()) {  // anybody could sign with that
+    hook.last_error = "its secret was forgotten: remove the webhook and add it again";
+    co_return false;
+  }
   std::vector<std::string> headers{"Content-Type: application/json", "User-Agent: muster",
                                    "Muster-Delivery: " + std::to_string(letter.number),
                                    "Muster-Signature: " + signature(row.secret, letter.body)};

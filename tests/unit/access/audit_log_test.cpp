@@ -74,6 +74,17 @@ TEST(AuditLog, AFloodOfDifferentRefusalsIsAFewEntries) {
   EXPECT_EQ(log.unwritten().back().about, "id=1") << "another's are told apart";
 }
 
+TEST(AuditLog, WhoChangesALotDoesNotHideWhatOthersDo) {
+  AuditLog log;
+  for (int i = 0; i < 50'000; ++i)
+    log.note(attempt("id=" + std::to_string(i)), at(1ms * (i / 1000)));
+  log.note(attempt("name=evil", Outcome::ok, "token:bob"), at(1s));
+  auto entries = log.unwritten();
+  EXPECT_EQ(entries.size(), AuditLog::other_kinds + 2);
+  EXPECT_EQ(entries.back().about, "name=evil");
+  EXPECT_EQ(entries.back().caller, "token:bob");
+}
+
 TEST(AuditLog, ADiskThatDoesNotAnswerCostsABoundedAmountOfMemory) {
   AuditLog log;
   for (int i = 0; i < 20'000; ++i) log.note(attempt("id=" + std::to_string(i)), at(1s * i));

@@ -1,6 +1,10 @@
+#include <fcntl.h>
 #include <gmock/gmock.h>
+#include <sys/file.h>
+#include <unistd.h>
 
 #include <fstream>
+#include <memory>
 
 #include "cli/arguments.h"
 #include "cli/client.h"
@@ -28,6 +32,15 @@ class CliTest : public testing::Test {
   std::string file(const std::string& name, const std::string& text) {
     std::ofstream(dir_ / name) << text;
     return (dir_ / name).string();
+  }
+  /// As a daemon that works there does, for as long as the result lives.
+  std::shared_ptr<int> hold_lock() {
+    int lock = ::open(file("lock", "").c_str(), O_RDWR | O_CLOEXEC);
+    EXPECT_EQ(::flock(lock, LOCK_EX), 0);
+    return {new int(lock), [](int* held) {
+              ::close(*held);
+              delete held;
+            }};
   }
   test::TemporaryFolder temporary_;
   const std::filesystem::path dir_ = temporary_.path;
@@ -83,6 +96,9 @@ TEST_F(CliTest, FindsTheDaemonByOptionsEnvironmentAndDataDirectory) {
   ::unsetenv("MUSTER_TOKEN");
   EXPECT_EQ(find_target({}, dir_).error().errc(), Errc::unavailable);
   file("api.url", "http://127.0.0.1:7\n");
+  EXPECT_EQ(find_target({}, dir_).error().errc(), Errc::unavailable)
+      << "whoever listens there, it is not the daemon";
+  auto lock = hold_lock();
   EXPECT_EQ(find_target({}, dir_).error().errc(), Errc::unauthorized);
   file("api.token", "local\n");
   auto target = find_target({}, dir_);
@@ -104,6 +120,7 @@ TEST_F(CliTest, TheLocalTokenGoesToTheLocalDaemonOnly) {
   ::unsetenv("MUSTER_TOKEN");
   file("api.url", "http://127.0.0.1:8080\n");
   file("api.token", "local\n");
+  auto lock = hold_lock();
   auto sent_to = [&](const std::string& url) {
     auto target = find_target({url, "", "", ""}, dir_);
     return target && target->token.reveal() == "local";
