@@ -59,6 +59,7 @@ Result<etf::Pid> started_pid(const Term& answer) {
 class Agents::Receiver final : public dist::Process {
  public:
   void on_message(const dist::Message& message) override {
+    if (!admits(message.link, message.payload.size())) return;
     auto term = etf::decode(message.payload, most);
     if (!term && term.error().code != Errc::too_large) return message.link.fail(term.error());
     auto* parts = term ? term->tuple(4) : nullptr;
@@ -76,6 +77,7 @@ class Agents::Receiver final : public dist::Process {
   bool on_guest_message(const dist::Message& message) override { return on_message(message), true; }
   std::unordered_map<std::string, Sink> sinks;  ///< by agent
   std::function<void(const dist::Link&, const std::string&, const etf::Pid&, const Term&)> on_taken;
+  std::function<bool(const dist::Link&, std::size_t bytes)> admits;
 
  private:
   /// What an agent says has a few thousand terms. What is more, or no term at all, is none of its
@@ -88,6 +90,9 @@ Agents::Agents(asio::any_io_executor executor, dist::Node& node, std::chrono::se
       interval_(interval),
       receiver_(std::make_shared<Receiver>()),
       running_(std::move(executor)) {
+  receiver_->admits = [this](const dist::Link& link, std::size_t bytes) {
+    return admits(link, bytes);
+  };
   receiver_->on_taken = [this](const dist::Link& link, const std::string& agent,
                                const etf::Pid& pid,
                                const Term& by) { taken(link, agent, pid, by); };
@@ -96,6 +101,16 @@ Agents::Agents(asio::any_io_executor executor, dist::Node& node, std::chrono::se
 
 Agents::~Agents() {
   receiver_->on_taken = [](auto&...) {};
+}
+
+/// Only nodes that have agents of ours say something here, each within its share.
+bool Agents::admits(const dist::Link& link, std::size_t bytes) {
+  auto* guest = guest_of(link);
+  if (!guest) return false;
+  if (guest->share.admits(bytes, MessageShare::Clock::now())) return true;
+  if (guest->refused++ == 0)
+    log::warn("{}: its agents say more than their share, what is more is dropped", link.peer());
+  return false;
 }
 
 void Agents::on_sample(const std::string& agent, Sink sink) {

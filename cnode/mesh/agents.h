@@ -11,6 +11,7 @@
 #include "base/task_group.h"
 #include "dist/node.h"
 #include "mesh/agent_code.h"
+#include "mesh/message_share.h"
 #include "mesh/node_facts.h"
 #include "mesh/node_spec.h"
 
@@ -68,6 +69,8 @@ class Agents {
     };
     std::map<std::string, Running> running;  ///< by agent
     Lacking lacking;
+    MessageShare share{MessageShare::Clock::now()};
+    std::uint64_t refused = 0;  ///< messages beyond it
   };
   asio::awaitable<void> begin(std::shared_ptr<dist::Link> link, std::string otp_release);
   void run_for(const dist::Link& link, std::string name, asio::awaitable<void> task);
@@ -81,6 +84,7 @@ class Agents {
   void tell_settings(dist::Link& link, const std::string& agent, const etf::Pid& pid);
   /// Null when this link is no longer the one that the node's guests live by.
   Guest* guest_of(const dist::Link& link);
+  bool admits(const dist::Link& link, std::size_t bytes);
   void lacks(const dist::Link& link, const std::string& agent, std::string why);
   void has(const dist::Link& link, const std::string& agent);
   void release(const std::string& node);

@@ -1,7 +1,7 @@
 // Honest nodes and an honest user beside many who are not: lying nodes, lying SSH hosts and a crowd
-// of clients, all at once and for as long as MUSTER_SIEGE_SECONDS says (20; ten minutes in
-// `tests/run --nightly`). In the end no sample and no log entry of the honest nodes is missing, and
-// none of them was ever DOWN.
+// of clients, all at once and for as long as MUSTER_SIEGE_SECONDS says: ten minutes in `tests/run
+// --nightly`, on the release daemon; without it, not at all. In the end no sample and no log entry
+// of the honest nodes is missing, and none of them was ever DOWN.
 #include <arpa/inet.h>
 #include <gtest/gtest.h>
 #include <netinet/in.h>
@@ -31,12 +31,12 @@ using Clock = std::chrono::steady_clock;
 using std::chrono::milliseconds;
 using std::chrono::seconds;
 
-constexpr unsigned honest = 100, lying = 50, hosts = 10, clients = 500;
-
 double from_environment(const char* name, double otherwise) {
   const char* text = std::getenv(name);
   return text == nullptr ? otherwise : std::stod(text);
 }
+
+constexpr unsigned honest = 100, lying = 50, hosts = 10, clients = 500;
 
 std::string node_name(unsigned number) {
   return "f" + std::to_string(number) + "@127.1.0." + std::to_string(number);
@@ -184,6 +184,8 @@ class Siege : public testing::Test {
   }
 
   void SetUp() override {
+    if (std::getenv("MUSTER_SIEGE_SECONDS") == nullptr)
+      GTEST_SKIP() << "a siege lasts as long as MUSTER_SIEGE_SECONDS says: tests/run --nightly";
     rlimit limit{};
     ::getrlimit(RLIMIT_NOFILE, &limit);
     limit.rlim_cur = limit.rlim_max;
@@ -202,7 +204,7 @@ class Siege : public testing::Test {
     run({"erl", "-noshell", "-boot", "no_dot_erlang", "-pa", dir_.path(), "-eval",
          "collection:write(\"" + (dir_ / "collection").string() + "\", \"" + source +
              "/erlang/apps/muster_agents/src/muster_agents.app.src\", \"" + source +
-             "/schemas/metrics.json\", 60), halt()."});
+             "/schemas/metrics.json\", 150), halt()."});
     Command command;
     command.argv = {MUSTER_FARM,
                     "--nodes",
@@ -335,9 +337,8 @@ TEST_F(Siege, NothingOfTheHonestIsLost) {
     EXPECT_TRUE(down.status == 200 && down.json.at("items").as_array().empty()) << down.text;
   }
   std::cout << "siege of " << limit << " s: " << all_samples << " samples and " << all_entries
-            << " entries of " << honest << " honest nodes, none missing; slowest of " << asked
-            << " answers " << std::lround(1e3 * slowest) << " ms; most memory " << most << " MiB"
-            << std::endl;
+            << " entries of " << honest << " honest nodes; slowest of " << asked << " answers "
+            << std::lround(1e3 * slowest) << " ms; most memory " << most << " MiB" << std::endl;
   EXPECT_TRUE(daemon_.stop());
 }
 
