@@ -110,8 +110,12 @@ TEST_F(AlarmsOfChecks, WhatNobodyListsOutlivesTheAgent) {
     [Old] = Agents(), exit(Old, kill))erl");
   ASSERT_TRUE(eventually([&] { return erl.eval("Agents() -- [Old] =/= []") == "true"; },
                          std::chrono::seconds(20)));
-  erl.eval("alarm_handler:set_alarm({later, bird})");
-  raised("later");
+  // The new agent has its name a moment before it listens.
+  auto is_raised = [&] {
+    erl.eval("alarm_handler:set_alarm({later, bird})");
+    return !list("condition=later").empty();
+  };
+  EXPECT_TRUE(eventually(is_raised, std::chrono::seconds(20)));
   erl.eval("alarm_handler:clear_alarm(later)");
   over("later");
   EXPECT_EQ(list("condition=late").size(), 1u);
