@@ -18,7 +18,8 @@ TEST(Tickets, OfARemovedTokenOpenNothing) {
 TEST(Tickets, OfOneCallerLeaveRoomForOthers) {
   SystemClock clock;
   Tickets tickets(clock);
-  ops::Caller viewer{"token:viewer", ops::Role::viewer, {}, {}}, other{"token:other", ops::Role::viewer, {}, {}};
+  ops::Caller viewer{"token:viewer", ops::Role::viewer, {}, {}},
+      other{"token:other", ops::Role::viewer, {}, {}};
   for (std::size_t i = 0; i < Tickets::per_caller; ++i) ASSERT_TRUE(tickets.make(viewer));
   EXPECT_EQ(tickets.make(viewer).error().errc(), Errc::quota);
   EXPECT_TRUE(tickets.make(other));
