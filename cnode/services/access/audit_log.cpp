@@ -22,11 +22,11 @@ std::string key_of(const ops::Attempt& attempt) {
 
 }  // namespace
 
-AuditLog::Open& AuditLog::entry_for(const ops::Attempt& attempt, Timestamp now) {
+AuditLog::Entries::value_type& AuditLog::entry_for(const ops::Attempt& attempt, Timestamp now) {
   auto key = key_of(attempt);
   auto at = open_.find(key);
   if (at != open_.end() && now - at->second.entry.at < window && now >= at->second.entry.at)
-    return at->second;
+    return *at;
   bool is_refused = attempt.outcome == ops::Outcome::refused;
   if (at == open_.end() && attempt.operation != others) {
     auto kinds = kinds_.find(attempt.caller);
@@ -39,10 +39,13 @@ AuditLog::Open& AuditLog::entry_for(const ops::Attempt& attempt, Timestamp now) 
       return entry_for(other, now);
     }
   }
-  if (at == open_.end()) ++kinds_[attempt.caller].of(attempt.outcome);
-  auto& open = open_[std::move(key)];
+  if (at == open_.end()) {
+    ++kinds_[attempt.caller].of(attempt.outcome);
+    at = open_.try_emplace(std::move(key)).first;
+  }
+  auto& open = at->second;
   // One that is over and not on disk yet goes on: the disk is slow, and nothing is lost.
-  if (open.entry.id != 0 && open.written_count != open.entry.count) return open;
+  if (open.entry.id != 0 && !open.is_written()) return *at;
   open = Open{};
   auto& entry = open.entry;
   entry.id = next_id_++;
@@ -55,21 +58,21 @@ AuditLog::Open& AuditLog::entry_for(const ops::Attempt& attempt, Timestamp now) 
   entry.about = attempt.about;
   entry.outcome = attempt.outcome;
   if (!attempt.code.empty()) entry.code = attempt.code;
-  return open;
+  ages_.emplace_back(now, &*at);
+  return *at;
 }
 
 void AuditLog::note(const ops::Attempt& attempt, Timestamp now) {
-  auto& open = entry_for(attempt, now);
-  if (open.written_count == open.entry.count) ++unwritten_;
+  auto& open = entry_for(attempt, now).second;
+  if (open.is_written()) unwritten_.push_back(&open);
   ++open.entry.count;
   open.entry.last_at = now;
 }
 
 std::vector<AuditEntry> AuditLog::unwritten() const {
   std::vector<AuditEntry> entries;
-  entries.reserve(unwritten_);
-  for (auto& [key, open] : open_)
-    if (open.written_count != open.entry.count) entries.push_back(open.entry);
+  entries.reserve(unwritten_.size());
+  for (auto* open : unwritten_) entries.push_back(open->entry);
   std::sort(entries.begin(), entries.end(), [](auto& a, auto& b) { return a.id < b.id; });
   return entries;
 }
@@ -77,25 +80,33 @@ std::vector<AuditEntry> AuditLog::unwritten() const {
 void AuditLog::written(const std::vector<AuditEntry>& entries, Timestamp now) {
   std::unordered_map<std::int64_t, std::uint64_t> counts;
   for (auto& entry : entries) counts[entry.id] = entry.count;
-  unwritten_ = 0;
-  for (auto at = open_.begin(); at != open_.end();) {
-    auto& open = at->second;
-    auto count = counts.find(open.entry.id);
-    if (count != counts.end()) open.written_count = std::max(open.written_count, count->second);
-    bool is_over = now - open.entry.at >= window || now < open.entry.at;
-    bool is_unwritten = open.written_count != open.entry.count;
-    if (is_unwritten) ++unwritten_;
-    if (!is_over || is_unwritten) {
-      ++at;
-      continue;
-    }
-    auto kinds = kinds_.find(at->first.substr(0, at->first.find('\0')));
-    if (kinds != kinds_.end()) {
-      --kinds->second.of(open.entry.outcome);
-      if (kinds->second.refused + kinds->second.other == 0) kinds_.erase(kinds);
-    }
-    at = open_.erase(at);
+  std::erase_if(unwritten_, [&](Open* open) {
+    auto count = counts.find(open->entry.id);
+    if (count != counts.end()) open->written_count = std::max(open->written_count, count->second);
+    return open->is_written();
+  });
+  for (auto left = ages_.size(); left > 0; --left) {
+    auto [at, element] = ages_.front();
+    auto& open = element->second;
+    bool is_opened_anew = open.entry.at != at;
+    if (!is_opened_anew && now - at < window && now >= at) break;
+    ages_.pop_front();
+    if (is_opened_anew) continue;
+    if (open.is_written())
+      forget(*element);
+    else
+      ages_.emplace_back(at, element);
   }
+}
+
+void AuditLog::forget(Entries::value_type& element) {
+  auto& [key, open] = element;
+  auto kinds = kinds_.find(key.substr(0, key.find('\0')));
+  if (kinds != kinds_.end()) {
+    --kinds->second.of(open.entry.outcome);
+    if (kinds->second.refused + kinds->second.other == 0) kinds_.erase(kinds);
+  }
+  open_.erase(open_.find(key));
 }
 
 }  // namespace muster::access

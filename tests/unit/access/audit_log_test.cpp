@@ -54,6 +54,23 @@ TEST(AuditLog, WhatComesWhileItIsWrittenIsWrittenNext) {
   EXPECT_TRUE(log.has_unwritten()) << "told twice of the same";
 }
 
+TEST(AuditLog, OneThatNeverRestsKeepsNoOtherOpen) {
+  AuditLog log;
+  for (std::size_t i = 0; i < 300; ++i) {
+    auto now = at(1s * i);
+    log.note(attempt("flood", Outcome::refused, "token:bob"), now);
+    for (int k = 0; k < 100; ++k)
+      log.note(attempt(std::to_string(i) + "/" + std::to_string(k), Outcome::ok,
+                       "token:" + std::to_string(k)),
+               now);
+    auto entries = log.unwritten();
+    log.note(attempt("flood", Outcome::refused, "token:bob"), now);
+    log.written(entries, now);
+  }
+  log.note(attempt("one more", Outcome::ok, "token:7"), at(300s));
+  EXPECT_EQ(log.unwritten().back().about, "one more") << "30,000 kinds are no longer open";
+}
+
 TEST(AuditLog, EveryChangeHasItsEntry) {
   AuditLog log;
   for (int i = 0; i < 1000; ++i) log.note(attempt("id=" + std::to_string(i)), at(1ms * i));
