@@ -75,15 +75,23 @@ asio::awaitable<std::string> wait_for_end(bool ends_with_stdin) {
 /// On a thread of its own, for it takes long where much is free.
 asio::awaitable<void> run_trimming() {
   asio::thread_pool trimmer(1);
-  TrimPolicy policy(metrics::resident_bytes());
+  auto look = [] {
+    auto heap = ::mallinfo2();
+    return MemoryUse{metrics::resident_bytes(), heap.uordblks + heap.hblkhd};
+  };
+  auto trim = [&look] {
+    ::malloc_trim(0);
+    return look();
+  };
+  TrimPolicy policy(look());
   for (;;) {
     co_await pause(10s);
+    auto use = co_await offload(trimmer, look);
     auto began = std::chrono::steady_clock::now();
-    if (!policy.is_due(metrics::resident_bytes(), began)) continue;
-    auto trim = [] { return ::malloc_trim(0); };
-    co_await offload(trimmer, trim);
+    if (!policy.is_due(use, began)) continue;
+    use = co_await offload(trimmer, trim);
     auto now = std::chrono::steady_clock::now();
-    policy.trimmed(now - began, now);
+    policy.trimmed(now - began, use, now);
   }
 }
 
