@@ -31,16 +31,18 @@ json::object Convert<EventPtr>::schema() {
             {"data", {{"type", "object"}}}}}};
 }
 
+Event::Event(std::string topic, std::uint64_t seq, Timestamp at, std::shared_ptr<const void> data,
+             const Type& type)
+    : topic(std::move(topic)), seq(seq), at(at), data_(std::move(data)), type_(&type) {
+  constexpr std::size_t forms = 3;  // the struct, the frame, the term
+  weight_ = sizeof(Event) + forms * type_->weight(data_.get());
+}
+
 const std::string& Event::frame() const {
   if (frame_.empty())
     frame_ = json_text(json::object{
         {"topic", topic}, {"seq", seq}, {"at", to_rfc3339(at)}, {"data", data_json()}});
   return frame_;
-}
-
-std::size_t Event::weight() const {
-  constexpr std::size_t forms = 3;  // the struct, the frame, the term
-  return sizeof(Event) + forms * type_->weight(data_.get());
 }
 
 const etf::Term& Event::term() const {

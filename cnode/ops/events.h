@@ -22,8 +22,7 @@ namespace muster::ops {
 class Event {
  public:
   Event(std::string topic, std::uint64_t seq, Timestamp at, std::shared_ptr<const void> data,
-        const Type& type)
-      : topic(std::move(topic)), seq(seq), at(at), data_(std::move(data)), type_(&type) {}
+        const Type& type);
 
   const std::string topic;  ///< "topology.node_state"
   const std::uint64_t seq;  ///< counts up by one per event of this daemon's life, from 1
@@ -35,7 +34,7 @@ class Event {
   const etf::Term& term() const;
   json::value data_json() const { return type_->to_json(data_.get()); }
   /// About what it holds in memory, with the forms that are made of it.
-  std::size_t weight() const;
+  std::size_t weight() const { return weight_; }
   /// For listeners inside the daemon: the published struct, or null for another type.
   template <class T>
   const T* as() const {
@@ -45,6 +44,7 @@ class Event {
  private:
   std::shared_ptr<const void> data_;
   const Type* type_;
+  std::size_t weight_;
   mutable std::string frame_;
   mutable std::optional<etf::Term> term_;
 };

@@ -98,11 +98,12 @@ void Metrics::from_agent(const std::string& node, const etf::Term& message) {
   if (!row) return;
   auto interval = intervals_.of(row->name, row->family.value_or(""), settings_.interval);
   if (ask_at_.contains(row->name)) ask_at_.set(row->name, clock_.steady() + 2 * interval + 10s);
-  if (!quotas_.admits(row->name, clock_.steady())) return void(++dropped_);
+  auto& quota = quotas_.of(row->name);
+  if (!quota.admits(clock_.steady())) return void(++dropped_);
   auto reading = reader_.read(message, dictionary_.node(row->name));
   if (is_live(reading.interval_ms, interval)) return say_live(row->name, std::move(reading));
   accounts_.heard(row->name, "metrics", message, clock_.steady());
-  take(*row, std::move(reading));
+  take(*row, quota, std::move(reading));
   if (on_round_) on_round_(row->name, message);
 }
 
@@ -111,10 +112,10 @@ void Metrics::from_other_agent(const std::string& node, const std::string& agent
   if (auto row = topology_.peek(node)) accounts_.heard(row->name, agent, message, clock_.steady());
 }
 
-void Metrics::take(const topology::NodeRow& row, Reading reading) {
+void Metrics::take(const topology::NodeRow& row, Quotas::Node& quota, Reading reading) {
   accounts_.add_to(row.name, reading, clock_.steady());
   dropped_ += reading.left_out;
-  quotas_.note(row, reading, dictionary_);
+  quotas_.note(quota, row, reading, dictionary_);
   auto day = day_of(clock_.now());
   auto id = reading.node;
   std::erase_if(reading.samples,
@@ -158,7 +159,7 @@ asio::awaitable<void> Metrics::ask(topology::NodeRow row) {
   auto sample = stock_.sample(answer->value);
   auto reading = reader_.read(sample, dictionary_.node(row.name));
   reading.node_at = ms(clock_.now());
-  take(row, std::move(reading));
+  take(row, quotas_.of(row.name), std::move(reading));
   if (on_round_) on_round_(row.name, sample);
 }
 

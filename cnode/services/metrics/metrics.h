@@ -108,7 +108,7 @@ class Metrics {
   void configure(const std::string& node, bool is_changed);
   void end_live();
   /// Takes what a node sent, or what was asked of it.
-  void take(const topology::NodeRow& row, Reading reading);
+  void take(const topology::NodeRow& row, Quotas::Node& quota, Reading reading);
   /// Nodes that are UP and whose agent says nothing.
   asio::awaitable<void> ask_silent();
   asio::awaitable<void> ask(topology::NodeRow row);

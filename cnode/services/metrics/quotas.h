@@ -23,23 +23,36 @@ class Quotas {
       std::function<void(const topology::NodeRow& row, bool is_over, ops::json::value evidence)>;
   void on_change(Listener listener) { listener_ = std::move(listener); }
 
-  bool admits(const std::string& node, Time now) {
-    auto& known = nodes_[node];
-    auto seconds = std::chrono::duration<double>(now - known.filled).count();
-    known.messages = std::min(most_at_once, known.messages + seconds * per_second);
-    known.filled = now;
-    if (known.messages < 1) return false;
-    known.messages -= 1;
-    return true;
-  }
-  void note(const topology::NodeRow& row, const Reading& reading, const Dictionary& dictionary) {
-    auto& is_over = nodes_[row.name].is_over;
+  /// What is counted of one node.
+  class Node {
+   public:
+    /// Is there room for a message now?
+    bool admits(Time now) {
+      auto seconds = std::chrono::duration<double>(now - filled_).count();
+      messages_ = std::min(most_at_once, messages_ + seconds * per_second);
+      filled_ = now;
+      if (messages_ < 1) return false;
+      messages_ -= 1;
+      return true;
+    }
+
+   private:
+    friend class Quotas;
+    double messages_ = most_at_once;
+    Time filled_;
+    std::optional<bool> is_over_;  ///< none: not said since the daemon's start
+  };
+  /// Stays until the node is forgotten.
+  Node& of(const std::string& node) { return nodes_[node]; }
+
+  void note(Node& node, const topology::NodeRow& row, const Reading& reading,
+            const Dictionary& dictionary) {
     // Where the dictionary is full of what others brought it is not this node's fault.
     bool now = reading.refused > 0 && dictionary.made_by(reading.node) >= dictionary.quota();
-    if (is_over == now) return;
-    is_over = now;
+    if (node.is_over_ == now) return;
+    node.is_over_ = now;
     if (!listener_) return;
-    listener_(row, *is_over,
+    listener_(row, now,
               ops::json::object{{"series", dictionary.made_by(reading.node)},
                                 {"most", dictionary.quota()},
                                 {"left_out", reading.refused}});
@@ -48,11 +61,6 @@ class Quotas {
 
  private:
   static constexpr double per_second = 5, most_at_once = 20;
-  struct Node {
-    double messages = most_at_once;
-    Time filled;
-    std::optional<bool> is_over;  ///< none: not said since the daemon's start
-  };
   Listener listener_;
   std::unordered_map<std::string, Node> nodes_;  ///< by name
 };
