@@ -259,6 +259,28 @@ TEST_F(AttackRoles, AnOperatorDoesNotMakeTheDaemonProveWhatOpensMore) {
       << "a role without a cookie of its own";
 }
 
+/// A role that a node would not get was taken, and changed nothing.
+TEST_F(AttackRoles, ARoleThatANodeWouldNotGetIsRefused) {
+  nodes_.add("own@127.0.0.1");
+  const std::string add = "/api/actions/add-node", own = "/api/topo/nodes/own@127.0.0.1";
+  auto change = [&](const json::object& body) { return by(daemon_.token(), "PATCH", own, body); };
+  for (auto* role : {"none", "viewer", "operator"})
+    EXPECT_EQ(change({{"role", role}}), "400 bad_request /role") << role;
+  EXPECT_EQ(change({{"role", "admin"}}), "200") << "it is that";
+  EXPECT_EQ(change({{"cookie", "cookie"}, {"role", "none"}}), "400 bad_request /role")
+      << "the daemon's own, given";
+  EXPECT_EQ(by(daemon_.token(), "POST", add, {{"name", "x@127.0.0.1"}, {"role", "none"}}),
+            "400 bad_request /role");
+  auto reply = daemon_.rest("PATCH", own, json::object{{"role", "none"}});
+  EXPECT_NE(reply.text.find("home_cookie"), std::string::npos) << reply.text;
+  EXPECT_EQ(by(token("operator"), "PATCH", own, {{"role", "none"}}), "403 forbidden /cookie");
+  EXPECT_EQ(change({{"cookie", "its-own"}}), "200");
+  EXPECT_EQ(nodes_.get("own@127.0.0.1").at("role"), "none") << "what it was said to be before "
+                                                               "went with the other cookie";
+  EXPECT_EQ(change({{"role", "viewer"}}), "200");
+  EXPECT_EQ(change({{"cookie", "cookie"}}), "400 bad_request /role") << "it would be admin";
+}
+
 class AttackRolesOverTls : public AttackRoles {
  protected:
   AttackRolesOverTls() : AttackRoles(with_tls()) {}

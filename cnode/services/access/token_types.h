@@ -12,9 +12,17 @@
 /// What the operations on tokens take and give.
 namespace muster::access {
 
+/// A token without a role would open nothing.
+enum class TokenRole {
+  viewer = static_cast<int>(ops::Role::viewer),
+  operator_ = static_cast<int>(ops::Role::operator_),
+  admin = static_cast<int>(ops::Role::admin)
+};
+BOOST_DESCRIBE_ENUM(TokenRole, viewer, operator_, admin)
+
 struct AddToken {
   std::string name;
-  ops::Role role;
+  TokenRole role;
   std::optional<Timestamp> expires_at;
   std::optional<std::uint32_t> expires_in;
   std::vector<std::string> families;

@@ -94,18 +94,36 @@ Result<> Topology::check_reach(const NodeRow& row, const Caller& caller) const {
 
 namespace {
 
-/// A role is given by an admin, and goes with a cookie that nobody else has.
-Result<> check_role(const NodeRow& row, const std::optional<ops::Role>& given,
-                    const Caller& caller) {
-  if (given && *given != ops::Role::none && caller.role != ops::Role::admin)
+Result<> may_give(const std::optional<ops::Role>& role, const Caller& caller) {
+  if (role && *role != ops::Role::none && caller.role != ops::Role::admin)
     return Error(Errc::forbidden, "to give a node a role needs the role admin", "/role");
-  if (row.role != ops::Role::none && row.cookie.empty())
-    return Error(Errc::bad_request, "goes with a cookie of the node's own: give that, too",
-                 "/role");
   return {};
 }
 
 }  // namespace
+
+/// A role goes with a cookie that nobody else has: with any other the node gets what that one is
+/// for, whatever is asked here, and none is no exception.
+Result<> Topology::settle_role(NodeRow& row) const {
+  auto real = role_of(row);
+  if (row.role == real) {
+    if (row.cookie.empty()) row.role = ops::Role::none;  // nothing for a cookie that may come
+    return {};
+  }
+  auto real_text = ops::role_text(real);
+  if (!row.cookie.empty())
+    return Error(Errc::bad_request,
+                 fmt::format("the cookie given for {} is the daemon's own, which is one of role "
+                             "{}: give the node another",
+                             row.name, real_text),
+                 "/role");
+  return Error(Errc::bad_request,
+               fmt::format("without a cookie of its own {} is met with one of the daemon's, which "
+                           "is one of role {}: give the node's own cookie, too, or have "
+                           "~/.erlang.cookie be of another role ([distribution] home_cookie)",
+                           row.name, real_text),
+               "/role");
+}
 
 void Topology::remember(NodeRow row) {
   auto before = admins_.size();
@@ -280,8 +298,9 @@ Task<AddedNode> Topology::add_node(AddNode request, Caller caller) {
   row.agents = request.agents.value_or(Agents::all);
   row.added_at = clock_.now();
   row.role = request.role.value_or(ops::Role::none);
-  CO_TRYV(check_role(row, request.role, caller));
+  CO_TRYV(may_give(request.role, caller));
   CO_TRYV(check_reach(row, caller));
+  if (request.role) CO_TRYV(settle_role(row));
   CO_TRYV(co_await adopt(row));
   AddedNode added;
   if (request.discover) {
@@ -304,8 +323,9 @@ Task<NodeView> Topology::update_node(UpdateNode request, Caller caller) {
     if (request.dist_port) row.dist_port = request.dist_port;
     if (request.tls) row.tls = *request.tls;
     if (request.agents) row.agents = *request.agents;
-    TRYV(check_role(row, request.role, caller));
+    TRYV(may_give(request.role, caller));
     if (is_about_trust) TRYV(check_reach(row, caller));
+    if (is_about_trust && (request.role || row.role != ops::Role::none)) TRYV(settle_role(row));
     return {};
   };
   CO_TRY(auto row, co_await change(request.id, std::move(edit)));

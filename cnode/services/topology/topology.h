@@ -86,6 +86,7 @@ class Topology final : public mesh::Watcher {
   Task<Turn> take_turn(std::string id_or_name);
   Task<NodeRow> change(std::string id_or_name, std::function<Result<>(NodeRow&)> edit);
   ops::Role role_of(const NodeRow& row) const;
+  Result<> settle_role(NodeRow& row) const;
   Result<> check_reach(const NodeRow& row, const ops::Caller& caller) const;
   void remember(NodeRow row);
   void keep(const NodeRow& row);
