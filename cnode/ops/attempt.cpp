@@ -30,10 +30,48 @@ std::string text_of(const json::value& value) {
   if (!list) return all;
   for (auto& element : *list) {
     all += (all.empty() ? "" : ",") + text_of(element);
-    if (all.size() > longest_value) return all.substr(0, longest_value) + "…";
+    if (all.size() > longest_value) return clean_text(all, longest_value) + "…";
   }
   return all;
 }
+
+std::string text_of(const etf::Term& term) {
+  std::string text;
+  if (term.text(text)) return clean_text(text, longest_value);
+  auto* list = term.get_if<etf::List>();
+  if (!list) return {};
+  for (auto& element : list->elements) {
+    std::string one;
+    text += text.empty() ? "" : ",";
+    if (element.text(one)) text += clean_text(one, longest_value);
+    if (text.size() > longest_value) return clean_text(text, longest_value) + "…";
+  }
+  return text;
+}
+
+std::string text_of(const Input& given) {
+  if (auto* value = given.json()) return text_of(*value);
+  auto* term = given.term();
+  return term ? text_of(*term) : std::string();
+}
+
+bool is_recorded(const Member& member) {
+  return std::find(recorded.begin(), recorded.end(), member.name) != recorded.end() &&
+         is_plain(member.type());
+}
+
+/// "name=a role=viewer", as far as there is room.
+class Line {
+ public:
+  void add(std::string_view name, const std::string& text) {
+    if (text.empty() || out_.size() + name.size() + text.size() > longest) return;
+    out_.append(out_.empty() ? "" : " ").append(name).append("=").append(text);
+  }
+  std::string take() { return std::move(out_); }
+
+ private:
+  std::string out_;
+};
 
 }  // namespace
 
@@ -44,25 +82,36 @@ Outcome outcome_of(const Error& error) {
 }
 
 std::string about(const Struct* structure, const void* request) {
-  std::string out;
-  if (!structure) return out;
-  auto add = [&](std::string_view name, const std::string& text) {
-    if (text.empty() || out.size() + name.size() + text.size() > longest) return;
-    out.append(out.empty() ? "" : " ").append(name).append("=").append(text);
-  };
+  Line line;
+  if (!structure) return {};
   for (auto& member : structure->members) {
     auto& type = member.type();
     auto* value = member.address_of(request);
     if (type.is_present && !type.is_present(value)) continue;
-    bool is_recorded = std::find(recorded.begin(), recorded.end(), member.name) != recorded.end();
     if (member.name == arguments) {
       std::vector<etf::Term> terms;
-      if (type.to_term(value).proper_list(terms)) add("arity", std::to_string(terms.size()));
-    } else if (is_recorded && is_plain(type)) {
-      add(member.name, text_of(type.to_json(value)));
+      if (type.to_term(value).proper_list(terms)) line.add("arity", std::to_string(terms.size()));
+    } else if (is_recorded(member)) {
+      line.add(member.name, text_of(type.to_json(value)));
     }
   }
-  return out;
+  return line.take();
+}
+
+std::string about(const Struct* structure, const Fields& given) {
+  Line line;
+  if (!structure) return {};
+  for (auto& member : structure->members) {
+    auto is_its = [&](auto& field) { return structure->find(field.first) == &member; };
+    auto field = std::find_if(given.begin(), given.end(), is_its);
+    if (field == given.end() || field->second.is_null()) continue;
+    if (member.name == arguments) {
+      if (auto terms = field->second.elements()) line.add("arity", std::to_string(terms->size()));
+    } else if (is_recorded(member)) {
+      line.add(member.name, text_of(field->second));
+    }
+  }
+  return line.take();
 }
 
 }  // namespace muster::ops

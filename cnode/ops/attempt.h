@@ -32,5 +32,7 @@ using Audit = std::function<void(Attempt)>;
 /// What a request is about: its members that are known to be names, ids or words of ours, as far as
 /// they are short and printable. Never a secret, never an argument of a command.
 std::string about(const Struct* structure, const void* request);
+/// The same of a request that was not taken, from what was given for its members.
+std::string about(const Struct* structure, const Fields& given);
 
 }  // namespace muster::ops

@@ -1,6 +1,7 @@
 #include "ops/operation.h"
 
 #include <boost/describe/enum_to_string.hpp>
+#include <deque>
 
 namespace muster::ops {
 namespace {
@@ -52,47 +53,55 @@ Result<void> Operation::check_role(const Caller& caller) const {
   return {};
 }
 
-Result<void> Operation::permit(const Caller& caller) const {
-  if (auto allowed = check_role(caller); !allowed) return refused(allowed.error(), caller);
-  return {};
+Result<void> Operation::permit(const Caller& caller, const Parameters& given) const {
+  auto allowed = check_role(caller);
+  if (allowed) return {};
+  std::deque<json::value> kept;  // what fields refer to
+  Fields fields;
+  for (auto& [name, text] : given)
+    fields.emplace_back(name, Input(kept.emplace_back(json::value(text))));
+  return refused(std::move(allowed).error(), caller, about(structure(), fields));
 }
 
 /// What is refused before it runs takes no time.
-Error Operation::refused(Error error, const Caller& caller) const {
+Error Operation::refused(Error error, const Caller& caller, std::string is_about) const {
   ++tally_->refused;
   if (guards_ && guards_->audit && (is_change_ || error.errc() == Errc::forbidden))
-    guards_->audit({full_name(),
-                    caller.name,
-                    caller.from(),
-                    caller.role,
-                    {},
-                    Outcome::refused,
-                    std::string(name_of(error.errc()))});
+    guards_->audit({full_name(), caller.name, caller.from(), caller.role, std::move(is_about),
+                    Outcome::refused, std::string(name_of(error.errc()))});
   return error;
 }
 
 template <class Read>
-Result<Prepared> Operation::prepare_by(const Caller& caller, Read read) const {
-  TRYV(permit(caller));
+Result<Prepared> Operation::prepare_by(const Caller& caller, const Fields& given, Read read) const {
+  auto allowed = check_role(caller);
+  if (!allowed) return refused(std::move(allowed).error(), caller, about(structure(), given));
+  std::string is_about;  // before reading, which may take text out of what was given
+  if (is_change_) is_about = about(structure(), given);
   auto request = make_request_();
-  if (auto r = read(request.get()); !r) return refused(std::move(r).error(), caller);
+  if (auto r = read(request.get()); !r)
+    return refused(std::move(r).error(), caller, std::move(is_about));
   if (caller.is_bound()) {
     static const FamilyLookup nothing;
-    auto* structure = request_->structure ? request_->structure() : nullptr;
-    auto within = check_bounds(caller, row_.subject, structure, request.get(),
+    auto within = check_bounds(caller, row_.subject, structure(), request.get(),
                                guards_ ? guards_->families : nothing);
-    if (!within) return refused(std::move(within).error(), caller);
+    if (!within)
+      return refused(std::move(within).error(), caller, about(structure(), request.get()));
   }
   return request;
 }
 
 Result<Prepared> Operation::prepare(const Input& from, const Caller& caller) const {
-  return prepare_by(caller, [&](void* request) { return request_->read(from, request); });
+  bool is_looked_at = structure() && (is_change_ || !check_role(caller));
+  auto given = is_looked_at ? from.fields() : Fields();
+  return prepare_by(caller, given ? *given : Fields(),
+                    [&](void* request) { return request_->read(from, request); });
 }
 
 Result<Prepared> Operation::prepare(const Fields& fields, const Caller& caller) const {
-  return prepare_by(
-      caller, [&](void* request) { return read_struct(*request_->structure(), fields, request); });
+  return prepare_by(caller, fields, [&](void* request) {
+    return read_struct(*request_->structure(), fields, request);
+  });
 }
 
 /// Tells the audit how a change ended. What ends without a word was cancelled. Reading costs a
@@ -101,13 +110,12 @@ class Operation::Witness {
  public:
   Witness(const Operation& operation, const void* request, const Caller& caller) {
     if (!operation.is_change_ || !operation.guards_ || !operation.guards_->audit) return;
-    auto& type = *operation.request_;
     audit_ = &operation.guards_->audit;
     attempt_ = {operation.full_name(),
                 caller.name,
                 caller.from(),
                 caller.role,
-                about(type.structure ? type.structure() : nullptr, request),
+                about(operation.structure(), request),
                 Outcome::cancelled};
   }
   Witness(const Witness&) = delete;
@@ -155,7 +163,11 @@ Task<Reply> Operation::call_input(Input from, Caller caller) const {
 
 Task<etf::Term> Operation::call(etf::Term args, Caller caller) const {
   if (is_upload_) {
-    CO_TRYV(permit(caller));
+    if (auto allowed = check_role(caller); !allowed) {
+      auto fields = Input(args).fields();
+      co_return refused(std::move(allowed).error(), caller,
+                        fields ? about(structure(), *fields) : std::string());
+    }
     auto given = take(args, "body");
     auto bytes = read<Blob>(Input(given));
     if (!bytes) co_return at_field(std::move(bytes).error(), "body");

@@ -89,8 +89,10 @@ class Operation {
   bool is_immediate() const { return immediate_ != nullptr; }
 
   /// forbidden, where the role does not suffice, or the caller is bound to families and this is not
-  /// about any. A refusal is counted and told to the audit.
-  Result<void> permit(const Caller& caller) const;
+  /// about any. A refusal is counted and told to the audit, with what it is about as far as
+  /// `given`, the members known by now, says so.
+  using Parameters = std::vector<std::pair<std::string, std::string>>;
+  Result<void> permit(const Caller& caller, const Parameters& given) const;
   /// Permission, conversion, then the caller's bounds: forbidden or bad_request with its field.
   Result<Prepared> prepare(const Input& from, const Caller& caller) const;
   /// The same for a struct whose fields were gathered from several places.
@@ -112,10 +114,11 @@ class Operation {
  private:
   Task<Reply> call_input(Input from, Caller caller) const;
   Result<void> check_role(const Caller& caller) const;
+  const Struct* structure() const { return request_->structure ? request_->structure() : nullptr; }
   template <class Read>
-  Result<Prepared> prepare_by(const Caller& caller, Read read) const;
+  Result<Prepared> prepare_by(const Caller& caller, const Fields& given, Read read) const;
   /// Counts what is refused before it runs, and tells the audit.
-  Error refused(Error error, const Caller& caller) const;
+  Error refused(Error error, const Caller& caller, std::string is_about) const;
   class Witness;
   Result<Reply> finish(Counted& call, Witness& witness,
                        Result<std::shared_ptr<const void>> value) const;

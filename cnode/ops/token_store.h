@@ -1,5 +1,7 @@
 #pragma once
 
+#include <optional>
+#include <string>
 #include <string_view>
 
 #include "base/result.h"
@@ -14,6 +16,8 @@ class TokenStore {
   /// The token's name, its role, what it is bound to. Error: unauthorized, also where it has
   /// expired.
   virtual Result<Caller> find(std::string_view token) const = 0;
+  /// Who a token that has expired stood for, for records; nothing for any other.
+  virtual std::optional<std::string> find_expired(std::string_view token) const = 0;
 };
 
 }  // namespace muster::ops

@@ -62,8 +62,9 @@ Result<std::vector<std::pair<std::string, std::string>>> parse_query(std::string
 }
 
 /// What is no row of the table is told to the audit here.
-void Dispatcher::note(std::string what, const ops::Caller& caller, const Result<>& outcome) const {
-  ops::Attempt attempt{std::move(what), caller.name, caller.from(), caller.role, {}};
+void Dispatcher::note(std::string what, const ops::Caller& caller, const Result<>& outcome,
+                      std::string about) const {
+  ops::Attempt attempt{std::move(what), caller.name, caller.from(), caller.role, std::move(about)};
   if (!outcome) {
     attempt.outcome = ops::outcome_of(outcome.error());
     attempt.code = name_of(outcome.error().errc());
@@ -77,9 +78,12 @@ Result<ops::Caller> Dispatcher::authenticate(const RequestHead& head,
   constexpr std::string_view scheme = "Bearer ";
   if (!boost::algorithm::istarts_with(given, scheme))
     return Error(Errc::unauthorized, "a bearer token is needed: Authorization: Bearer …");
-  auto caller = tokens_.find(given.substr(scheme.size()));
+  auto token = given.substr(scheme.size());
+  auto caller = tokens_.find(token);
   if (caller) {
     caller->address = address;
+  } else if (auto expired = tokens_.find_expired(token)) {
+    note("rest.token", {*expired, ops::Role::none, {}, {}, address}, caller.error(), "expired");
   } else {
     note("rest.token", {"stranger", ops::Role::none, {}, {}, address}, caller.error());
   }
@@ -109,12 +113,13 @@ std::variant<Response, Plan> Dispatcher::plan(const RequestHead& head,
   }
   if (!match)
     return problem_response(Error(Errc::not_found, fmt::format("nothing is at {}", head.path())));
-  if (auto allowed = match->operation->permit(plan.caller); !allowed)
-    return problem_response(allowed.error());
   plan.parameters = std::move(match->parameters);
   auto query = parse_query(head.query());
+  if (query)
+    for (auto& each : *query) plan.parameters.push_back(std::move(each));
+  if (auto allowed = match->operation->permit(plan.caller, plan.parameters); !allowed)
+    return problem_response(allowed.error());
   if (!query) return problem_response(query.error());
-  for (auto& each : *query) plan.parameters.push_back(std::move(each));
   return plan;
 }
 

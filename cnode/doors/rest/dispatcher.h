@@ -59,7 +59,8 @@ class Dispatcher {
 
  private:
   Result<ops::Caller> authenticate(const RequestHead& head, const std::string& address) const;
-  void note(std::string what, const ops::Caller& caller, const Result<>& outcome) const;
+  void note(std::string what, const ops::Caller& caller, const Result<>& outcome,
+            std::string about = {}) const;
 
   const ops::Table& table_;
   const ops::TokenStore& tokens_;

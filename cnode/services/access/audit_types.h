@@ -18,7 +18,9 @@ struct AskAudit : ops::PageRequest {
 
   static constexpr ops::Alias aliases[] = {{"who", "caller"}};
   static constexpr ops::Doc docs[] = {
-      {"caller", "token:NAME, node:NAME, stranger (a token that is not known), or daemon"},
+      {"caller",
+       "token:NAME (one that has expired, too), node:NAME, stranger (a token that is not "
+       "known), or daemon"},
       {"from", "an address, or a node"},
       {"operation", "SERVICE.OPERATION, or all of a SERVICE"},
       {"about", "entries that have this in `about`: a name, an id"},

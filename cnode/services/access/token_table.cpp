@@ -63,6 +63,12 @@ Result<ops::Caller> TokenTable::find(std::string_view token) const {
   return caller;
 }
 
+std::optional<std::string> TokenTable::find_expired(std::string_view token) const {
+  auto at = by_hash_.find(sha256_of(token));
+  if (at == by_hash_.end() || !is_expired(at->second)) return std::nullopt;
+  return "token:" + at->second.name;
+}
+
 /// The WebSockets of a token end when it expires, within a second.
 asio::awaitable<void> TokenTable::run_upkeep() {
   for (;;) {

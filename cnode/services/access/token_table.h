@@ -35,6 +35,7 @@ class TokenTable final : public ops::TokenStore {
   Task<> start();
   asio::awaitable<void> stop();
   Result<ops::Caller> find(std::string_view token) const override;
+  std::optional<std::string> find_expired(std::string_view token) const override;
   /// Told the callers' name of a token that ends or has expired ("token:ci").
   void on_ended(std::function<void(const std::string& caller)> told) { told_ = std::move(told); }
   /// muster.add_token, muster.list_tokens, muster.remove_token.

@@ -105,12 +105,14 @@ TEST_F(TokenTableTest, AnExpiredTokenOpensNothingAndItsRowSaysSo) {
   ASSERT_TRUE(made);
   std::string token(made->at("token").as_string());
   EXPECT_TRUE(tokens_->find(token));
+  EXPECT_FALSE(tokens_->find_expired(token));
   EXPECT_FALSE(call(1, json::object())->at(0).at("is_expired").as_bool());
   restart();
   clock_.turn(std::chrono::seconds(60));
   auto found = tokens_->find(token);
   ASSERT_FALSE(found);
   EXPECT_EQ(found.error().errc(), Errc::unauthorized);
+  EXPECT_EQ(tokens_->find_expired(token), "token:ci");
   EXPECT_TRUE(call(1, json::object())->at(0).at("is_expired").as_bool());
 }
 

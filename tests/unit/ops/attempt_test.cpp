@@ -101,5 +101,32 @@ TEST_F(AttemptTest, AChangeThatCannotBeReadIsToldAsRefused) {
   EXPECT_EQ(heard_[0].about, "");
 }
 
+/// A refused call was told without what it was about.
+TEST_F(AttemptTest, WhatIsRefusedIsToldWithWhatItIsAboutToo) {
+  json::object evil{{"name", "a\n\x1b[31mb"},       {"nodes", {"x@h", "y@h"}},
+                    {"cookie", "hush-hush"},        {"args", {"hush-hush", 2}},
+                    {"comment", {{"not", "text"}}}, {"role", "nonsense"}};
+  const auto plain = "name=a \xef\xbf\xbd[31mb nodes=x@h,y@h role=nonsense arity=2";
+  call("change", evil);
+  EXPECT_EQ(heard_.at(0).code, "bad_request");
+  EXPECT_EQ(heard_.at(0).about, plain);
+  caller_.role = Role::none;
+  call("look", evil);
+  EXPECT_EQ(heard_.at(1).code, "forbidden");
+  EXPECT_EQ(heard_.at(1).about, plain);
+  auto term = etf::Map{{{etf::atom("name"), etf::binary("b")},
+                        {etf::atom("nodes"), etf::list(etf::atom("x@h"), etf::binary("y@h"))},
+                        {etf::atom("cookie"), etf::binary("hush-hush")}}};
+  EXPECT_FALSE(table_.find("s", "change")->call_now(term, caller_));
+  EXPECT_EQ(heard_.at(2).about, "name=b nodes=x@h,y@h");
+  caller_.role = Role::operator_;
+  term.pairs.push_back({etf::atom("nothing"), etf::binary("hush-hush")});
+  EXPECT_FALSE(table_.find("s", "change")->call_now(term, caller_));
+  EXPECT_EQ(heard_.at(3).about, "name=b nodes=x@h,y@h") << "reading it took nothing away";
+  call("look", {{"nothing", 1}});
+  call("change", {{"name", json::array(100'000, "")}, {"nodes", std::string(100'000, 'x')}});
+  EXPECT_LE(heard_.at(4).about.size(), 300u);
+}
+
 }  // namespace
 }  // namespace muster::ops

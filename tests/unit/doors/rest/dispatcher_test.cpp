@@ -27,6 +27,10 @@ class FakeTokens final : public ops::TokenStore {
     }
     return Error(Errc::unauthorized, "this token is not known");
   }
+  std::optional<std::string> find_expired(std::string_view token) const override {
+    if (token == "old") return "token:old";
+    return std::nullopt;
+  }
 };
 
 class DispatcherTest : public testing::Test {
@@ -156,16 +160,18 @@ TEST_F(DispatcherTest, TheAuditHearsOfUnknownTokensAndTicketsOfWebSocketsAndFrom
   std::vector<std::string> heard;
   table_.set_audit([&](const ops::Attempt& attempt) {
     heard.push_back(attempt.operation + " " + attempt.caller + " " + attempt.from + " " +
-                    attempt.code);
+                    attempt.code + " " + attempt.about);
   });
   std::ignore = dispatcher_.plan(head("GET", "/api/things/a", "Bearer guessed"), "10.0.0.9");
+  std::ignore = dispatcher_.plan(head("GET", "/api/things/a", "Bearer old"), "10.0.0.9");
   std::ignore = dispatcher_.plan_events(head("GET", "/api/events?ticket=guessed", ""), "10.0.0.9");
   std::ignore = dispatcher_.plan_events(head("GET", "/api/events", "Bearer good"), "10.0.0.8");
   std::ignore = dispatcher_.plan(head("DELETE", "/api/things/a", "Bearer good"), "10.0.0.8");
-  EXPECT_EQ(heard, (std::vector<std::string>{"rest.token stranger 10.0.0.9 unauthorized",
-                                             "rest.ticket stranger 10.0.0.9 unauthorized",
-                                             "rest.websocket token:good 10.0.0.8 ",
-                                             "things.drop token:good 10.0.0.8 forbidden"}));
+  EXPECT_EQ(heard, (std::vector<std::string>{"rest.token stranger 10.0.0.9 unauthorized ",
+                                             "rest.token token:old 10.0.0.9 unauthorized expired",
+                                             "rest.ticket stranger 10.0.0.9 unauthorized ",
+                                             "rest.websocket token:good 10.0.0.8  ",
+                                             "things.drop token:good 10.0.0.8 forbidden id=a"}));
 }
 
 TEST_F(DispatcherTest, ABoundTokenGetsPagesOfItsFamiliesOnlyAndNoEvents) {
