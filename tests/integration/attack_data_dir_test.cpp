@@ -198,6 +198,48 @@ TEST(AttackDataDir, WhatIsKeptIsItsOwnersAlone) {
     EXPECT_EQ(mode_of(entry.path()) & 077, 0u) << entry.path();
 }
 
+/// What a managed node may do that knows ~/.erlang.cookie, and no other.
+TEST(AttackDataDir, TheHomeCookieIsOfTheRoleThatTheConfigurationSays) {
+  Epmd epmd;
+  struct Case {
+    std::string role, may_look, may_make;
+  };
+  for (auto& [role, may_look, may_make] :
+       {Case{"none", "error", "error"}, {"viewer", "ok", "error"}, {"admin", "ok", "ok"}}) {
+    SCOPED_TRACE(role);
+    Serve daemon(epmd);
+    TempDir dir;
+    write_file(daemon.home() / ".erlang.cookie", "shared", 0400);
+    write_file(dir / "muster.toml", "[distribution]\nhome_cookie = \"" + role + "\"\n");
+    ASSERT_TRUE(daemon.start({"--config", dir / "muster.toml"})) << daemon.log();
+    auto options = named("neighbour@127.0.0.1");
+    options.cookie = "shared";  // in ~/.erlang.cookie of that node, too
+    ErlNode neighbour(epmd, options);
+    daemon.rest("POST", "/api/actions/add-node", {{"name", neighbour.name()}});
+    EXPECT_TRUE(eventually([&] {
+      return daemon.get("/api/topo/nodes/" + neighbour.name()).find("\"UP\"") != std::string::npos;
+    })) << daemon.log();
+    EXPECT_THAT(daemon.get("/api/topo/nodes/" + neighbour.name()),
+                HasSubstr("\"role\":\"" + role + "\""));
+    const auto call = [&](const std::string& what) {
+      return neighbour.eval("element(1, rpc:call('" + daemon.name() + "', " + what + "))");
+    };
+    EXPECT_EQ(call("topology, list_nodes, [#{}]"), may_look);
+    EXPECT_EQ(call("muster, add_token, [#{name => <<\"t\">>, role => viewer}]"), may_make);
+    ASSERT_TRUE(daemon.stop());
+    EXPECT_TRUE(eventually([&] { return !epmd.knows("muster"); }));
+  }
+}
+
+TEST(AttackDataDir, TheAddressOfADaemonThatHasStoppedIsNotLeftBehind) {
+  Epmd epmd;
+  Serve daemon(epmd);
+  ASSERT_TRUE(daemon.start()) << daemon.log();
+  EXPECT_THAT(read_file(daemon.data() / "api.url"), HasSubstr(std::to_string(daemon.port())));
+  ASSERT_TRUE(daemon.stop());
+  EXPECT_FALSE(fs::exists(daemon.data() / "api.url"));
+}
+
 TEST(AttackDataDir, TheDaemonHasACookieOfItsOwnAndTheHomeCookieMayNothing) {
   Epmd epmd;
   Serve daemon(epmd);
@@ -432,6 +474,56 @@ TEST(AttackHouse, SighupReadsCertificatesAgainAndABrokenOneChangesNothing) {
   daemon.process().signal(SIGHUP);
   EXPECT_TRUE(eventually([&] { return is_trusted_by(new_authority); })) << daemon.said();
   EXPECT_FALSE(is_trusted_by(old_authority));
+  EXPECT_FALSE(daemon.has_ended());
+}
+
+TEST(AttackHouse, SighupReadsTheCertificateOfDistributionAndTheLogLevelAgain) {
+  Authority old_authority, new_authority;
+  Epmd epmd;
+  Serve daemon(epmd);
+  TempDir dir;
+  const auto port = std::to_string(free_port());
+  auto install = [&](const Authority& authority) {
+    auto identity = authority.issue("127.0.0.1");
+    fs::copy_file(identity.certificate, dir / "c.pem", fs::copy_options::overwrite_existing);
+    fs::copy_file(identity.key, dir / "k.pem", fs::copy_options::overwrite_existing);
+    fs::copy_file(authority.certificate(), dir / "ca.pem", fs::copy_options::overwrite_existing);
+  };
+  auto configure = [&](const std::string& level) {
+    write_file(dir / "muster.toml",
+               "log_level = \"" + level + "\"\n[distribution]\nport_min = " + port +
+                   "\nport_max = " + port + "\ncertificate = \"" + (dir / "c.pem").string() +
+                   "\"\nkey = \"" + (dir / "k.pem").string() + "\"\nca = \"" +
+                   (dir / "ca.pem").string() + "\"\n");
+  };
+  auto is_shown = [&](const Authority& authority) {
+    auto said = run({"sh", "-c",
+                     "openssl s_client -connect 127.0.0.1:" + port + " -CAfile '" +
+                         authority.certificate().string() + "' </dev/null 2>&1 || true"});
+    return said.find("Verify return code: 0") != std::string::npos ||
+           said.find("Verification: OK") != std::string::npos;
+  };
+  auto count = [&](const std::string& text) {
+    const auto said = daemon.said();
+    int found = 0;
+    for (auto at = said.find(text); at != said.npos; at = said.find(text, at + 1)) ++found;
+    return found;
+  };
+  install(old_authority);
+  configure("info");
+  ASSERT_TRUE(daemon.start({"--config", dir / "muster.toml"})) << daemon.log();
+  EXPECT_TRUE(is_shown(old_authority));
+  install(new_authority);
+  configure("error");
+  daemon.process().signal(SIGHUP);
+  EXPECT_TRUE(eventually([&] { return is_shown(new_authority); })) << daemon.said();
+  EXPECT_FALSE(is_shown(old_authority));
+  EXPECT_EQ(count("SIGHUP"), 1);
+  write_file(dir / "c.pem", "nonsense");
+  daemon.process().signal(SIGHUP);
+  EXPECT_TRUE(eventually([&] { return count("stays the old one") == 1; })) << daemon.said();
+  EXPECT_TRUE(is_shown(new_authority));
+  EXPECT_EQ(count("SIGHUP"), 1) << "that is no error, and only those are logged now";
   EXPECT_FALSE(daemon.has_ended());
 }
 
