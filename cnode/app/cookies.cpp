@@ -63,6 +63,7 @@ Result<Cookies> find_cookies(const std::optional<fs::path>& given, const DataDir
   bool is_from_before = !given && !is_there(file) && data_dir.has_database() && is_there(home_file);
   if (is_from_before) {
     TRY(cookies.own, read_cookie(home_file));
+    cookies.is_from_before = true;
     cookies.warning = fmt::format(
         "this data directory has no cookie of its own and goes on with {}: whoever can read that, "
         "any Erlang node of this user included, is admin here. To end that, stop the daemon, "
@@ -71,11 +72,17 @@ Result<Cookies> find_cookies(const std::optional<fs::path>& given, const DataDir
         home_file.string(), file.string(), home_file.string());
     return cookies;
   }
+  bool is_lost = !given && !is_there(file) && data_dir.has_database();
   if (given) {
     TRY(cookies.own, read_cookie(*given));
   } else {
     TRY(cookies.own, own_cookie(file));
   }
+  if (is_lost)
+    cookies.warning = fmt::format(
+        "this data directory had no cookie, a new one is in {}: shells and nodes that came in with "
+        "another one have to use it",
+        file.string());
   if (!is_there(home_file)) return cookies;
   auto home = read_cookie(home_file);
   if (!home)
@@ -84,6 +91,22 @@ Result<Cookies> find_cookies(const std::optional<fs::path>& given, const DataDir
   else if (!(*home == cookies.own))
     cookies.home = *std::move(home);
   return cookies;
+}
+
+Result<> check_cookie_is_not_lost(store::Connection& db, bool is_from_before, Timestamp now) {
+  store::Statement known(db, "SELECT 1 FROM own_cookie");
+  bool had_own = known.step();
+  TRYV(known.result());
+  if (had_own && is_from_before)
+    return Error(
+        Errc::bad_request,
+        "the daemon's own cookie is lost: `cookie` is not in the data directory, where it was, "
+        "and ~/.erlang.cookie, which any Erlang node of this user knows, does not take its place. "
+        "Put the file back, or write a new one, (umask 077; openssl rand -hex 20 >DATA/cookie), "
+        "which shells have to use then, or name another with --cookie-file");
+  if (had_own || is_from_before) return {};
+  store::Statement note(db, "INSERT INTO own_cookie (since) VALUES (?)");
+  return note.bind(now).run();
 }
 
 }  // namespace muster::app

@@ -60,18 +60,19 @@ Result<std::unique_ptr<Daemon>> Daemon::open(asio::io_context& io, const LoopMet
                                              Budget& outsiders, DataDir data_dir, Config config,
                                              Identity identity, Cookies cookies,
                                              store::LostSecrets lost) {
+  bool is_cookie_from_before = cookies.is_from_before;
   TRY(auto node, node_config(config, identity, std::move(cookies)));
   TRY(auto cipher, store::open_key(data_dir.path(), lost));
   TRY(auto database, store::Database::open(data_dir.path() / "muster.db"));
   TRY(auto token, access::AdminToken::open(data_dir.path() / "api.token"));
-  return std::unique_ptr<Daemon>(new Daemon(io, meter, outsiders, std::move(data_dir),
-                                            std::move(config), std::move(node), std::move(database),
-                                            std::move(cipher), std::move(token)));
+  return std::unique_ptr<Daemon>(
+      new Daemon(io, meter, outsiders, std::move(data_dir), std::move(config), std::move(node),
+                 std::move(database), std::move(cipher), std::move(token), is_cookie_from_before));
 }
 
 Daemon::Daemon(asio::io_context& io, const LoopMeter& meter, Budget& outsiders, DataDir data_dir,
                Config config, dist::NodeConfig node, std::unique_ptr<store::Database> database,
-               store::Cipher cipher, access::AdminToken token)
+               store::Cipher cipher, access::AdminToken token, bool is_cookie_from_before)
     : data_dir_(std::move(data_dir)),
       config_(std::move(config)),
       outsiders_(outsiders),
@@ -82,6 +83,7 @@ Daemon::Daemon(asio::io_context& io, const LoopMeter& meter, Budget& outsiders, 
       loop_watch_(io.get_executor(), meter),
       database_(std::move(database)),
       cipher_(std::move(cipher)),
+      is_cookie_from_before_(is_cookie_from_before),
       tokens_(
           io.get_executor(), std::move(token), *database_,
           [this](const std::string& id_or_name) { return families().family(id_or_name); }, clock_),
@@ -233,6 +235,10 @@ ops::FamilyLookup Daemon::families() const {
 }
 
 Task<> Daemon::start() {
+  auto check_cookie = [this](store::Connection& db) {
+    return check_cookie_is_not_lost(db, is_cookie_from_before_, clock_.now());
+  };
+  CO_TRYV(co_await database_->write(check_cookie));
   auto seal_clear = [this](store::Connection& db) { return store::seal_clear(db, cipher_); };
   CO_TRYV(co_await database_->write(seal_clear));
   CO_TRYV(co_await node_.start());

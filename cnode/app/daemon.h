@@ -68,7 +68,7 @@ class Daemon {
   ops::FamilyLookup families() const;
   Daemon(asio::io_context& io, const LoopMeter& meter, Budget& outsiders, DataDir data_dir,
          Config config, dist::NodeConfig node, std::unique_ptr<store::Database> database,
-         store::Cipher cipher, access::AdminToken token);
+         store::Cipher cipher, access::AdminToken token, bool is_cookie_from_before);
 
   DataDir data_dir_;  ///< locked until everything else is gone
   Config config_;
@@ -79,6 +79,7 @@ class Daemon {
   asio::thread_pool workers_{2};  ///< hashing, tar: what would hold up the loop
   std::unique_ptr<store::Database> database_;
   store::Cipher cipher_;
+  bool is_cookie_from_before_;
   access::TokenTable tokens_;
   access::Audit audit_;
   ops::EventBus events_;

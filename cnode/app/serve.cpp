@@ -109,12 +109,13 @@ asio::awaitable<void> run_reloading(Daemon& daemon, Options options) {
   }
 }
 
-asio::awaitable<void> run(Daemon& daemon, Options options, int& exit_code) {
+asio::awaitable<void> run(Daemon& daemon, Options options, std::string warning, int& exit_code) {
   TaskGroup upkeep(co_await asio::this_coro::executor);
   upkeep.spawn("trim memory", run_trimming());
   upkeep.spawn("reload", run_reloading(daemon, options));
   auto started = co_await daemon.start();
   if (started) {
+    if (!warning.empty()) log::warn("{}", warning);
     log::info("muster: ready, {}", daemon.whereabouts());
     auto why = co_await wait_for_end(options.ends_with_stdin);
     log::info("ending: {}", why);
@@ -135,7 +136,7 @@ Result<> serve(const Options& options, int& exit_code) {
   auto host = this_host_name();
   TRY(auto identity, identify(config.name, host, canonical_name(host)));
   TRY(auto cookies, find_cookies(config.cookie_file, data_dir));
-  if (!cookies.warning.empty()) log::warn("{}", cookies.warning);
+  auto cookie_warning = cookies.warning;
   if (auto warning = raise_file_limit(config.expected_nodes); !warning.empty())
     log::warn("{}", warning);
 
@@ -148,9 +149,10 @@ Result<> serve(const Options& options, int& exit_code) {
   TRY(auto daemon, Daemon::open(io, meter, outsiders, std::move(data_dir), std::move(config),
                                 std::move(identity), std::move(cookies), lost));
   if (options.takes_over) daemon->take_over();
-  asio::co_spawn(io, run(*daemon, options, exit_code), [](std::exception_ptr thrown) {
-    if (thrown) std::rethrow_exception(thrown);
-  });
+  asio::co_spawn(io, run(*daemon, options, std::move(cookie_warning), exit_code),
+                 [](std::exception_ptr thrown) {
+                   if (thrown) std::rethrow_exception(thrown);
+                 });
   meter.run(io);
   return {};
 }

@@ -240,6 +240,23 @@ TEST(AttackDataDir, TheAddressOfADaemonThatHasStoppedIsNotLeftBehind) {
   EXPECT_FALSE(fs::exists(daemon.data() / "api.url"));
 }
 
+TEST(AttackDataDir, ALostCookieIsNotReplacedByTheHomeCookie) {
+  Epmd epmd;
+  Serve daemon(epmd);
+  write_file(daemon.home() / ".erlang.cookie", "shared", 0400);
+  ASSERT_TRUE(daemon.start()) << daemon.log();
+  ASSERT_TRUE(daemon.stop());
+  const auto file = daemon.data() / "cookie";
+  const auto cookie = read_file(file);
+  fs::remove(file);
+  EXPECT_FALSE(daemon.start());
+  EXPECT_THAT(daemon.said(), HasSubstr("the daemon's own cookie is lost"));
+  EXPECT_FALSE(fs::exists(file));
+  EXPECT_FALSE(epmd.knows("muster"));
+  write_file(file, cookie, 0600);
+  EXPECT_TRUE(daemon.start()) << daemon.said();
+}
+
 TEST(AttackDataDir, TheDaemonHasACookieOfItsOwnAndTheHomeCookieMayNothing) {
   Epmd epmd;
   Serve daemon(epmd);

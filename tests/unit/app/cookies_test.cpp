@@ -6,6 +6,8 @@
 #include <cstdlib>
 #include <fstream>
 
+#include "store/database.h"
+#include "tests/unit/support/loop.h"
 #include "tests/unit/support/temporary_folder.h"
 
 namespace muster::app {
@@ -112,12 +114,43 @@ TEST_F(CookiesTest, ADirectoryOfBeforeKeepsWhatItHas) {
   auto cookies = find();
   ASSERT_TRUE(cookies);
   EXPECT_EQ(cookies->own.reveal(), "shared");
+  EXPECT_TRUE(cookies->is_from_before);
   EXPECT_THAT(cookies->warning, HasSubstr("openssl rand"));
   EXPECT_FALSE(fs::exists(own_file));
   write(own_file, "fresh\n");
   cookies = find();
   EXPECT_EQ(cookies->own.reveal(), "fresh");
   EXPECT_EQ(cookies->home->reveal(), "shared");
+}
+
+// Without its cookie the daemon went on with one that is weaker, as if it had never had any.
+TEST_F(CookiesTest, ALostCookieIsNotReplacedByTheHomeCookie) {
+  auto database = store::Database::open_in_memory();
+  ASSERT_TRUE(database);
+  asio::io_context io;
+  auto check = [&](bool is_from_before) {
+    auto job = [&](store::Connection& db) {
+      return check_cookie_is_not_lost(db, is_from_before, Timestamp());
+    };
+    return test::finish(io, (*database)->write(job));
+  };
+  EXPECT_TRUE(check(true)) << "a directory of before goes on";
+  EXPECT_TRUE(check(true));
+  EXPECT_TRUE(check(false)) << "it has one now";
+  EXPECT_TRUE(check(false));
+  auto lost = check(true);
+  ASSERT_FALSE(lost);
+  EXPECT_THAT(lost.error().message, HasSubstr("is lost"));
+}
+
+TEST_F(CookiesTest, ANewCookieInADirectoryOfOldIsTold) {
+  ASSERT_TRUE(DataDir::open(folder.path / "data"));
+  write(folder.path / "data" / "muster.db", "");
+  auto cookies = find();
+  ASSERT_TRUE(cookies);
+  EXPECT_FALSE(cookies->is_from_before);
+  EXPECT_THAT(cookies->warning, HasSubstr("a new one is in " + own_file.string()));
+  EXPECT_EQ(find()->warning, "");
 }
 
 }  // namespace
