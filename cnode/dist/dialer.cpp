@@ -1,5 +1,6 @@
 #include "dist/dialer.h"
 
+#include <algorithm>
 #include <boost/asio/as_tuple.hpp>
 #include <boost/asio/use_awaitable.hpp>
 
@@ -17,6 +18,11 @@ using LinkResult = Result<std::shared_ptr<Link>>;
 
 Error failed(LinkError error, std::string text) {
   return Error(make_error_code(error), std::move(text));
+}
+
+Error itself(const std::string& peer) {
+  return failed(LinkError::not_allowed,
+                peer + " is this daemon itself, under another spelling of its name: remove it");
 }
 
 bool is(const Error& error, LinkError kind) {
@@ -42,6 +48,7 @@ Task<std::shared_ptr<Link>> Dialer::connect(std::string peer) {
   if (!is_node_name(peer)) co_return Error(Errc::bad_request, "'" + peer + "' is no node name");
   if (auto up = core_->links.find(peer); up != core_->links.end()) co_return up->second;
   if (peer == core_->self_for(peer)->name) co_return failed(LinkError::not_allowed, "that is us");
+  if (ours_.contains(peer)) co_return itself(peer);
   auto found = dials_->find(peer);
   auto dial = found != dials_->end() ? found->second : std::make_shared<Dial>(core_->context);
   if (found == dials_->end()) {
@@ -133,9 +140,25 @@ Task<std::shared_ptr<Link>> Dialer::dial_target(std::string peer, DialPtr dial,
     if (deadline.is_over()) co_return failed(LinkError::timeout, where + " does not answer");
     if (ec) co_return failed(LinkError::refused, where + ": " + ec.message());
   }
+  if (is_to_ourselves(peer, socket)) {
+    ours_.insert(peer);
+    co_return itself(peer);
+  }
   Channel channel(std::move(socket));
   co_return co_await shake_hands(std::move(peer), std::move(dial), std::move(channel),
                                  std::move(settings), target.version);
+}
+
+/// Who pretends to be a node and passes our handshake on to us does not look like that: epmd of
+/// this machine knows one node of our name, and the connection ends at our own socket.
+bool Dialer::is_to_ourselves(std::string_view peer, const Channel::Socket& socket) const {
+  boost::system::error_code ec;
+  auto from = socket.local_endpoint(ec), to = socket.remote_endpoint(ec);
+  if (ec || alive_of(peer) != core_->config.name || to.port() != own_port_) return false;
+  bool is_this_machine = from.address() == to.address() || to.address().is_loopback();
+  auto listens = [&](auto& address) { return address.is_unspecified() || address == to.address(); };
+  auto& doors = core_->config.listen;
+  return is_this_machine && std::any_of(doors.begin(), doors.end(), listens);
 }
 
 Task<std::shared_ptr<Link>> Dialer::shake_hands(std::string peer, DialPtr dial, Channel channel,
@@ -220,6 +243,7 @@ void Dialer::connected(const std::shared_ptr<Link>& link) {
 }
 
 void Dialer::abandon(std::string_view peer) {
+  ours_.erase(std::string(peer));
   yield(peer);
   finish(*dials_, peer, failed(LinkError::dropped, "dialling was given up"));
 }

@@ -6,6 +6,7 @@
 #include <memory>
 #include <string>
 #include <string_view>
+#include <unordered_set>
 #include <vector>
 
 #include "base/result.h"
@@ -29,7 +30,10 @@ class Dialer {
   void yield(std::string_view peer);
   /// A connection of the peer's has become a link.
   void connected(const std::shared_ptr<Link>& link);
+  /// Also forgets that it was ourselves: it may be reached in another way now.
   void abandon(std::string_view peer);
+  /// Our own connections are accepted there.
+  void listening_on(std::uint16_t port) { own_port_ = port; }
 
  private:
   struct Dial {
@@ -54,6 +58,8 @@ class Dialer {
                                           Target target);
   Task<std::shared_ptr<Link>> shake_hands(std::string peer, DialPtr dial, Channel channel,
                                           PeerSettings settings, int version);
+  /// Is this connection one to our own door, by our own name with another host part?
+  bool is_to_ourselves(std::string_view peer, const Channel::Socket& socket) const;
   using Dials = ByName<DialPtr>;
   static void finish(Dials& dials, std::string_view peer, Result<std::shared_ptr<Link>> result);
 
@@ -61,6 +67,8 @@ class Dialer {
   TaskGroup& group_;
   const std::shared_ptr<Dials> dials_;  ///< shared with dials that are unwound late
   Resolver resolver_;
+  std::uint16_t own_port_ = 0;            ///< 0: not reachable
+  std::unordered_set<std::string> ours_;  ///< peers that turned out to be ourselves
 };
 
 }  // namespace muster::dist

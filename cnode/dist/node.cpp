@@ -59,6 +59,7 @@ Task<> Node::start() {
   }
   CO_TRYV(impl_->acceptor.listen());
   auto port = impl_->acceptor.port();
+  impl_->dialer.listening_on(port);
   if (port != 0) {
     auto registered = co_await impl_->epmd.enroll(port);
     if (!registered && registered.error().errc() == Errc::conflict)

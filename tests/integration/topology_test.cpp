@@ -37,6 +37,22 @@ class Topology : public testing::Test {
   ManagedNodes nodes_{daemon_};
 };
 
+/// It dialled itself for ever, and refused itself.
+TEST_F(Topology, TheDaemonInAnotherSpellingIsToldApartAndDialledOnce) {
+  const std::string name = "muster@localhost";
+  nodes_.add(name, {{"cookie", "its-own"}});
+  auto row = nodes_.wait_for(name, "not_allowed");
+  EXPECT_NE(row.at("detail").as_string().find("is this daemon itself"), std::string::npos) << row;
+  std::this_thread::sleep_for(seconds(4));  // a node that is DOWN is dialled again after 2
+  auto log = daemon_.log();
+  std::size_t refused = 0;
+  for (auto at = log.find("was not let in"); at != log.npos;
+       at = log.find("was not let in", at + 1))
+    ++refused;
+  EXPECT_LE(refused, 1u) << log;
+  EXPECT_EQ(nodes_.get(name).at("reason"), "not_allowed");
+}
+
 TEST_F(Topology, ANodeIsUpOnceItHasDescribedItself) {
   auto erl = node("a@127.0.0.1");
   auto up = nodes_.bring_up(erl.name());
