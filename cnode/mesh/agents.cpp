@@ -222,7 +222,7 @@ asio::awaitable<void> Agents::begin(std::shared_ptr<dist::Link> link, std::strin
     included = co_await included_version(*link);
   }
   if (!link->is_up()) {
-    if (guest_of(*link)) guests_.erase(link->peer());
+    if (guest_of(*link)) release(link->peer());
     co_return;
   }
   for (auto agent : agent_names()) {
@@ -299,7 +299,7 @@ asio::awaitable<void> Agents::keep_agent(std::shared_ptr<dist::Link> link, Wante
     }
     if (link->is_up()) co_await pause(backoff.next(random_u32()));
   }
-  if (guest_of(*link)) guests_.erase(link->peer());
+  if (guest_of(*link)) release(link->peer());
 }
 
 /// The steps of erlang/apps/muster_agents/README.md. atomic_load/1 and not load_binary/3, which

@@ -112,6 +112,33 @@ TEST_F(Topology, ADaemonThatWasKilledDialsItsNodesAgain) {
   EXPECT_TRUE(daemon_.stop());
 }
 
+/// One agent of it ran, another waited for its turn: the end of the daemon waits for neither.
+TEST_F(Topology, ADaemonEndsAtOnceWhoseNodesHaveDied) {
+  auto erl = std::make_unique<ErlNode>(epmd_, options("dead@127.0.0.1"));
+  nodes_.bring_up(erl->name());
+  const std::string agent =
+      "[A || A <- registered(), lists:prefix(\"muster_agent_alarms\", atom_to_list(A))]";
+  ASSERT_TRUE(eventually([&] { return erl->eval(agent) != "[]"; }));
+  erl->eval("[Module] = " + agent + R"erl(,
+    Parse = fun(Text) ->
+        {ok, Tokens, _} = erl_scan:string(Text), {ok, Form} = erl_parse:parse_form(Tokens), Form
+    end,
+    {ok, Module, Beam} = compile:forms([{attribute, 1, module, Module} | [Parse(Text) || Text <- [
+        "-export([start/1]).", "start(_) -> {error, {obeys, another}}."]]]),
+    {module, _} = code:load_binary(Module, "alarms.beam", Beam), code:purge(Module))erl");
+  auto lacks_one = [&] {
+    auto node = json::serialize(nodes_.get(erl->name()));
+    return node.find("it obeys another installation") != node.npos &&
+           node.find("vitals") != node.npos;
+  };
+  ASSERT_TRUE(eventually(lacks_one)) << nodes_.get(erl->name());
+  erl.reset();
+  nodes_.wait_for("dead@127.0.0.1", "not_registered");
+  auto began = std::chrono::steady_clock::now();
+  EXPECT_TRUE(daemon_.stop());
+  EXPECT_LT(std::chrono::steady_clock::now() - began, seconds(2));
+}
+
 TEST_F(Topology, DiscoverFindsConnectedNodesButNoShellsAndConnectsNobody) {
   auto a = node("d1@127.0.0.1"), b = node("d2@127.0.0.1"),
        c = node("d3@127.0.0.1", "cookie", {"-connect_all", "false"});
