@@ -3,11 +3,13 @@
 #include <sys/file.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <fstream>
 #include <memory>
 
 #include "cli/arguments.h"
 #include "cli/client.h"
+#include "cli/commands.h"
 #include "cli/follow.h"
 #include "cli/render.h"
 #include "tests/unit/support/temporary_folder.h"
@@ -113,6 +115,29 @@ TEST_F(CliTest, FindsTheDaemonByOptionsEnvironmentAndDataDirectory) {
   EXPECT_EQ(find_target(given, dir_)->token.reveal(), "given");
   ::unsetenv("MUSTER_URL");
   ::unsetenv("MUSTER_TOKEN");
+}
+
+/// Each fails with what it looked for in the directory that it was given.
+TEST_F(CliTest, EveryCommandTakesTheDataDirectory) {
+  ::unsetenv("MUSTER_URL");
+  ::unsetenv("MUSTER_TOKEN");
+  for (const Words& words : {Words{"ops"}, {"call", "muster.help"}, {"events"}, {"openapi"}}) {
+    for (const auto& [place, given] :
+         {std::pair{dir_ / "given", true}, {std::filesystem::path("/usual"), false}}) {
+      int exit_code = 0;
+      CLI::App app;
+      add_commands(app, exit_code, [] { return std::filesystem::path("/usual"); });
+      auto line = words;
+      if (given) line.insert(line.end(), {"--data-dir", place.string()});
+      std::reverse(line.begin(), line.end());
+      testing::internal::CaptureStderr();
+      app.parse(line);
+      EXPECT_THAT(testing::internal::GetCapturedStderr(),
+                  testing::HasSubstr((place / "api.url").string()))
+          << words.front();
+      EXPECT_EQ(exit_code, exit_code_of(Errc::unavailable));
+    }
+  }
 }
 
 TEST_F(CliTest, TheLocalTokenGoesToTheLocalDaemonOnly) {
