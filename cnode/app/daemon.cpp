@@ -152,6 +152,7 @@ Daemon::Daemon(asio::io_context& io, const LoopMeter& meter, Budget& outsiders, 
   table_.set_audit([this](const ops::Attempt& attempt) { audit_.note(attempt); });
   table_.set_families(families());
   node_.on_forbidden([this](const std::string& peer) {
+    topology_.node_refused(peer);
     audit_.note({"node.request",
                  "node:" + peer,
                  peer,

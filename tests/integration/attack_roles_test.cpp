@@ -110,6 +110,8 @@ TEST_F(AttackRoles, ANodeWithACookieOfItsOwnCallsNothingByAnyWay) {
   })) << "its agent's samples come";
   EXPECT_EQ(tokens(), 0U);
   EXPECT_EQ(nodes_.get("guest@127.0.0.1").at("role"), "none");
+  EXPECT_GE(nodes_.get("guest@127.0.0.1").at("forbidden").to_number<int>(), 22);
+  EXPECT_EQ(nodes_.get("other@127.0.0.1").at("forbidden"), 0) << "nor what others tried";
   HttpRequest request;
   request.url = daemon_.url("/metrics");
   request.headers = {"Authorization: Bearer " + daemon_.token()};

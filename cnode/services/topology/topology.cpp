@@ -209,6 +209,7 @@ NodeView Topology::view(const NodeRow& row) const {
     view.started_at = facts->started_at;
     view.creation = facts->creation;
   }
+  if (auto at = forbidden_.find(row.id); at != forbidden_.end()) view.forbidden = at->second;
   if (auto at = vitals_.find(row.id); at != vitals_.end()) view.vitals = at->second;
   if (auto at = lacking_.find(row.id); at != lacking_.end()) view.agents_lacking = at->second;
   return view;
@@ -274,6 +275,7 @@ Task<> Topology::drop(std::string id) {
   manager_.forget(row.id);
   vitals_.erase(row.id);
   lacking_.erase(row.id);
+  forbidden_.erase(row.id);
   turns_.erase(row.id);
   by_id_.erase(row.id);
   by_name_.erase(row.name);
@@ -391,6 +393,10 @@ void Topology::node_down(const mesh::NodeSpec& spec, mesh::DownReason reason,
   vitals_.erase(spec.id);
   lacking_.erase(spec.id);
   if (auto row = find(spec.id)) publish_state(*row);
+}
+
+void Topology::node_refused(const std::string& node) {
+  if (auto row = by_name_.find(node); row != by_name_.end()) ++forbidden_[row->second->id];
 }
 
 void Topology::node_vitals(const std::string& node, const etf::Term& sample) {

@@ -64,6 +64,8 @@ class Topology final : public mesh::Watcher {
   void node_vitals(const std::string& node, const etf::Term& sample);
   /// The agents that a node which is UP cannot have, and why.
   void node_lacks(const std::string& node, const std::map<std::string, std::string>& agents);
+  /// It asked for what its role does not allow.
+  void node_refused(const std::string& node);
   /// Told how many nodes could be admin here, at the start and whenever that changes.
   void on_admins(std::function<void(std::size_t count)> told) { admins_told_ = std::move(told); }
 
@@ -102,7 +104,8 @@ class Topology final : public mesh::Watcher {
   std::unordered_map<std::string, Slots> turns_;    ///< by id, of nodes that were changed
   std::unordered_map<std::string, Vitals> vitals_;  ///< by id, of nodes that are UP
   std::unordered_map<std::string, std::map<std::string, std::string>> lacking_;  ///< by id, as well
-  std::unordered_set<std::string> admins_;  ///< ids of the nodes that could be
+  std::unordered_map<std::string, std::uint64_t> forbidden_;  ///< by id, calls refused
+  std::unordered_set<std::string> admins_;                    ///< ids of the nodes that could be
   std::function<void(std::size_t)> admins_told_ = [](auto) {};
   bool is_started_ = false;
 };

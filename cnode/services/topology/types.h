@@ -112,13 +112,14 @@ struct NodeView {
   std::optional<std::string> otp_release, erts_version, architecture, script_id;
   std::optional<Timestamp> started_at;
   std::optional<std::uint32_t> creation;
+  std::uint64_t forbidden = 0;  ///< what it asked for and may not, since the daemon's start
   std::optional<Vitals> vitals;
   std::optional<std::map<std::string, std::string>> agents_lacking;  ///< agent and why
 };
 BOOST_DESCRIBE_STRUCT(NodeView, (),
                       (id, uuid, name, state, reason, detail, origin, family_id, family, role,
                        agents, tls, dist_port, added_at, otp_release, erts_version, architecture,
-                       script_id, started_at, creation, vitals, agents_lacking))
+                       script_id, started_at, creation, forbidden, vitals, agents_lacking))
 
 /// What add_node answers.
 struct AddedNode : NodeView {
