@@ -143,22 +143,8 @@ TEST_F(Alarms, AUsersThresholdOnWhatAnAgentLacks) {
   over("agent-lacks", seconds(90));
 }
 
-TEST_F(Alarms, AWebhookGetsAllOfThemSignedAlsoThoseFromWhileItWasAway) {
-  auto port = std::to_string(free_port());
-  json::object hook{{"url", "http://127.0.0.1:" + port + "/in"}, {"secret", "0123456789abcdef"}};
-  auto added = daemon_.rest("POST", "/api/alarms/webhooks", hook);
-  ASSERT_EQ(added.status, 201) << added.text;
-  EXPECT_EQ(added.text.find("0123456789abcdef"), std::string::npos);
-  ErlNode erl(epmd_, named("w@127.0.0.1", {"+P", "1024"}));
-  add(erl.name());
-  erl.eval(
-      "Wait = fun() -> receive stop -> ok end end, P = [spawn(Wait) || _ <- lists:seq(1, 700)], "
-      "ok");
-  raised("process_limit");
-  erl.eval("[X ! stop || X <- P], ok");
-  over("process_limit");
-  daemon_.restart();
-  // A receiver that sends the first letter back, and so gets it twice.
+/// Makes `Take(Status)` in that node: the receiver of a webhook, which takes one letter.
+void listen(ErlNode& erl, const std::string& port) {
   erl.eval("{ok, L} = gen_tcp:listen(" + port +
            ", [binary, {active, false}, {reuseaddr, true}]), ok");
   erl.eval(R"erl(
@@ -189,7 +175,26 @@ TEST_F(Alarms, AWebhookGetsAllOfThemSignedAlsoThoseFromWhileItWasAway) {
         {match, [What]} = re:run(Text, "\"condition\":\"([a-z_]+)\"", [{capture, [1], list}]),
         {Event, What, Hex =:= Sig}
     end, ok)erl");
+}
+
+TEST_F(Alarms, AWebhookGetsAllOfThemSignedAlsoThoseFromWhileItWasAway) {
+  auto port = std::to_string(free_port());
+  json::object hook{{"url", "http://127.0.0.1:" + port + "/in"}, {"secret", "0123456789abcdef"}};
+  auto added = daemon_.rest("POST", "/api/alarms/webhooks", hook);
+  ASSERT_EQ(added.status, 201) << added.text;
+  EXPECT_EQ(added.text.find("0123456789abcdef"), std::string::npos);
+  ErlNode erl(epmd_, named("w@127.0.0.1", {"+P", "1024"}));
+  add(erl.name());
+  erl.eval(
+      "Wait = fun() -> receive stop -> ok end end, P = [spawn(Wait) || _ <- lists:seq(1, 700)], "
+      "ok");
+  raised("process_limit");
+  erl.eval("[X ! stop || X <- P], ok");
+  over("process_limit");
+  daemon_.restart();
+  listen(erl, port);
   // The host's load and disks may be alarms as well: only order and signatures count.
+  // The receiver sends the first letter back, and so gets it twice.
   auto first = erl.eval("Take(\"503 Later\")", seconds(60));
   std::vector<std::string> letters{erl.eval("Take(\"204 Ok\")", seconds(60))};
   EXPECT_EQ(letters[0], first) << "what was refused comes again, before all else";
@@ -201,6 +206,29 @@ TEST_F(Alarms, AWebhookGetsAllOfThemSignedAlsoThoseFromWhileItWasAway) {
   for (auto& letter : letters) EXPECT_NE(letter.find("true"), std::string::npos) << letter;
   auto shown = daemon_.rest("GET", "/api/alarms/webhooks").json.at("items").as_array()[0];
   EXPECT_GE(shown.at("sent").to_number<int>(), 1);
+}
+
+TEST_F(Alarms, ALetterThatAReceiverRefusesHoldsNoOther) {
+  auto port = std::to_string(free_port());
+  ErlNode erl(epmd_, named("w@127.0.0.1", {"+P", "1024"}));
+  listen(erl, port);
+  json::object hook{{"url", "http://127.0.0.1:" + port + "/in"}, {"secret", "0123456789abcdef"}};
+  ASSERT_EQ(daemon_.rest("POST", "/api/alarms/webhooks", hook).status, 201);
+  add(erl.name());
+  erl.eval(
+      "Wait = fun() -> receive stop -> ok end end, P = [spawn(Wait) || _ <- lists:seq(1, 700)], "
+      "ok");
+  raised("process_limit");
+  auto refused = erl.eval("Take(\"400 Bad Request\")", seconds(60));
+  auto shown = [&] {
+    return daemon_.rest("GET", "/api/alarms/webhooks").json.at("items").as_array()[0];
+  };
+  EXPECT_TRUE(eventually([&] { return shown().at("dropped") == 1; }));
+  EXPECT_NE(std::string(shown().at("last_error").as_string()).find("HTTP 400"), std::string::npos);
+  erl.eval("[X ! stop || X <- P], ok");
+  over("process_limit");
+  EXPECT_NE(erl.eval("Take(\"204 Ok\")", seconds(60)), refused) << "it came again";
+  EXPECT_TRUE(eventually([&] { return !shown().as_object().contains("last_error"); }));
 }
 
 }  // namespace

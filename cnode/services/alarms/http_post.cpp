@@ -70,14 +70,18 @@ std::string signature(const Secret& secret, std::string_view body) {
 }
 
 Result<int> http_post(const std::string& url, const std::vector<std::string>& headers,
-                      const std::string& body, const std::atomic<bool>& is_ending) {
+                      const std::string& body, const std::atomic<bool>& is_ending,
+                      const std::string& resolved) {
   initialise();
   std::unique_ptr<CURL, void (*)(CURL*)> curl(curl_easy_init(), &curl_easy_cleanup);
   std::unique_ptr<curl_slist, void (*)(curl_slist*)> list(nullptr, &curl_slist_free_all);
   for (auto& line : headers) list.reset(curl_slist_append(list.release(), line.c_str()));
+  std::unique_ptr<curl_slist, void (*)(curl_slist*)> names(nullptr, &curl_slist_free_all);
+  if (!resolved.empty()) names.reset(curl_slist_append(nullptr, resolved.c_str()));
   char trouble[CURL_ERROR_SIZE] = "";
   auto* c = curl.get();
   curl_easy_setopt(c, CURLOPT_URL, url.c_str());
+  curl_easy_setopt(c, CURLOPT_RESOLVE, names.get());
   curl_easy_setopt(c, CURLOPT_PROTOCOLS_STR, "http,https");
   curl_easy_setopt(c, CURLOPT_NOSIGNAL, 1L);
   curl_easy_setopt(c, CURLOPT_HTTPHEADER, list.get());

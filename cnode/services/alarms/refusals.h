@@ -1,30 +1,12 @@
 #pragma once
 
-#include <optional>
-
 namespace muster::alarms {
 
-/// How often in a row a webhook's receiver has refused a letter: answered 4xx, so that it has
-/// understood and does not want it. No answer, 5xx, 3xx and 404 (what stands before a receiver that
-/// is being started says these), 408 and 429 are no refusals: those are tried without end. Plain
-/// code; one per webhook.
-class Refusals {
- public:
-  static constexpr int most = 8;
-
-  /// What one more attempt came to; nothing where there was no answer. True: the letter has been
-  /// refused often enough.
-  bool note(std::optional<int> status) {
-    bool is_refused = status && *status >= 400 && *status < 500 && *status != 404 &&
-                      *status != 408 && *status != 429;
-    count_ = is_refused ? count_ + 1 : 0;
-    if (count_ < most) return false;
-    count_ = 0;
-    return true;
-  }
-
- private:
-  int count_ = 0;
-};
+/// Whether a webhook's receiver has answered that it has understood a letter and does not want it:
+/// 4xx, but 408, 425 and 429, which ask for the same letter later. Whatever else is no 2xx, and no
+/// answer at all, is an outage.
+constexpr bool is_refusal(int status) {
+  return status >= 400 && status < 500 && status != 408 && status != 425 && status != 429;
+}
 
 }  // namespace muster::alarms

@@ -11,6 +11,7 @@
 #include "ops/rows.h"
 #include "services/alarms/forbidden_address.h"
 #include "services/alarms/http_post.h"
+#include "services/alarms/refusals.h"
 
 namespace muster::alarms {
 
@@ -136,17 +137,17 @@ Task<bool> Webhooks::deliver(Hook& hook, const Letter& letter) {
     return http_post(*row.view.url, headers, letter.body, is_ending_);
   };
   auto status = co_await offload(threads_, job);
-  bool is_unwanted = hook.refusals.note(status ? std::optional(*status) : std::nullopt);
   if (status && *status >= 200 && *status < 300) {
     hook.last_error.clear();
     CO_TRYV(co_await rows_.done(row.view.id, letter.number, true));
     co_return true;
   }
+  bool is_unwanted = status && is_refusal(*status);
   auto said = status ? fmt::format("HTTP {}", *status) : status.error().text();
+  if (is_unwanted) said += ": refused, so that it is dropped";
   if (hook.last_error != said) log::warn("webhook of {}: {}", row.view.host, said);
   hook.last_error = said;
   if (!is_unwanted) co_return false;
-  log::error("webhook of {}: delivery {} is dropped: {}", row.view.host, letter.number, said);
   CO_TRYV(co_await rows_.done(row.view.id, letter.number, false));
   co_return true;
 }

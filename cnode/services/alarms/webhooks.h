@@ -6,7 +6,6 @@
 #include "base/task_group.h"
 #include "ops/operation.h"
 #include "services/alarms/desk.h"
-#include "services/alarms/refusals.h"
 #include "services/alarms/webhook_rows.h"
 
 namespace muster::alarms {
@@ -15,9 +14,8 @@ namespace muster::alarms {
 /// only when the receiver has answered 2xx: so nothing is lost while it is away or the daemon
 /// restarts, though it may come twice (header Muster-Delivery tells). Each webhook is sent its
 /// letters in order, one at a time; a receiver that does not answer is tried again after 1 s
-/// growing to 5 min, without end; a letter that it refuses eight times in a row (4xx, but 404,
-/// 408 and 429: Refusals) is dropped and counted. Made by app; lives on the loop, posts on threads
-/// of its own.
+/// growing to 5 min, without end; a letter that it refuses (is_refusal) is dropped and counted, and
+/// the next one goes at once. Made by app; lives on the loop, posts on threads of its own.
 class Webhooks {
  public:
   Webhooks(asio::any_io_executor executor, store::Database& database, const store::Cipher& cipher,
@@ -33,7 +31,6 @@ class Webhooks {
     asio::steady_timer has_work;
     bool has_news = false;  ///< something was written for it since it last looked
     std::string last_error;
-    Refusals refusals;
     TaskGroup::Cancel cancel;
     Hook(const asio::any_io_executor& executor, WebhookRow given)
         : row(std::move(given)), has_work(executor, asio::steady_timer::time_point::max()) {}

@@ -96,6 +96,33 @@ TEST_F(DeskTest, SaysEveryChangeButCoalescesWhatComesAgainAndAgain) {
   EXPECT_EQ(call("get", {{"id", id}})->at("count"), 1000);
 }
 
+TEST_F(DeskTest, OneNodesPastDoesNotTakeThePlaceOfTheOthers) {
+  end();
+  auto fill = [](store::Connection& db) -> Result<> {
+    constexpr auto past =
+        "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < ?2)"
+        " INSERT INTO alarms (id, condition, node_id, source, severity, state, tags, cleared_at,"
+        " document) SELECT coalesce(?1, 'none') || i, 'c', ?1, 'builtin', 3, 'cleared', ',',"
+        " i + ?3, '{}' FROM n";
+    TRYV(store::Statement(db, past).bind("quiet").bind(3).bind(0).run());
+    TRYV(store::Statement(db, past).bind(std::nullopt).bind(2100).bind(0).run());
+    return store::Statement(db, past).bind("loud").bind(2100).bind(10'000).run();
+  };
+  auto filled = wait(database->write(fill));
+  ASSERT_TRUE(filled) << filled.error().text();
+  begin();
+  auto count = [](store::Connection& db) -> Result<std::string> {
+    store::Statement s(db,
+                       "SELECT coalesce(node_id, 'none'), count(*), min(cleared_at) FROM alarms"
+                       " GROUP BY 1 ORDER BY 1");
+    std::string all;
+    while (s.step()) all += fmt::format("{} {} from {}; ", s.text(0), s.integer(1), s.integer(2));
+    return all;
+  };
+  EXPECT_EQ(*wait(database->read(count)),
+            "loud 2000 from 10101; none 2100 from 1; quiet 3 from 1; ");
+}
+
 TEST_F(DeskTest, RefusesTextWithoutEnd) {
   desk->raise(report("a"));
   auto id = desk->book().all().begin()->first;

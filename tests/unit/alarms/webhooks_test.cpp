@@ -3,6 +3,7 @@
 #include "loop.h"
 #include "services/alarms/forbidden_address.h"
 #include "services/alarms/http_post.h"
+#include "services/alarms/refusals.h"
 
 namespace muster::alarms {
 namespace {
@@ -42,23 +43,9 @@ TEST(Signature, IsTheHmacOfTheBody) {
             "sha256=5bdcc146bf60754e6a042426089575c75a003f089d2739839dec58b964ec3843");
 }
 
-TEST(Refusals, OnlyTheEighthInARowCounts) {
-  Refusals refusals;
-  for (int i = 1; i < 8; ++i) EXPECT_FALSE(refusals.note(400)) << i;
-  EXPECT_TRUE(refusals.note(400));
-  EXPECT_FALSE(refusals.note(400)) << "the next letter's first";
-}
-
-TEST(Refusals, AnOutageIsNoneHoweverLongAndHoweverItLooks) {
-  Refusals refusals;
-  for (auto outage : {std::optional<int>(), std::optional(503), std::optional(404),
-                      std::optional(302), std::optional(429), std::optional(408)}) {
-    for (int i = 0; i < 20; ++i) EXPECT_FALSE(refusals.note(outage));
-    EXPECT_FALSE(refusals.note(403)) << "the first after it";
-  }
-  for (int i = 0; i < 6; ++i) EXPECT_FALSE(refusals.note(403));
-  EXPECT_FALSE(refusals.note(std::nullopt)) << "it began anew";
-  EXPECT_FALSE(refusals.note(403));
+TEST(Refusals, AreFinalAndAnOutageIsNoneHoweverItLooks) {
+  for (int refusal : {400, 401, 403, 404, 410, 413, 422, 499}) EXPECT_TRUE(is_refusal(refusal));
+  for (int outage : {302, 408, 425, 429, 500, 502, 503, 504}) EXPECT_FALSE(is_refusal(outage));
 }
 
 TEST_F(WebhooksTest, RefusesWhatCannotWork) {
@@ -146,6 +133,21 @@ TEST(HttpPost, ConnectsToNoForbiddenAddress) {
   }
 }
 
+TEST(HttpPost, ConnectsToNoForbiddenAddressThatANameLeadsTo) {
+  std::atomic<bool> is_ending = false;
+  for (std::string address : {"169.254.169.254", "[fe80::1]", "[::ffff:169.254.1.1]",
+                              "100.100.100.200", "[fd00:ec2::254]"}) {
+    auto sent =
+        http_post("http://pager.example:9/", {}, "{}", is_ending, "pager.example:9:" + address);
+    ASSERT_FALSE(sent);
+    EXPECT_EQ(sent.error().errc(), Errc::forbidden) << address << ": " << sent.error().text();
+  }
+  auto sent =
+      http_post("http://pager.example:9/", {}, "{}", is_ending, "pager.example:9:127.0.0.1");
+  ASSERT_FALSE(sent);
+  EXPECT_EQ(sent.error().errc(), Errc::unavailable) << "it was tried";
+}
+
 TEST_F(WebhooksTest, SecretsAreNotReadableInTheDatabase) {
   ASSERT_TRUE(call("add_webhook", {{"url", nobody}, {"secret", "a secret of ours"}}));
   auto job = [](store::Connection& db) -> Result<std::string> {
@@ -156,6 +158,31 @@ TEST_F(WebhooksTest, SecretsAreNotReadableInTheDatabase) {
   auto sealed = wait(database->read(job));
   ASSERT_TRUE(sealed);
   EXPECT_EQ(sealed->find("secret"), std::string::npos);
+}
+
+/// muster serve --forget-secrets leaves an empty one, with which anybody could sign.
+TEST_F(WebhooksTest, OneWhoseSecretWasForgottenWaitsAndSignsNothing) {
+  auto added = call("add_webhook", {{"url", nobody}, {"secret", "a secret of ours"}});
+  ASSERT_TRUE(added);
+  end_hooks();
+  end();
+  std::string id(added->at("id").as_string());
+  auto sealed = cipher.seal(Secret(""), "alarm_webhooks/" + id + "/secret");
+  auto forget = [&](store::Connection& db) {
+    return store::Statement(db, "UPDATE alarm_webhooks SET secret = ?").bind_blob(sealed).run();
+  };
+  ASSERT_TRUE(wait(database->write(forget)));
+  begin();
+  begin_hooks();
+  desk->raise(report("a"));
+  ops::json::object hook;
+  for (int i = 0; i < 1000 && !hook.contains("last_error"); ++i)
+    hook = call("list_webhooks", {})->at("items").at(0).as_object();
+  ASSERT_TRUE(hook.contains("last_error"));
+  EXPECT_NE(std::string(hook.at("last_error").as_string()).find("forgotten"), std::string::npos);
+  EXPECT_EQ(hook.at("waiting"), 1);
+  EXPECT_EQ(hook.at("sent"), 0);
+  EXPECT_EQ(hook.at("dropped"), 0);
 }
 
 TEST_F(WebhooksTest, ARemovedOneTakesItsLettersAlong) {
