@@ -80,7 +80,9 @@ struct SetLevel {
       {"node", "id or name; without node and family: for all nodes"},
       {"family", "id or name"},
       {"source", "only for this source: logger, sasl, lager, system_monitor, …"},
-      {"level", "this and worse is said, or none; absent: as if nothing had been set"}};
+      {"level",
+       "this and worse is said, or none; absent: as if nothing had been set. What the node's own "
+       "logger withholds (its primary level: notice, as OTP has it) is not said"}};
 };
 BOOST_DESCRIBE_STRUCT(SetLevel, (), (node, family, source, level))
 
