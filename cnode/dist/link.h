@@ -17,6 +17,7 @@
 #include "dist/control.h"
 #include "dist/frame_writer.h"
 #include "dist/handshake.h"
+#include "dist/large_frame.h"
 #include "dist/link_error.h"
 #include "dist/liveness.h"
 #include "dist/monitor_table.h"
@@ -154,7 +155,7 @@ class Link : public std::enable_shared_from_this<Link> {
   void on_readable(boost::system::error_code ec, std::size_t count);
   bool read_into_scratch(std::size_t& have);
   int consume(std::string_view bytes);
-  void keep(std::string_view bytes);
+  bool take_large(std::string_view& bytes);
   void refuse_frame(std::string_view beginning, std::uint32_t size);
   bool is_own() const { return proof_.of == Proof::Of::own; }
   std::size_t most_frame() const;
@@ -221,8 +222,10 @@ class Link : public std::enable_shared_from_this<Link> {
   Liveness::Clock::time_point progress_;  ///< when the peer last took bytes from a full queue
   std::array<char, 512> first_;           ///< where an idle TCP link waits for bytes
   std::string in_, out_;
-  std::size_t written_ = 0;     ///< of out_
-  std::uint32_t left_out_ = 0;  ///< bytes still to come of a frame that is too long
+  std::size_t written_ = 0;              ///< of out_
+  std::unique_ptr<LargeFrame> large_;    ///< that arrives: in_ is empty then
+  std::unique_ptr<LargeFrame> handled_;  ///< while it is worked off: who keeps it takes it
+  std::uint32_t left_out_ = 0;           ///< bytes still to come of a frame that is too long
   Budget::Holder holder_;
   Budget::Claim claim_;  ///< for buffers, monitors, links and jobs
 

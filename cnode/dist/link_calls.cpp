@@ -83,9 +83,14 @@ boost::asio::awaitable<bool> Link::Pending::wait() {
     co_return false;
   }
   if (long_answer_.empty()) co_return true;
-  auto job = [this] { return etf::decode(long_answer_); };
+  auto job = [this] {
+    auto decoded = etf::decode(long_answer_);
+    frame_.reset();
+    return decoded;
+  };
   auto term = co_await offload(link_->core_->decoders, job);
-  std::string().swap(long_answer_);
+  long_answer_ = {};
+  std::string().swap(copy_);
   if (!keep(std::move(term))) state = State::lost;
   co_return true;
 }
@@ -118,7 +123,9 @@ void Link::Pending::take(State next, std::string_view encoded) {
   if (encoded.size() > unclaimed && !claim_.set(encoded.size())) {
     no_memory();
   } else if (encoded.size() > taken_apart_here) {
-    long_answer_ = encoded;
+    frame_ = std::move(link_->handled_);
+    if (!frame_) copy_ = encoded;
+    long_answer_ = frame_ ? encoded : copy_;
   } else if (!keep(etf::decode(encoded))) {
     state = State::waiting;  // until the link is gone
     return;
@@ -446,6 +453,7 @@ void Link::come_down(LinkError why) {
     auto process = found->second;
     process->on_exit_signal({nullptr, pid(remote), noconnection, true});
   }
+  core_->let_go(std::move(large_));
   in_ = std::string();
   out_ = std::string();
   written_ = 0;

@@ -192,25 +192,20 @@ void Link::claim() {
   constexpr std::size_t unclaimed = 64 * 1024, step = 16 * 1024, entry = 180;
   auto entries = monitors_.size() + links_.size() + jobs_.size();
   auto holds = in_.capacity() + out_.capacity() + entry * entries;
+  if (large_) holds += large_->held();
   if (holds <= unclaimed && claim_.bytes() == 0) return;
   holds = holds <= unclaimed ? 0 : (holds + step - 1) / step * step;
   if (!claim_.set(holds)) close(LinkError::overloaded);
 }
 
-/// Behind what in_ has. It grows to no more than the frame that is awaited: doubling would take
-/// twice the longest.
-void Link::keep(std::string_view bytes) {
-  auto needed = in_.size() + bytes.size();
-  constexpr std::size_t large = 1 << 20;
-  if (needed <= in_.capacity() || needed <= large) {
-    in_ += bytes;
-    return;
-  }
-  std::size_t awaited = in_.size() < 4 ? needed : 4 + ByteReader(in_).u32();
-  std::string grown;
-  grown.reserve(std::max(needed, std::min(2 * in_.capacity(), awaited)));
-  grown.append(in_).append(bytes);
-  in_ = std::move(grown);
+/// What of these bytes belongs to the large frame that arrives. True: it is whole, and worked off.
+bool Link::take_large(std::string_view& bytes) {
+  if (!large_->take(bytes)) close(LinkError::overloaded);
+  if (!is_up_ || !large_->is_whole()) return false;
+  handled_ = std::move(large_);
+  handle(handled_->bytes());
+  core_->let_go(std::move(handled_));
+  return true;
 }
 
 /// Works off the frames that these bytes complete, until the turn is over. Returns how many
@@ -220,15 +215,20 @@ int Link::consume(std::string_view bytes) {
   int messages = 0, ticks_from_peer = 0;
   bool is_joined = !in_.empty();
   if (is_joined) {
-    keep(bytes);
+    in_ += bytes;
     bytes = in_;
   }
-  while (is_up_ && (bytes.size() >= 4 || left_out_ > 0)) {
+  while (is_up_ && (bytes.size() >= 4 || left_out_ > 0 || large_)) {
     if (left_out_ > 0) {
       auto count = std::min<std::size_t>(left_out_, bytes.size());
       bytes.remove_prefix(count);
       left_out_ -= static_cast<std::uint32_t>(count);
       if (bytes.empty()) break;
+      continue;
+    }
+    if (large_) {
+      if (!take_large(bytes)) break;
+      ++messages;
       continue;
     }
     auto size = ByteReader(bytes).u32();
@@ -243,7 +243,17 @@ int Link::consume(std::string_view bytes) {
       left_out_ = size;
       continue;
     }
-    if (bytes.size() - 4 < size) break;
+    if (bytes.size() - 4 < size) {
+      if (size < LargeFrame::least) break;
+      auto expected = LargeFrame::expect(size);
+      if (!expected) {
+        close(LinkError::overloaded);
+        break;
+      }
+      large_ = *std::move(expected);
+      bytes.remove_prefix(4);
+      continue;
+    }
     if (messages + ticks_from_peer > 0 && core_->turn.is_over()) break;
     if (size == 0) {
       ++ticks_from_peer;

@@ -105,6 +105,15 @@ void NodeCore::flush_later(std::shared_ptr<Link> link) {
   });
 }
 
+void NodeCore::let_go(std::unique_ptr<LargeFrame> frame) {
+  constexpr std::size_t in_a_turn = 16u << 20;
+  if (!frame || !frame->give_back(in_a_turn)) return;
+  auto go_on = [core = shared_from_this(), frame = std::move(frame)]() mutable {
+    core->let_go(std::move(frame));
+  };
+  boost::asio::post(context, std::move(go_on));
+}
+
 void NodeCore::sweep() {
   auto now = Liveness::Clock::now();
   for (auto& link : all_links()) link->check_life(now);

@@ -15,6 +15,7 @@
 #include "dist/challenges.h"
 #include "dist/channel.h"
 #include "dist/config.h"
+#include "dist/large_frame.h"
 #include "dist/log_limit.h"
 #include "dist/node.h"
 
@@ -84,6 +85,8 @@ class NodeCore : public std::enable_shared_from_this<NodeCore> {
   void lost(const std::shared_ptr<Link>& link, LinkError why);
   /// Writes the link's queue at the end of this turn of the loop.
   void flush_later(std::shared_ptr<Link> link);
+  /// Its memory goes back in as many turns as that needs. May be null.
+  void let_go(std::unique_ptr<LargeFrame> frame);
   void sweep();
 
  private:

@@ -39,7 +39,9 @@ struct Link::Pending {
   bool keep(Result<etf::Term> term);
   void no_memory();
 
-  std::string long_answer_;  ///< encoded: to be taken apart on a thread
+  std::string_view long_answer_;       ///< encoded: to be taken apart on a thread
+  std::string copy_;                   ///< which is this,
+  std::unique_ptr<LargeFrame> frame_;  ///< or in this
 
   std::shared_ptr<Link> link_;
   std::uint64_t ref_;
