@@ -56,6 +56,7 @@ Connection::Connection(std::unique_ptr<Stream> stream, std::string address,
     : stream_(std::move(stream)),
       address_(std::move(address)),
       shared_(shared),
+      caller_(account),
       coming_(shared.limits.transfer, shared.limits.bytes_per_second),
       holder_(shared.budget, account, [this] { close(); }),
       claim_(holder_),
@@ -74,7 +75,14 @@ Result<> Connection::belong_to(const std::string& caller) {
   if (!shared_.crowd.move_to(*this, caller))
     return Error(Errc::unavailable, "too many connections of this token are busy: try again later");
   holder_.move_to(caller);
+  caller_ = caller;
   return {};
+}
+
+asio::awaitable<void> Connection::wait_for_turn() {
+  allow_any_time();
+  auto turn = shared_.turns.next(caller_);
+  co_await std::move(turn);
 }
 
 asio::awaitable<void> Connection::run(std::shared_ptr<Connection> self) {
@@ -216,6 +224,7 @@ asio::awaitable<bool> Connection::serve_page(const Page& page) {
     if (!sent) co_return false;
     out.clear();
     if (is_end) continue;
+    co_await wait_for_turn();
     auto piece = co_await source->next();
     if (!piece) co_return false;
     is_end = piece->empty();
@@ -305,6 +314,7 @@ asio::awaitable<Response> Connection::answer(const Plan& plan) {
       auto piece = co_await read_body();
       if (!piece) co_return problem_response(piece.error());
       if (piece->empty()) break;
+      if (body->weight() > 0) co_await wait_for_turn();
       if (auto fed = body->feed(*piece); !fed) co_return problem_response(fed.error());
       auto weight = to_claim(body->weight());
       if (shared_.budget && weight > shared_.budget->limit())
@@ -325,7 +335,6 @@ asio::awaitable<Response> Connection::answer(const Plan& plan) {
       last != shared_.took.end() && !row.ends_with_caller)
     expected = std::max(expected, last->second);
   if (!claim_.set(expected)) co_return problem_response(memory_is_short());
-  allow_any_time();
   auto task = run_operation(plan, *std::move(request), nullptr);
   co_return co_await std::move(task);
 }
@@ -344,7 +353,6 @@ asio::awaitable<Response> Connection::answer_upload(const Plan& plan) {
     auto sent = co_await stream_->write("HTTP/1.1 100 Continue\r\n\r\n");
     if (!sent) co_return problem_response(sent.error());
   }
-  allow_any_time();
   Body body(*this);
   auto task = run_operation(plan, *std::move(request), &body);
   co_return co_await std::move(task);
@@ -353,7 +361,7 @@ asio::awaitable<Response> Connection::answer_upload(const Plan& plan) {
 asio::awaitable<Response> Connection::run_operation(const Plan& plan, ops::Prepared request,
                                                     ops::BodySource* body) {
   auto& row = plan.operation->row();
-  std::exception_ptr bug;
+  co_await wait_for_turn();
   try {
     auto task = plan.operation->run(std::move(request), plan.caller, body);
     if (auto limit = time_limit(*plan.operation, shared_.limits))
@@ -403,6 +411,7 @@ asio::awaitable<bool> Connection::send(Response response) {
   for (;;) {
     if (!co_await write_in_time(out, going)) co_return false;
     if (!has_body || !response.is_streamed) break;
+    co_await wait_for_turn();
     std::string piece;
     bool has_more = response.more->next(piece, piece_size);
     out = wrapped(piece);

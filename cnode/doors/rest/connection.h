@@ -13,6 +13,7 @@
 #include "doors/rest/dispatcher.h"
 #include "doors/rest/pace.h"
 #include "doors/rest/stream.h"
+#include "doors/rest/turns.h"
 #include "ops/events.h"
 
 namespace muster::doors::rest {
@@ -40,6 +41,7 @@ struct Shared {
   Limits limits;
   Budget* budget;
   Crowd crowd;
+  Turns turns = {};
   std::map<std::string, std::size_t> pages = {};  ///< under way, by caller
   /// What the last answer took, of operations where that was much: it is claimed before they run.
   std::unordered_map<const ops::Operation*, std::uint64_t> took = {};
@@ -75,6 +77,8 @@ class Connection : public std::enable_shared_from_this<Connection>, public Crowd
   asio::awaitable<bool> read_head();
   asio::awaitable<void> serve_events();
   asio::awaitable<bool> serve_page(const Page& page);
+  /// Until it is this caller's turn to have a piece of its answer made.
+  asio::awaitable<void> wait_for_turn();
   /// Its requests are of this caller from now on. Error: unavailable, where that has too many.
   Result<> belong_to(const std::string& caller);
   asio::awaitable<Response> answer(const Plan& plan);
@@ -104,7 +108,8 @@ class Connection : public std::enable_shared_from_this<Connection>, public Crowd
   std::string block_;
   bool is_idle_ = true;
   std::string listener_;
-  Pace coming_;  ///< of the body at hand
+  std::string caller_;  ///< of the last request; the account until there is one
+  Pace coming_;         ///< of the body at hand
   Budget::Holder holder_;
   Budget::Claim claim_;  ///< of the request at hand
   asio::steady_timer watchdog_;
