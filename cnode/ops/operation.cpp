@@ -3,6 +3,8 @@
 #include <boost/describe/enum_to_string.hpp>
 #include <deque>
 
+#include "ops/text_bounds.h"
+
 namespace muster::ops {
 namespace {
 
@@ -80,6 +82,8 @@ Result<Prepared> Operation::prepare_by(const Caller& caller, const Fields& given
   if (is_change_) is_about = about(structure(), given);
   auto request = make_request_();
   if (auto r = read(request.get()); !r)
+    return refused(std::move(r).error(), caller, std::move(is_about));
+  if (auto r = check_texts(*request_, request.get()); !r)
     return refused(std::move(r).error(), caller, std::move(is_about));
   if (caller.is_bound()) {
     static const FamilyLookup nothing;
