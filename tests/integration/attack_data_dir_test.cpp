@@ -301,12 +301,15 @@ TEST(AttackDataDir, NoErlangCookieIsNoError) {
 TEST(AttackDataDir, ADirectoryOfBeforeKeepsItsCookieAndSaysSo) {
   Epmd epmd;
   Serve daemon(epmd);
-  ASSERT_TRUE(daemon.start()) << daemon.log();
-  ASSERT_TRUE(daemon.stop());
-  fs::remove(daemon.data() / "cookie");
+  fs::create_directory(daemon.data());
+  ::chmod(daemon.data().c_str(), 0700);
+  write_file(daemon.data() / "muster.db", "", 0600);  // one that knows of no own cookie
   write_file(daemon.home() / ".erlang.cookie", "shared", 0400);
   ASSERT_TRUE(daemon.start()) << daemon.log();
   EXPECT_THAT(daemon.said(), HasSubstr("no cookie of its own"));
+  ASSERT_TRUE(daemon.stop());
+  ASSERT_TRUE(daemon.start()) << daemon.said();
+  EXPECT_THAT(daemon.said(), HasSubstr("no cookie of its own")) << "at every start";
   auto options = named("shell@127.0.0.1");
   options.cookie = "shared";
   ErlNode shell(epmd, options);
