@@ -180,6 +180,11 @@ Daemon::Daemon(asio::io_context& io, const LoopMeter& meter, Budget& outsiders, 
         alarm_watch_.condition(alarms::subject_of(row), "series_quota", "", is_over,
                                std::move(evidence));
       });
+  notifications_.on_over_share(
+      [this](const topology::NodeRow& row, bool is_over, ops::json::value evidence) {
+        alarm_watch_.condition(alarms::subject_of(row), "notification_quota", "", is_over,
+                               std::move(evidence));
+      });
   agents_.on_sample("notifications", [this](const std::string& node, const etf::Term& sample) {
     notifications_.from_agent(node, sample);
     metrics_.from_other_agent(node, "notifications", sample);

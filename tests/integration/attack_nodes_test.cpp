@@ -65,6 +65,47 @@ TEST_F(AttackByMetrics, OfOneNodeTakesNothingFromOthers) {
   EXPECT_LT(series(), 3'000) << "on disk, too";
 }
 
+/// A real node that sends what the agent `notifications` would, without end.
+class AttackByNotifications : public AlarmTest {
+ protected:
+  AttackByNotifications()
+      : AlarmTest("[notifications]\nkeep_megabytes = 64\nper_second = 1000\n") {}
+  std::size_t count(const std::string& query) {
+    auto reply = daemon_.rest("GET", "/api/notifications?limit=1000&" + query);
+    EXPECT_EQ(reply.status, 200) << reply.text;
+    return reply.json.at("items").as_array().size();
+  }
+};
+
+TEST_F(AttackByNotifications, OfOneNodeTakesNothingFromOthers) {
+  ErlNode honest(epmd_, named("honest@127.0.0.1")), evil(epmd_, named("evil@127.0.0.1"));
+  for (auto* node : {&honest, &evil}) {
+    add(node->name());
+    wait_for_agent(*node, "notifications");
+  }
+  honest.eval("[logger:error(\"keepsake ~p\", [I]) || I <- lists:seq(1, 50)], ok");
+  ASSERT_TRUE(eventually([&] { return count("words=keepsake") == 50; }, seconds(20)));
+  evil.eval(
+      "[Agent | _] = [whereis(N) || N <- registered(), "
+      "lists:prefix(\"muster_agent_notifications\", atom_to_list(N))],"
+      "{monitors, Ms} = process_info(Agent, monitors),"
+      "[Daemon | _] = [P || {process, P} <- Ms, is_pid(P), node(P) =/= node()],"
+      "Word = fun(_) -> [integer_to_list(rand:uniform(1 bsl 60), 36), $ ] end,"
+      "Text = fun() -> iolist_to_binary(lists:map(Word, lists:seq(1, 600))) end,"
+      "Entry = fun(_) -> #{text => Text(), severity => error, source => lie} end,"
+      "Flood = fun F(0) -> ok; F(N) -> Daemon ! {muster_agent, notifications, Agent, "
+      "#{entries => lists:map(Entry, lists:seq(1, 125))}}, timer:sleep(1000), F(N - 1) end,"
+      "register(flood, spawn(fun() -> Flood(45) end)), ok");
+  raised("notification_quota", "warning", seconds(40), evil.name());
+  EXPECT_TRUE(eventually([&] { return evil.eval("whereis(flood)") == "undefined"; }, seconds(60)));
+  EXPECT_EQ(count("words=keepsake"), 50u);
+  honest.eval("logger:error(\"afterwards\")");
+  EXPECT_TRUE(eventually([&] { return count("words=afterwards") == 1; }, seconds(20)));
+  over("notification_quota");
+  EXPECT_EQ(count("kind=dropped&node=" + evil.name()), 2u) << "once at its beginning and its end";
+  EXPECT_EQ(count("kind=dropped&node=" + honest.name()), 0u);
+}
+
 /// Simulated nodes; f9 to f16 lie, each in its own way (tests/fakes/farm/liar.h).
 class AttackNodes : public testing::Test {
  protected:

@@ -62,6 +62,7 @@ Notifications::Notifications(asio::any_io_executor executor, Settings settings,
       events_(events),
       clock_(clock),
       intake_(settings_.limits),
+      shares_(settings_.retention.bytes),
       levels_(database, topology, settings_.limits.per_second, std::move(configure)),
       has_work_(executor, asio::steady_timer::time_point::max()),
       storing_(executor),
@@ -92,6 +93,7 @@ Task<> Notifications::start() {
   storing_.spawn("storing notifications", run_storing());
   running_.spawn("retention of notifications", run_trimming());
   running_.spawn("notifications of the daemon", run_watching());
+  running_.spawn("shares of notifications", run_telling_shares());
   co_return Result<>();
 }
 
@@ -111,19 +113,61 @@ void Notifications::from_agent(const std::string& node, const etf::Term& message
     entry.node_id = origin.node_id;
     entry.node = origin.node;
     entry.family = origin.family;
-    intake_.offer(std::move(entry), clock_.steady());
+    if (shares_.admits(node, entry, clock_.steady()))
+      intake_.offer(std::move(entry), clock_.steady());
   }
-  for (auto& [source, count] : read.dropped) intake_.dropped_on_node(origin, source, count);
-  if (read.unreadable > 0) intake_.dropped_on_node(origin, "unreadable", read.unreadable);
+  if (read.unreadable > 0) read.dropped.emplace_back("unreadable", read.unreadable);
+  // That some were dropped becomes an entry, too.
+  if (!read.dropped.empty() && shares_.admits(node, origin, clock_.steady()))
+    for (auto& [source, count] : read.dropped) intake_.dropped_on_node(origin, source, count);
+  tell_shares();
   has_work_.cancel();
 }
 
 void Notifications::say(Entry entry) {
+  bool is_managed = !entry.node.empty() && topology_.peek(entry.node) != nullptr;
+  if (!is_managed || shares_.admits(entry.node, entry, clock_.steady())) take_in(std::move(entry));
+}
+
+void Notifications::take_in(Entry entry) {
   auto origin = origin_of(entry.node);
   entry.node_id = origin.node_id;
   entry.family = origin.family;
   intake_.offer(std::move(entry), clock_.steady());
   has_work_.cancel();
+}
+
+void Notifications::tell_shares() {
+  for (auto& change : shares_.take_changes(clock_.steady())) {
+    auto row = topology_.find(change.node);
+    if (!row) continue;
+    auto mebibytes = shares_.most() >> 20;
+    if (share_listener_)
+      share_listener_(
+          *row, change.is_over,
+          ops::json::object{{"bytes_at_once", shares_.most()}, {"bytes_a_day", shares_.most()}});
+    if (!change.is_over && change.left_out == 0) continue;
+    Entry entry;
+    entry.node = row->name;
+    entry.severity = Severity::warning;
+    entry.source = "muster";
+    entry.kind = "dropped";
+    entry.text = change.is_over
+                     ? fmt::format(
+                           "{} has used up its share of the notifications that are kept "
+                           "({} MiB at once, and a day); more is dropped",
+                           row->name, mebibytes)
+                     : fmt::format("{} notifications dropped here: {} had used up its share",
+                                   change.left_out, row->name);
+    take_in(std::move(entry));
+  }
+}
+
+asio::awaitable<void> Notifications::run_telling_shares() {
+  for (;;) {
+    tell_shares();
+    co_await pause(5s);
+  }
 }
 
 /// Node, its id and its family; without an id, where it is not managed.
@@ -198,10 +242,11 @@ void Notifications::heard(const ops::Event& event) {
     entry.source = "muster";
     entry.kind = "node_restarted";
     entry.text = fmt::format("{} was restarted", restart->name.text);
-    say(std::move(entry));
+    take_in(std::move(entry));
   } else if (event.topic == "topology.node_removed") {
     if (auto* gone = event.as<topology::NodeListEvent>()) {
       intake_.forget(gone->name.text);
+      shares_.forget(gone->name.text);
       levels_.node_gone(gone->name.text);
       states_.erase(gone->name.text);
     }
@@ -239,7 +284,7 @@ void Notifications::node_changed(const topology::NodeStateEvent& change) {
     if (change.reason) entry.text += fmt::format(": {}", mesh::name_of(*change.reason));
     if (change.detail) entry.text += fmt::format(" ({})", *change.detail);
   }
-  say(std::move(entry));
+  take_in(std::move(entry));
 }
 
 Result<std::string> Notifications::node_name(const std::string& id_or_name) const {

@@ -11,6 +11,7 @@
 #include "services/notifications/archive.h"
 #include "services/notifications/intake.h"
 #include "services/notifications/level_desk.h"
+#include "services/notifications/shares.h"
 #include "services/notifications/types.h"
 #include "services/topology/topology.h"
 
@@ -19,7 +20,7 @@ namespace muster::notifications {
 /// The service `notifications`: takes what the agents and the daemon itself have to say, keeps it
 /// searchable (Archive) and says it on (event notifications.entry). Made by app; lives on the loop.
 /// When the disk is full, entries wait in their nodes' queues, and what does not fit there is
-/// dropped, counted and said.
+/// dropped, counted and said. So is what a node brings beyond its share of what is kept.
 class Notifications {
  public:
   struct Settings {
@@ -41,9 +42,15 @@ class Notifications {
 
   /// What the agent `notifications` of a node sent: anything.
   void from_agent(const std::string& node, const etf::Term& message);
-  /// What the daemon has to say of a node; `entry` has its name, or none.
+  /// What the daemon has to say because of a node, within that node's share; `entry` has its name,
+  /// or none.
   void say(Entry entry);
-  std::uint64_t dropped() const { return intake_.dropped(); }
+  /// A node came to be over its share, or within it again; also the first time it says something.
+  /// `evidence`: how many bytes it may bring at once, and in a day.
+  using ShareListener =
+      std::function<void(const topology::NodeRow& row, bool is_over, ops::json::value evidence)>;
+  void on_over_share(ShareListener listener) { share_listener_ = std::move(listener); }
+  std::uint64_t dropped() const { return intake_.dropped() + shares_.left_out(); }
   std::uint64_t disk_bytes() const { return archive_ ? archive_->bytes() : 0; }
   /// Hears of every entry once it is stored. For the rules of alarms.
   void on_stored(std::function<void(const Entry&)> listener) { listener_ = std::move(listener); }
@@ -55,6 +62,9 @@ class Notifications {
   asio::awaitable<void> run_storing();
   asio::awaitable<void> run_trimming();
   asio::awaitable<void> run_watching();
+  asio::awaitable<void> run_telling_shares();
+  void tell_shares();
+  void take_in(Entry entry);
   asio::awaitable<void> store_once();
   void heard(const ops::Event& event);
   void node_changed(const topology::NodeStateEvent& event);
@@ -67,10 +77,12 @@ class Notifications {
   const Clock& clock_;
   std::unique_ptr<Archive> archive_;
   Intake intake_;
+  Shares shares_;
   LevelDesk levels_;
   std::unordered_map<std::string, topology::NodeState> states_;  ///< by name, as last said
   std::unique_ptr<ops::Subscription> heard_;
   std::function<void(const Entry&)> listener_;
+  ShareListener share_listener_;
   asio::steady_timer has_work_;
   bool is_ending_ = false;
   TaskGroup storing_, running_;
