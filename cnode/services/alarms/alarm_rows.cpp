@@ -58,13 +58,15 @@ Result<> write(Connection& db, const Saved& saved) {
   TRYV(s.bind(json::serialize(ops::to_json(alarm))).run());
   for (auto& letter : saved.letters) {
     Statement post(db,
-                   "INSERT INTO alarm_outbox (webhook_id, body)"
-                   " SELECT id, ?2 FROM alarm_webhooks WHERE id = ?1");
-    TRYV(post.bind(letter.webhook_id).bind(letter.body).run());
+                   "INSERT INTO alarm_outbox (webhook_id, body, subject)"
+                   " SELECT id, ?2, ?3 FROM alarm_webhooks WHERE id = ?1");
+    post.bind(letter.webhook_id).bind(letter.body);
+    TRYV(post.bind(alarm.node_id.value_or(alarm.family_id.value_or(""))).run());
   }
   return {};
 }
 
+/// The oldest of those of whom most wait.
 Result<> drop_letters(Connection& db) {
   std::vector<std::pair<std::string, std::int64_t>> excess;
   Statement count(db, count_letters);
@@ -73,7 +75,8 @@ Result<> drop_letters(Connection& db) {
   for (auto& [webhook, surplus] : excess) {
     Statement drop(db,
                    "DELETE FROM alarm_outbox WHERE number IN (SELECT number FROM alarm_outbox"
-                   " WHERE webhook_id = ? ORDER BY number LIMIT ?)");
+                   " WHERE webhook_id = ? ORDER BY row_number() OVER"
+                   " (PARTITION BY subject ORDER BY number DESC) DESC, number LIMIT ?)");
     TRYV(drop.bind(webhook).bind(surplus).run());
     Statement note(db, "UPDATE alarm_webhooks SET dropped = dropped + ? WHERE id = ?");
     TRYV(note.bind(surplus).bind(webhook).run());

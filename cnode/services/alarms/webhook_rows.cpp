@@ -86,8 +86,11 @@ Task<> WebhookRows::remove(std::string id) {
 Task<std::vector<Letter>> WebhookRows::waiting(std::string webhook) {
   auto job = [&](Connection& db) -> Result<std::vector<Letter>> {
     Statement s(db,
-                "SELECT number, body FROM alarm_outbox WHERE webhook_id = ? ORDER BY number"
-                " LIMIT 50");
+                "SELECT number, body FROM alarm_outbox JOIN"
+                " (SELECT number AS next, row_number() OVER"
+                " (PARTITION BY subject ORDER BY number) AS turn"
+                " FROM alarm_outbox WHERE webhook_id = ? ORDER BY turn, next LIMIT 50)"
+                " ON number = next ORDER BY turn, number");
     s.bind(webhook);
     std::vector<Letter> letters;
     while (s.step()) letters.push_back({s.integer(0), s.text(1)});

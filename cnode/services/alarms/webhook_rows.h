@@ -28,7 +28,8 @@ class WebhookRows {
   Task<> insert(const WebhookRow& row);
   /// With all that waits for it.
   Task<> remove(std::string id);
-  /// The oldest that wait, at most 50.
+  /// The next that wait, at most 50: the oldest of each node (or family), then the second of each,
+  /// so that one with thousands delays no other.
   Task<std::vector<Letter>> waiting(std::string webhook);
   /// Confirmed by the receiver, or given up.
   Task<> done(std::string webhook, std::int64_t number, bool was_sent);

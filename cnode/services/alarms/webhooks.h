@@ -13,9 +13,10 @@ namespace muster::alarms {
 /// Tells others of alarms by HTTP. What is to be sent is written with the alarm itself, and goes
 /// only when the receiver has answered 2xx: so nothing is lost while it is away or the daemon
 /// restarts, though it may come twice (header Muster-Delivery tells). Each webhook is sent its
-/// letters in order, one at a time; a receiver that does not answer is tried again after 1 s
-/// growing to 5 min, without end; a letter that it refuses (is_refusal) is dropped and counted, and
-/// the next one goes at once. Made by app; lives on the loop, posts on threads of its own.
+/// letters one at a time, those of one node in order, nodes in turns; a receiver that does not
+/// answer is tried again after 1 s growing to 5 min, without end; a letter that it refuses
+/// (is_refusal) is dropped and counted, and the next one goes at once. Made by app; lives on the
+/// loop, posts on threads of its own.
 class Webhooks {
  public:
   Webhooks(asio::any_io_executor executor, store::Database& database, const store::Cipher& cipher,
