@@ -22,6 +22,13 @@ Result<> check_text(const std::optional<std::string>& text, const char* field) {
   return {};
 }
 
+/// What the daemon sees of a node by itself waits for nothing that the node says.
+bool is_paced(const Report& report) {
+  bool is_seen_here = report.source == Source::builtin &&
+                      (report.condition == "node_down" || report.condition == "node_restarted");
+  return report.subject.scope == Scope::node && !is_seen_here;
+}
+
 }  // namespace
 
 Desk::Desk(asio::any_io_executor executor, store::Database& database, ops::EventBus& events,
@@ -30,7 +37,8 @@ Desk::Desk(asio::any_io_executor executor, store::Database& database, ops::Event
       events_(events),
       clock_(clock),
       has_work_(executor, asio::steady_timer::time_point::max()),
-      running_(executor) {}
+      running_(executor),
+      raising_(executor) {}
 
 std::vector<ops::Topic> Desk::topics() {
   return {ops::topic<AlarmEvent>("alarms.alarm",
@@ -61,33 +69,65 @@ Task<> Desk::start() {
   for (auto& alarm : alarms) book_.restore(std::move(alarm));
   CO_TRYV(co_await rows_.trim());
   running_.spawn("alarms: saving", run_saving());
+  raising_.spawn("alarms: raising what was held", run_raising_held());
   co_return Result<>();
 }
 
 asio::awaitable<void> Desk::stop() {
+  raising_.cancel();
+  co_await raising_.join();
   is_ending_ = true;
   has_work_.cancel();
   co_await running_.join();
 }
 
 void Desk::raise(Report report) {
-  if (auto change = book_.raise(std::move(report), clock_.now(), random_uuid())) {
-    changed(std::move(*change));
-  } else if (book_.refused() == 1 || book_.refused() >= 2 * refused_said_) {
-    refused_said_ = book_.refused();
-    log::warn("alarms: one node or family has {} already; {} more were not taken",
-              Book::most_per_subject, refused_said_);
+  if (is_paced(report)) {
+    auto* known = book_.find(report.subject, report.source, report.condition, report.instance);
+    if (known && known->severity == report.severity)
+      pace_.drop(report.subject, report.source, report.condition, report.instance);
+    else if (!pace_.admits(report, clock_.steady()))
+      return say_refused();
   }
+  raise_now(std::move(report));
+}
+
+void Desk::raise_held() {
+  for (auto& report : pace_.take_due(clock_.steady())) raise_now(std::move(report));
+}
+
+asio::awaitable<void> Desk::run_raising_held() {
+  for (;;) {
+    co_await pause(1s);
+    raise_held();
+  }
+}
+
+void Desk::raise_now(Report report) {
+  if (auto change = book_.raise(std::move(report), clock_.now(), random_uuid()))
+    changed(std::move(*change));
+  else
+    say_refused();
+}
+
+void Desk::say_refused() {
+  auto refused = book_.refused() + pace_.refused();
+  if (refused <= refused_said_ || refused < 2 * refused_said_) return;
+  refused_said_ = refused;
+  log::warn("alarms: one node or family has {} already; {} more were not taken",
+            Book::most_per_subject, refused);
 }
 
 void Desk::clear(const Subject& subject, Source source, const std::string& condition,
                  const std::string& instance, const std::string& why) {
+  pace_.drop(subject, source, condition, instance);
   if (auto change = book_.clear(subject, source, condition, instance, why, clock_.now()))
     changed(std::move(*change));
 }
 
 void Desk::clear_all(const Subject& subject, const std::function<bool(const Alarm&)>& choose,
                      const std::string& why) {
+  pace_.drop_all(subject, choose);
   for (auto& change : book_.clear_all(subject, choose, why, clock_.now()))
     changed(std::move(change));
 }

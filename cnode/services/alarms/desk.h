@@ -8,6 +8,7 @@
 #include "ops/operation.h"
 #include "services/alarms/alarm_rows.h"
 #include "services/alarms/book.h"
+#include "services/alarms/pace.h"
 
 namespace muster::alarms {
 
@@ -29,7 +30,10 @@ class Desk {
   /// Writes what waits, then ends.
   asio::awaitable<void> stop();
 
+  /// At once, or at the Pace of the node.
   void raise(Report report);
+  /// Raises what was held and is due; it does so itself every second.
+  void raise_held();
   void clear(const Subject& subject, Source source, const std::string& condition,
              const std::string& instance, const std::string& why);
   void clear_all(const Subject& subject, const std::function<bool(const Alarm&)>& choose,
@@ -53,6 +57,9 @@ class Desk {
   Task<Alarm> clear_alarm(ActOnAlarm request, ops::Caller caller);
   Task<Alarm> comment(CommentOnAlarm request, ops::Caller caller);
 
+  void raise_now(Report report);
+  void say_refused();
+  asio::awaitable<void> run_raising_held();
   void changed(Change change);
   Task<> save();
   asio::awaitable<void> run_saving();
@@ -65,6 +72,7 @@ class Desk {
   };
   AlarmRows rows_;
   Book book_;
+  Pace pace_;
   ops::EventBus& events_;
   const Clock& clock_;
   Post post_;
@@ -75,7 +83,7 @@ class Desk {
   asio::steady_timer has_work_;
   bool is_ending_ = false;
   std::uint64_t cleared_ = 0, refused_said_ = 0;
-  TaskGroup running_;
+  TaskGroup running_, raising_;
 };
 
 }  // namespace muster::alarms
