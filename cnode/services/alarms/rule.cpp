@@ -10,6 +10,8 @@ namespace muster::alarms {
 namespace {
 
 constexpr std::size_t longest_pattern = 1024, longest_text = 4096;
+// The time of a match is this times the text's length, and the loop waits for it.
+constexpr int most_steps = 500;
 
 bool is_id(const std::string& id) {
   return !id.empty() && id.size() <= 64 && std::all_of(id.begin(), id.end(), [](char c) {
@@ -60,6 +62,10 @@ Result<std::shared_ptr<const re2::RE2>> compile(const std::string& pattern) {
   options.set_never_capture(true);
   auto compiled = std::make_shared<const re2::RE2>(pattern, options);
   if (!compiled->ok()) return bad("/pattern", "no regular expression: " + compiled->error());
+  if (compiled->ProgramSize() > most_steps)
+    return bad("/pattern", fmt::format("it has {} steps, {} at most: repetitions with a count, as "
+                                       "in .{{30}}, have many",
+                                       compiled->ProgramSize(), most_steps));
   return compiled;
 }
 

@@ -434,6 +434,8 @@ TEST(Rules, AreCheckedWhenTheyAreMade) {
   EXPECT_EQ(refused(log), "/pattern");
   log.pattern = "((a{100}){100}){100}";
   EXPECT_EQ(refused(log), "/pattern") << "too large when compiled";
+  log.pattern = "(?:(?:.{30}){30}a)c";  // 112 ms for the longest text
+  EXPECT_EQ(refused(log), "/pattern") << "the loop would wait for it";
 }
 
 TEST(RuleEngineSpeed, TenThousandNodesCostLittle) {

@@ -29,6 +29,8 @@ ops::Help operation(std::string verb, std::string path, bool upload = false) {
            {"data", "bytes", false, ""}}};
 }
 
+using Words = std::vector<std::string>;
+
 class CliTest : public testing::Test {
  protected:
   std::string file(const std::string& name, const std::string& text) {
@@ -83,7 +85,6 @@ TEST_F(CliTest, SaysWhatItCannotUnderstand) {
     auto request = build_request(operation(verb, "/api/x/:id", upload), words);
     return request ? "fine" : request.error().message;
   };
-  using Words = std::vector<std::string>;
   EXPECT_THAT(message(Words{"id"}), testing::HasSubstr("'id': wanted key=value"));
   EXPECT_THAT(message(Words{}), testing::HasSubstr("'id' is required"));
   EXPECT_THAT(message(Words{"id=1", "id=2"}), testing::HasSubstr("given twice"));
