@@ -73,8 +73,11 @@ TEST_F(InMemory, UndoesAFailedJobAloneWithinItsBatch) {
 
 // The jobs behind such a one were committed by themselves and then answered as failed.
 TEST_F(InMemory, AJobThatLosesTheTransactionFailsItsWholeBatch) {
-  std::promise<void> all_wait;
-  auto hold = [&](Connection&) -> Result<> { return all_wait.get_future().wait(), Result<>(); };
+  std::promise<void> is_held, all_wait;
+  auto hold = [&](Connection&) -> Result<> {
+    is_held.set_value();
+    return all_wait.get_future().wait(), Result<>();
+  };
   auto shrink = [](Connection& db) { return db.execute("PRAGMA max_page_count = 1"); };
   auto grow = [](Connection& db) {
     Statement s(db,
@@ -93,6 +96,7 @@ TEST_F(InMemory, AJobThatLosesTheTransactionFailsItsWholeBatch) {
   };
   start(database->read(shrink));
   start(database->read(hold));
+  is_held.get_future().wait();  // what is written from here on is one batch
   start(database->write(before));
   start(database->write(grow));
   start(database->write(behind));
