@@ -100,10 +100,11 @@ Result<> check_cookie_is_not_lost(store::Connection& db, bool is_from_before, Ti
   if (had_own && is_from_before)
     return Error(
         Errc::bad_request,
-        "the daemon's own cookie is lost: `cookie` is not in the data directory, where it was, "
-        "and ~/.erlang.cookie, which any Erlang node of this user knows, does not take its place. "
-        "Put the file back, or write a new one, (umask 077; openssl rand -hex 20 >DATA/cookie), "
-        "which shells have to use then, or name another with --cookie-file");
+        "the daemon's own cookie is lost: it had one, in `cookie` of the data directory or by "
+        "--cookie-file, and now there is neither. ~/.erlang.cookie, which any Erlang node of this "
+        "user knows, does not take its place. Put the file back, name one with --cookie-file, or "
+        "write a new one, (umask 077; openssl rand -hex 20 >DATA/cookie), which shells have to use "
+        "then");
   if (had_own || is_from_before) return {};
   store::Statement note(db, "INSERT INTO own_cookie (since) VALUES (?)");
   return note.bind(now).run();

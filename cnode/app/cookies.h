@@ -33,8 +33,8 @@ struct Cookies {
 Result<Cookies> find_cookies(const std::optional<std::filesystem::path>& given,
                              const DataDir& data_dir);
 
-/// The database remembers that the daemon has a cookie of its own. Error: bad_request, where it
-/// had one and is to go on with ~/.erlang.cookie, which more people know.
+/// The database remembers that the daemon has a cookie of its own, be it given. Error: bad_request,
+/// where it had one and is to go on with ~/.erlang.cookie, which more people know.
 Result<> check_cookie_is_not_lost(store::Connection& db, bool is_from_before, Timestamp now);
 
 }  // namespace muster::app

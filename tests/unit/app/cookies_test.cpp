@@ -141,6 +141,7 @@ TEST_F(CookiesTest, ALostCookieIsNotReplacedByTheHomeCookie) {
   auto lost = check(true);
   ASSERT_FALSE(lost);
   EXPECT_THAT(lost.error().message, HasSubstr("is lost"));
+  EXPECT_THAT(lost.error().message, HasSubstr("or by --cookie-file")) << "it may have been given";
 }
 
 TEST_F(CookiesTest, ANewCookieInADirectoryOfOldIsTold) {
