@@ -290,6 +290,47 @@ TEST_F(AttackMemory, AFrameOfAManagedNodeThatIsTooLongIsLeftOutAndTheLinkStays) 
   EXPECT_TRUE(peer.is_hung_up(seconds(5))) << "no node sends that";
 }
 
+// 100,000 of them took 1 GB, whatever the budget.
+TEST_F(AttackMemory, CallsUnderWayOfOneNodeHaveTheBudget) {
+  ErlNode worker(epmd_, named("worker@127.0.0.1"));
+  ManagedNodes(daemon_).bring_up(worker.name(), {{"agents", "none"}});
+  ErlNode flood(epmd_, named("flood@127.0.0.1")), other(epmd_, named("other@127.0.0.1"));
+  forget_peak();
+  flood.eval("[gen_server:send_request({commands, '" + daemon_.name() +
+                 "'}, {run, #{module => timer, function => sleep, args => [2000], nodes => "
+                 "['worker@127.0.0.1'], timeout => 60000}}) || _ <- lists:seq(1, 30000)], ok",
+             seconds(60));
+  EXPECT_EQ(flood.eval("receive {_, {error, #{code := unavailable}}} -> refused end", seconds(20)),
+            "refused");
+  EXPECT_EQ(
+      other.eval("element(1, rpc:call('" + daemon_.name() + "', topology, list_nodes, [#{}]))"),
+      "ok");
+  ask();
+  EXPECT_GT(losses(), 0u);
+}
+
+// The claim for their arguments went after the link it was of: whoever called and hung up ended the
+// daemon.
+TEST_F(AttackMemory, CallsWithLargeArgumentsWhoseCallerDies) {
+  ErlNode worker(epmd_, named("worker@127.0.0.1"));
+  ManagedNodes(daemon_).bring_up(worker.name(), {{"agents", "none"}});
+  for (auto* form :
+       {"gen_server:send_request({commands, D}, {run, Run})",
+        "erpc:send_request(D, commands, run, [Run])", "rpc:async_call(D, commands, run, [Run])"}) {
+    SCOPED_TRACE(form);
+    {
+      ErlNode caller(epmd_, named("caller@127.0.0.1"));
+      caller.eval("D = '" + daemon_.name() +
+                  "', Run = #{module => timer, function => sleep, nodes => ['worker@127.0.0.1'], "
+                  "args => [lists:duplicate(50000, 1)], timeout => 60000}, ok");
+      for (int i = 0; i < 10; ++i) caller.eval(form);
+      ask();
+    }
+    ask();
+  }
+  ask();
+}
+
 // 1,000 idle connections of one token kept the admin and /api/health out.
 TEST_F(AttackMemory, IdleConnectionsOfOneTokenKeepNobodyOut) {
   Crowd crowd;

@@ -7,8 +7,8 @@
 #include <boost/asio/use_awaitable.hpp>
 
 #include "dist/erpc.h"
+#include "doors/dist/running_call.h"
 #include "etf/decode.h"
-#include "etf/weight.h"
 #include "ops/replies.h"
 
 namespace muster::doors::dist {
@@ -54,7 +54,7 @@ class Outcome {
 };
 
 asio::awaitable<void> run(const ops::Operation* operation, Term arguments, Outcome outcome,
-                          Budget::Claim) {
+                          RunningCall) {
   auto caller = caller_on(outcome.job().link(), outcome.job().caller());
   auto result = co_await operation->call(std::move(arguments), std::move(caller));
   outcome.returned(ops::reply_term(std::move(result)));
@@ -105,10 +105,10 @@ void Applier::spawn(std::shared_ptr<Job> job, const muster::dist::SpawnRequest& 
   if (operation->is_immediate())
     return outcome.returned(ops::reply_term(
         operation->call_now(std::move(arguments), caller_on(job->link(), job->caller()))));
-  auto claim = claim_for(job->link(), arguments);
-  if (!claim) return outcome.returned(ops::error_term(claim.error()));
+  auto begun = RunningCall::begin(job->link(), arguments);
+  if (!begun) return outcome.returned(ops::error_term(begun.error()));
   auto cancel = running_.spawn(operation->full_name(),
-                               run(operation, std::move(arguments), outcome, *std::move(claim)));
+                               run(operation, std::move(arguments), outcome, *std::move(begun)));
   if (operation->row().ends_with_caller) job->on_cancel(std::move(cancel));
 }
 
@@ -121,16 +121,6 @@ void Applier::refuse(std::shared_ptr<Job> job, const muster::dist::SpawnRequest&
 
 ops::Caller caller_on(const muster::dist::Link& link, const etf::Pid& pid) {
   return {"node:" + link.peer(), link.role(), pid, link.peer()};
-}
-
-Result<Budget::Claim> claim_for(muster::dist::Link& link, const Term& arguments) {
-  constexpr std::size_t unclaimed = 16 * 1024;
-  Budget::Claim claim(link.holder());
-  auto weight = etf::weight(arguments);
-  if (weight > unclaimed && !claim.set(weight))
-    return Error(Errc::unavailable,
-                 "others hold all memory that there is for calls: try again later");
-  return claim;
 }
 
 Term forbidden(const muster::dist::Link& link) {

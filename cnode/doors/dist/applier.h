@@ -31,10 +31,6 @@ class Applier final : public muster::dist::SpawnHandler {
 /// Who calls through this door, with the role of its link.
 ops::Caller caller_on(const muster::dist::Link& link, const etf::Pid& pid);
 
-/// For the arguments of a call, as long as it runs; the link must outlive it. Error: unavailable,
-/// where the daemon's memory for outsiders is spent.
-Result<Budget::Claim> claim_for(muster::dist::Link& link, const etf::Term& arguments);
-
 /// {error, #{code => forbidden, …}}, the answer to whatever a guest calls.
 etf::Term forbidden(const muster::dist::Link& link);
 

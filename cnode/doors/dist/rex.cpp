@@ -5,6 +5,7 @@
 
 #include "dist/control.h"
 #include "doors/dist/applier.h"
+#include "doors/dist/running_call.h"
 #include "ops/replies.h"
 
 namespace muster::doors::dist {
@@ -39,7 +40,7 @@ Term undefined(Call call) {
 }
 
 asio::awaitable<void> run(const ops::Operation* operation, Term arguments, ops::Caller caller,
-                          Answer answer, std::shared_ptr<Link>, Budget::Claim) {
+                          Answer answer, RunningCall) {
   auto result = co_await operation->call(std::move(arguments), std::move(caller));
   answer(ops::reply_term(std::move(result)));
 }
@@ -54,12 +55,12 @@ struct Applied {
     auto function = functions.find(call, link);
     if (auto* wanted = std::get_if<OperationCall>(&function)) {
       auto& operation = *wanted->operation;
-      auto claim = claim_for(link, wanted->arguments);
-      if (!claim) return answer(ops::error_term(claim.error())), TaskGroup::Cancel();
+      auto begun = RunningCall::begin(link, wanted->arguments);
+      if (!begun) return answer(ops::error_term(begun.error())), TaskGroup::Cancel();
       auto cancel =
           running.spawn(operation.full_name(),
                         run(&operation, std::move(wanted->arguments), caller_on(link, caller),
-                            std::move(answer), link.shared_from_this(), *std::move(claim)));
+                            std::move(answer), *std::move(begun)));
       return operation.row().ends_with_caller ? std::move(cancel) : TaskGroup::Cancel();
     }
     if (auto* value = std::get_if<Value>(&function)) {

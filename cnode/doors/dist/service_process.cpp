@@ -1,6 +1,7 @@
 #include "doors/dist/service_process.h"
 
 #include "doors/dist/applier.h"
+#include "doors/dist/running_call.h"
 #include "ops/replies.h"
 
 namespace muster::doors::dist {
@@ -11,8 +12,7 @@ using muster::dist::GenMessage;
 namespace {
 
 asio::awaitable<void> answer(const ops::Operation* operation, Term arguments, ops::Caller caller,
-                             muster::dist::Caller waiting, bool is_call,
-                             std::shared_ptr<muster::dist::Link>, Budget::Claim) {
+                             muster::dist::Caller waiting, bool is_call, RunningCall) {
   auto result = co_await operation->call(std::move(arguments), std::move(caller));
   if (is_call) waiting.reply(ops::reply_term(std::move(result)));
 }
@@ -45,12 +45,11 @@ void ServiceProcess::on_message(const muster::dist::Message& message) {
     if (is_call) request->caller.reply(ops::reply_term(std::move(result)));
     return;
   }
-  auto claim = claim_for(message.link, form->args);
-  if (!claim) return refuse(claim.error());
+  auto begun = RunningCall::begin(message.link, form->args);
+  if (!begun) return refuse(begun.error());
   auto cancel = running_.spawn(
-      operation->full_name(),
-      answer(operation, std::move(form->args), caller_on(message.link, pid), request->caller,
-             is_call, message.link.shared_from_this(), *std::move(claim)));
+      operation->full_name(), answer(operation, std::move(form->args), caller_on(message.link, pid),
+                                     request->caller, is_call, *std::move(begun)));
   if (is_call && operation->row().ends_with_caller) request->caller.on_given_up(std::move(cancel));
 }
 

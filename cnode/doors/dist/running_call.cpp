@@ -1,0 +1,19 @@
+#include "doors/dist/running_call.h"
+
+#include "etf/weight.h"
+
+namespace muster::doors::dist {
+
+RunningCall::RunningCall(muster::dist::Link& link)
+    : link_(link.shared_from_this()), claim_(link.holder()) {}
+
+Result<RunningCall> RunningCall::begin(muster::dist::Link& link, const etf::Term& arguments) {
+  constexpr std::size_t frames = 8 * 1024;  // of its coroutines, and what they know of it
+  RunningCall call(link);
+  if (!call.claim_.set(frames + etf::weight(arguments)))
+    return Error(Errc::unavailable,
+                 "others hold all memory that there is for calls: try again later");
+  return call;
+}
+
+}  // namespace muster::doors::dist
