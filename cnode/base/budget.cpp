@@ -12,8 +12,9 @@ bool Budget::take(Holder& holder, std::uint64_t bytes) {
   while (held_ - std::min(leaving_, slack()) + bytes > limit_) {
     bool is_small = own.held + bytes <= small;
     if (is_small && held_ + bytes <= limit_ + slack()) break;
+    if (order_.empty() || leaving_ > slack()) return refuse(holder, bytes);
     auto& greediest = *order_.rbegin()->second;
-    if (own.held + bytes >= greediest.held || leaving_ > slack()) return refuse(holder, bytes);
+    if (own.held + bytes >= greediest.held) return refuse(holder, bytes);
     evict(greediest);
   }
   held_ += bytes;
@@ -50,19 +51,24 @@ void Budget::evict(Account& account) {
   greediest->evict_();
 }
 
-/// Its node in the order is moved, not made anew.
 void Budget::set(Account& account, std::uint64_t held) {
+  bool was_ordered = account.held > tiny, is_ordered = held > tiny;
   account.held = held;
-  auto node = order_.extract(account.place);
-  node.value().first = held;
-  account.place = order_.insert(std::move(node)).position;
+  if (was_ordered && is_ordered) {
+    auto node = order_.extract(account.place);  // moved, not made anew
+    node.value().first = held;
+    account.place = order_.insert(std::move(node)).position;
+  } else if (was_ordered) {
+    order_.erase(account.place);
+  } else if (is_ordered) {
+    account.place = order_.emplace(held, &account).first;
+  }
 }
 
 Budget::Account& Budget::open(std::string_view name) {
   if (auto found = accounts_.find(name); found != accounts_.end()) return *found->second;
   auto account = std::make_unique<Account>();
   account->name = name;
-  account->place = order_.emplace(0, account.get()).first;
   auto& opened = *account;
   accounts_.emplace(opened.name, std::move(account));
   return opened;
@@ -79,7 +85,7 @@ void Budget::leave(Holder& holder) {
   account.holders.erase(holder.place_);
   if (!holder.is_leaving_) set(account, account.held - holder.held_);
   if (!account.holders.empty()) return;
-  order_.erase(account.place);
+  set(account, 0);
   accounts_.erase(accounts_.find(account.name));
 }
 

@@ -19,15 +19,16 @@ namespace muster {
 /// Where a claim does not fit, the greediest account pays: if that is the claimant, the claim is
 /// refused; else the greediest holder of the greediest account is told to go (its `evict`), and its
 /// bytes count as leaving until it has given them back. An account that holds little (`small`) is
-/// admitted also when the budget is spent. `slack` bounds what is over the limit for either reason.
+/// admitted also when the budget is spent; one that holds next to nothing (`tiny`) is never told to
+/// go. `slack` bounds what is over the limit for either reason.
 ///
-/// Plain decisions, no I/O, no allocation in a claim, O(log accounts). Made by app, outlives its
-/// holders; lives on the loop.
+/// Plain decisions, no I/O. A claim costs O(log accounts that are not tiny). Made by app, outlives
+/// its holders; lives on the loop.
 class Budget {
   struct Account;
 
  public:
-  static constexpr std::uint64_t small = 64 * 1024;
+  static constexpr std::uint64_t small = 64 * 1024, tiny = 16 * 1024;
 
   class Holder;
   class Claim;
@@ -51,12 +52,12 @@ class Budget {
   std::size_t accounts() const { return accounts_.size(); }
 
  private:
-  using Order = std::set<std::pair<std::uint64_t, Account*>>;
+  using Order = std::set<std::pair<std::uint64_t, Account*>>;  ///< of those that are not tiny
   struct Account {
     std::string name;
     std::uint64_t held = 0;      ///< without what is leaving
     std::list<Holder*> holders;  ///< the oldest first
-    Order::iterator place;
+    Order::iterator place;       ///< valid while it is not tiny
   };
 
   bool take(Holder& holder, std::uint64_t bytes);

@@ -1,7 +1,7 @@
 %% One daemon beside another, round by round: `versus`.
 -module(versus).
 
--export([calls/2, rest/3, links/3, collection/3]).
+-export([calls/2, rest/3, links/5, collection/5, show/1]).
 
 -define(BEFORE, 'before@127.0.0.1').
 -define(AFTER, 'after@127.0.0.1').
@@ -34,24 +34,40 @@ rest(Before, After, Work) ->
     compare("GET of a list by REST, CPU, us", fun(Node, Pid) -> per(Pid, 1000, fun() -> Many(Node) end) end,
             Before, After).
 
-%% Nodes added to both; then both at rest, window by window.
-links(Before, After, Nodes) ->
+%% One round: nodes added to each in turn; then both at rest.
+links(Before, After, Nodes, Round, File) ->
     meet(),
-    Added = [{Node, cost_of_links(Node, Pid, Nodes)} || {Node, Pid} <- [{?BEFORE, Before}, {?AFTER, After}]],
-    [{_, CpuB}, {_, CpuA}] = Added,
-    io:format("~-46s~10.2f~10.2f~8.2f  (one round)~n", [io_lib:format("CPU until ~b links are UP, s", [Nodes]), CpuB, CpuA, CpuA / CpuB]),
-    timer:sleep(30000),
-    io:format("~-46s~10b~10b~8.2f  (one round)~n",
-              ["memory with them at rest, KiB", bench:resident(Before), bench:resident(After),
-               bench:resident(After) / bench:resident(Before)]),
-    at_once("CPU at rest, ms per s", Before, After, 6000).
+    Empty = {bench:resident(Before), bench:resident(After)},
+    {CpuB, CpuA} = add_in_turn(Before, After, Nodes, Round),
+    timer:sleep(3000),
+    {EmptyB, EmptyA} = Empty,
+    {MemoryB, MemoryA} = {bench:resident(Before), bench:resident(After)},
+    keep(File, [{"CPU until their links are UP, s", CpuB, CpuA},
+                {"memory with them at rest, MiB", MemoryB / 1024, MemoryA / 1024},
+                {"  of it for one of them, KiB", (MemoryB - EmptyB) / Nodes, (MemoryA - EmptyA) / Nodes},
+                at_once("CPU at rest, ms per s", Before, After, 5000)]).
 
 %% The same when the nodes send their metrics.
-collection(Before, After, Nodes) ->
+collection(Before, After, Nodes, Round, File) ->
     meet(),
-    [cost_of_links(Node, Pid, Nodes) || {Node, Pid} <- [{?BEFORE, Before}, {?AFTER, After}]],
-    timer:sleep(15000),
-    at_once("CPU of collecting, ms per s", Before, After, 10000).
+    add_in_turn(Before, After, Nodes, Round),
+    timer:sleep(10000),
+    keep(File, [at_once("CPU of collecting, ms per s", Before, After, 20000)]).
+
+add_in_turn(Before, After, Nodes, Round) when Round rem 2 =:= 0 ->
+    CpuB = cost_of_links(?BEFORE, Before, Nodes),
+    {CpuB, cost_of_links(?AFTER, After, Nodes)};
+add_in_turn(Before, After, Nodes, _) ->
+    CpuA = cost_of_links(?AFTER, After, Nodes),
+    {cost_of_links(?BEFORE, Before, Nodes), CpuA}.
+
+keep(File, Rows) -> ok = file:write_file(File, [io_lib:format("~p.~n", [Row]) || Row <- Rows], [append]).
+
+%% The rows of all rounds.
+show(File) ->
+    {ok, Rows} = file:consult(File),
+    Titles = lists:foldl(fun({Title, _, _}, All) -> All ++ [Title || not lists:member(Title, All)] end, [], Rows),
+    [show(Title, [{B, A} || {Of, B, A} <- Rows, Of =:= Title]) || Title <- Titles].
 
 cost_of_links(Node, Pid, Nodes) ->
     Used = bench:cpu(Pid),
@@ -97,16 +113,11 @@ compare(Title, Measure, Before, After) ->
     Both(0),  % warms both up
     show(Title, [Both(Round) || Round <- lists:seq(1, rounds())]).
 
-%% At the same time: what each used in each window.
+%% At the same time: what each used in a window.
 at_once(Title, Before, After, Window) ->
-    Look = fun() -> {bench:cpu(Before), bench:cpu(After)} end,
-    Rounds = [begin
-                  {B, A} = Look(),
-                  timer:sleep(Window),
-                  {B1, A1} = Look(),
-                  {(B1 - B) / Window / 1000, (A1 - A) / Window / 1000}
-              end || _ <- lists:seq(1, rounds())],
-    show(Title, Rounds).
+    {B, A} = {bench:cpu(Before), bench:cpu(After)},
+    timer:sleep(Window),
+    {Title, (bench:cpu(Before) - B) / Window / 1000, (bench:cpu(After) - A) / Window / 1000}.
 
 show(Title, Rounds) ->
     Ratios = lists:sort([A / B || {B, A} <- Rounds]),

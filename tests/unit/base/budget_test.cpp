@@ -83,6 +83,24 @@ TEST(Budget, AdmitsSmallHoldersWhenItIsSpent) {
   EXPECT_LE(budget.held(), 10 * mib + 10 * mib / 8) << "but not without end";
 }
 
+TEST(Budget, LetsWhoHoldsNextToNothingStay) {
+  Budget budget(1 * mib);
+  std::deque<Guest> idle;
+  for (int i = 0; i < 64; ++i)
+    EXPECT_TRUE(idle.emplace_back(budget, "idle" + std::to_string(i)).holder.take(Budget::tiny));
+  Guest honest(budget, "honest");
+  EXPECT_TRUE(honest.holder.take(kib));
+  for (auto& each : idle) EXPECT_FALSE(each.is_evicted);
+  Guest other(budget, "other");
+  EXPECT_FALSE(other.holder.take(mib));
+  idle.front().holder.take(1);
+  Guest next(budget, "next");
+  EXPECT_TRUE(next.holder.take(Budget::tiny));
+  idle.front().holder.give_back(2);
+  idle.pop_front();  // an account goes, ordered or not
+  EXPECT_TRUE(next.holder.take(1));
+}
+
 // Who was told to go still has its memory for a while: newcomers do not get it twice.
 TEST(Budget, DoesNotGrantWhatHasNotLeftYetWithoutEnd) {
   Budget budget(16 * mib);
