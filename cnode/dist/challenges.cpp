@@ -1,13 +1,12 @@
 #include "dist/challenges.h"
 
-#include <algorithm>
 #include <utility>
 
 namespace muster::dist {
 
 Challenges::Given::Given(std::shared_ptr<Challenges> owner, std::uint32_t challenge)
     : owner_(std::move(owner)), challenge_(challenge) {
-  ++owner_->waiting_[challenge_];
+  ++owner_->known_[challenge_];
 }
 
 Challenges::Given::Given(Given&& other) noexcept
@@ -23,18 +22,22 @@ Challenges::Given& Challenges::Given::operator=(Given&& other) noexcept {
 void Challenges::Given::end(Clock::time_point now) {
   auto owner = std::exchange(owner_, nullptr);
   if (!owner) return;
-  auto waiting = owner->waiting_.find(challenge_);
-  if (--waiting->second == 0) owner->waiting_.erase(waiting);
-  auto& past = owner->past_;
-  past.push_back({now, challenge_});
-  while (past.size() > most_remembered || now - past.front().ended > remembered) past.pop_front();
+  owner->past_.push_back({now, challenge_});
+  owner->forget(now);
 }
 
-bool Challenges::is_ours(std::uint32_t challenge, Clock::time_point now) const {
-  if (waiting_.contains(challenge)) return true;
-  return std::any_of(past_.begin(), past_.end(), [&](const Past& past) {
-    return past.challenge == challenge && now - past.ended <= remembered;
-  });
+void Challenges::forget(Clock::time_point now) {
+  while (!past_.empty() &&
+         (past_.size() > most_remembered || now - past_.front().ended > remembered)) {
+    auto known = known_.find(past_.front().challenge);
+    if (--known->second == 0) known_.erase(known);
+    past_.pop_front();
+  }
+}
+
+bool Challenges::is_ours(std::uint32_t challenge, Clock::time_point now) {
+  forget(now);
+  return known_.contains(challenge);
 }
 
 }  // namespace muster::dist

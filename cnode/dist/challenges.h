@@ -35,15 +35,17 @@ class Challenges {
     std::uint32_t challenge_ = 0;
   };
 
-  bool is_ours(std::uint32_t challenge, Clock::time_point now) const;
+  bool is_ours(std::uint32_t challenge, Clock::time_point now);
 
  private:
   struct Past {
     Clock::time_point ended;
     std::uint32_t challenge;
   };
-  std::unordered_map<std::uint32_t, int> waiting_;
-  std::deque<Past> past_;  ///< oldest first
+  void forget(Clock::time_point now);
+
+  std::unordered_map<std::uint32_t, int> known_;  ///< how often each waits or is past
+  std::deque<Past> past_;                         ///< oldest first
 };
 
 }  // namespace muster::dist
