@@ -8,6 +8,7 @@ Budget::~Budget() = default;
 
 bool Budget::take(Holder& holder, std::uint64_t bytes) {
   if (holder.is_leaving_) return refuse(holder, bytes);
+  if (!holder.account_) enter(holder);
   auto& own = *holder.account_;
   while (held_ - std::min(leaving_, slack()) + bytes > limit_) {
     bool is_small = own.held + bytes <= small;
@@ -31,11 +32,13 @@ void Budget::give_back(Holder& holder, std::uint64_t bytes) {
   } else {
     set(*holder.account_, holder.account_->held - bytes);
   }
+  if (holder.held_ == 0) leave(holder);
 }
 
 bool Budget::refuse(Holder& holder, std::uint64_t bytes) {
   ++refused_;
-  told_({holder.account_->name, holder.account_->held, bytes});
+  told_({holder.name_, holder.account_ ? holder.account_->held : 0, bytes});
+  if (holder.account_ && holder.held_ == 0) leave(holder);
   return false;
 }
 
@@ -74,37 +77,32 @@ Budget::Account& Budget::open(std::string_view name) {
   return opened;
 }
 
-void Budget::enter(Holder& holder, Account& account) {
+void Budget::enter(Holder& holder) {
+  auto& account = open(holder.name_);
   holder.account_ = &account;
   holder.place_ = account.holders.insert(account.holders.end(), &holder);
   if (!holder.is_leaving_) set(account, account.held + holder.held_);
 }
 
 void Budget::leave(Holder& holder) {
-  auto& account = *holder.account_;
+  auto& account = *std::exchange(holder.account_, nullptr);
   account.holders.erase(holder.place_);
   if (!holder.is_leaving_) set(account, account.held - holder.held_);
-  if (!account.holders.empty()) return;
-  set(account, 0);
-  accounts_.erase(accounts_.find(account.name));
+  if (account.holders.empty()) accounts_.erase(accounts_.find(account.name));
 }
 
-Budget::Holder::Holder(Budget* budget, std::string_view account, std::function<void()> evict)
-    : budget_(budget), evict_(std::move(evict)) {
-  if (budget_) budget_->enter(*this, budget_->open(account));
-}
+Budget::Holder::Holder(Budget* budget, std::string account, std::function<void()> evict)
+    : budget_(budget), name_(std::move(account)), evict_(std::move(evict)) {}
 
 Budget::Holder::~Holder() {
-  if (!budget_) return;
   give_back(held_);
-  budget_->leave(*this);
 }
 
 void Budget::Holder::move_to(std::string_view account) {
-  if (!budget_ || account == account_->name) return;
-  auto& next = budget_->open(account);
-  budget_->leave(*this);
-  budget_->enter(*this, next);
+  if (!budget_ || account == name_) return;
+  if (account_) budget_->leave(*this);
+  name_ = account;
+  if (held_ > 0) budget_->enter(*this);
 }
 
 }  // namespace muster

@@ -47,9 +47,9 @@ class Budget {
 
   std::uint64_t limit() const { return limit_; }
   std::uint64_t held() const { return held_; }
-  std::uint64_t refused() const { return refused_; }  ///< claims
-  std::uint64_t evicted() const { return evicted_; }  ///< holders
-  std::size_t accounts() const { return accounts_.size(); }
+  std::uint64_t refused() const { return refused_; }         ///< claims
+  std::uint64_t evicted() const { return evicted_; }         ///< holders
+  std::size_t accounts() const { return accounts_.size(); }  ///< that hold something
 
  private:
   using Order = std::set<std::pair<std::uint64_t, Account*>>;  ///< of those that are not tiny
@@ -65,7 +65,7 @@ class Budget {
   void evict(Account& account);
   bool refuse(Holder& holder, std::uint64_t bytes);
   Account& open(std::string_view name);
-  void enter(Holder& holder, Account& account);
+  void enter(Holder& holder);
   void leave(Holder& holder);
   void set(Account& account, std::uint64_t held);
   std::uint64_t slack() const { return limit_ / 8; }
@@ -80,7 +80,7 @@ class Budget {
 /// from within the call. Without a budget (null) everything is granted and nothing counted.
 class Budget::Holder {
  public:
-  Holder(Budget* budget, std::string_view account, std::function<void()> evict);
+  Holder(Budget* budget, std::string account, std::function<void()> evict);
   Holder(const Holder&) = delete;
   ~Holder();
 
@@ -97,7 +97,8 @@ class Budget::Holder {
  private:
   friend class Budget;
   Budget* budget_;
-  Account* account_ = nullptr;
+  std::string name_;
+  Account* account_ = nullptr;  ///< while it holds something
   std::list<Holder*>::iterator place_;
   std::function<void()> evict_;
   std::uint64_t held_ = 0;

@@ -136,7 +136,7 @@ TEST_F(Topology, ADaemonEndsAtOnceWhoseNodesHaveDied) {
   nodes_.wait_for("dead@127.0.0.1", "not_registered");
   auto began = std::chrono::steady_clock::now();
   EXPECT_TRUE(daemon_.stop());
-  EXPECT_LT(std::chrono::steady_clock::now() - began, seconds(2));
+  EXPECT_LT(std::chrono::steady_clock::now() - began, seconds(7)) << "their next try is in ten";
 }
 
 TEST_F(Topology, DiscoverFindsConnectedNodesButNoShellsAndConnectsNobody) {

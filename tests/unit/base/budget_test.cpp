@@ -14,8 +14,8 @@ constexpr std::uint64_t kib = 1024, mib = 1024 * kib;
 struct Guest {
   bool is_evicted = false;
   Budget::Holder holder;
-  Guest(Budget& budget, std::string_view who)
-      : holder(&budget, who, [this] { is_evicted = true; }) {}
+  Guest(Budget& budget, std::string who)
+      : holder(&budget, std::move(who), [this] { is_evicted = true; }) {}
 };
 
 TEST(Budget, CountsWhatIsHeldUntilItIsGivenBack) {
@@ -101,6 +101,19 @@ TEST(Budget, LetsWhoHoldsNextToNothingStay) {
   EXPECT_TRUE(next.holder.take(1));
 }
 
+// As commands do with the answers that they hold.
+TEST(Budget, WhoIsToldToGoMayGiveBackAtOnce) {
+  Budget budget(4 * mib);
+  Budget::Holder quick(&budget, "quick", [&] { quick.give_back(quick.held()); });
+  EXPECT_TRUE(quick.take(4 * mib));
+  Guest honest(budget, "honest");
+  EXPECT_TRUE(honest.holder.take(mib));
+  EXPECT_EQ(budget.held(), mib);
+  EXPECT_EQ(budget.accounts(), 1u);
+  EXPECT_FALSE(quick.take(1)) << "it is leaving";
+  EXPECT_EQ(budget.accounts(), 1u);
+}
+
 // Who was told to go still has its memory for a while: newcomers do not get it twice.
 TEST(Budget, DoesNotGrantWhatHasNotLeftYetWithoutEnd) {
   Budget budget(16 * mib);
@@ -122,8 +135,9 @@ TEST(Budget, CountsAConnectionWhereItBelongsOnceItHasShownWhoItIs) {
   Guest guest(budget, "10.0.0.7"), stranger(budget, "10.0.0.7");
   EXPECT_TRUE(guest.holder.take(4 * mib));
   guest.holder.move_to("token:ci");
-  EXPECT_EQ(budget.accounts(), 2u);
+  EXPECT_EQ(budget.accounts(), 1u) << "the stranger holds nothing";
   EXPECT_TRUE(stranger.holder.take(5 * mib));
+  EXPECT_EQ(budget.accounts(), 2u);
   Guest other(budget, "other");
   EXPECT_TRUE(other.holder.take(2 * mib));
   EXPECT_TRUE(stranger.is_evicted);
