@@ -329,16 +329,18 @@ Task<etf::Term> Link::gen_call(std::string name, etf::Term request, Duration lim
 
 MonitorHandle Link::monitor_encoded(std::string target, Down down) {
   bool is_possible = is_up_ && (flags_ & monitors) == monitors;
-  if (!is_possible) {
-    boost::asio::post(core_->context,
-                      [down = std::move(down)] { down(etf::atom("noconnection")); });
-    return {};
-  }
   auto ref = core_->fresh_ref();
-  auto monitor = frame(Op::monitor_p, 4);
-  monitor.own(core_->caller).raw(target).own_ref(ref);
+  if (is_possible) {
+    auto monitor = frame(Op::monitor_p, 4);
+    monitor.own(core_->caller).raw(target).own_ref(ref);
+    queue(monitor);
+  } else {
+    boost::asio::post(core_->context, [self = shared_from_this(), ref] {
+      if (auto monitor = self->own_monitors_.extract(ref))
+        monitor.mapped().down(etf::atom("noconnection"));
+    });
+  }
   own_monitors_.emplace(ref, OwnMonitor{std::move(down), std::move(target)});
-  queue(monitor);
   return MonitorHandle(weak_from_this(), ref);
 }
 
@@ -355,7 +357,7 @@ MonitorHandle Link::monitor(std::string_view name, Down down) {
 void Link::demonitor(std::uint64_t ref) {
   auto found = own_monitors_.find(ref);
   if (found == own_monitors_.end()) return;
-  if (is_up_) {
+  if (is_up_ && (flags_ & monitors) == monitors) {
     auto demonitor = frame(Op::demonitor_p, 4);
     demonitor.own(core_->caller).raw(found->second.target).own_ref(ref);
     queue(demonitor);
@@ -446,7 +448,8 @@ void Link::come_down(LinkError why) {
   for (auto& job : ended) job->cancel();
   monitors_.remove_all();
   auto noconnection = etf::atom("noconnection");
-  for (auto& [ref, monitor] : std::exchange(own_monitors_, {})) monitor.down(noconnection);
+  while (!own_monitors_.empty())  // one by one: each may let another go
+    own_monitors_.extract(own_monitors_.begin()).mapped().down(noconnection);
   for (auto& [local, remote] : std::exchange(links_, {})) {
     auto found = core_->processes.find(local);
     if (found == core_->processes.end()) continue;

@@ -123,6 +123,7 @@ void Link::handle_spawn(const Control& control) {
   if (control.has_unknown_option) refused = "badopt";
   if (!core_->spawn_handler) refused = "notsup";
   if (jobs_.size() >= most_entries()) refused = "system_limit";
+  if (jobs_.contains(control.ref.number)) refused = "badopt";  // no node uses a reference twice
   auto pid = core_->fresh_pid();
   unsigned flags = (control.wants_link ? 1 : 0) | (control.wants_monitor ? 2 : 0);
   auto reply = frame(Op::spawn_reply, 5);

@@ -109,14 +109,15 @@ Result<std::shared_ptr<dist::Link>> NodeManager::link(const std::string& id) con
 
 /// How a node is reached while somebody dials it, kept or not.
 struct NodeManager::BeingReached {
-  BeingReached(std::unordered_map<std::string, NodeSpec>& map, NodeSpec spec)
-      : map(map), name(spec.name) {
-    map.insert_or_assign(name, std::move(spec));
+  using Map = std::multimap<std::string, NodeSpec>;
+  BeingReached(Map& map, NodeSpec spec) : map(map) {
+    auto name = spec.name;
+    entry = map.emplace(std::move(name), std::move(spec));
   }
   BeingReached(const BeingReached&) = delete;
-  ~BeingReached() { map.erase(name); }
-  std::unordered_map<std::string, NodeSpec>& map;
-  std::string name;
+  ~BeingReached() { map.erase(entry); }
+  Map& map;
+  Map::iterator entry;  ///< several may reach one node at once
 };
 
 Task<std::shared_ptr<dist::Link>> NodeManager::try_once(NodeSpec spec) {

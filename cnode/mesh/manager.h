@@ -2,6 +2,7 @@
 
 #include <chrono>
 #include <functional>
+#include <map>
 #include <memory>
 #include <string>
 #include <unordered_map>
@@ -82,7 +83,7 @@ class NodeManager final : public dist::PeerDirectory, public dist::LinkListener 
   std::unique_ptr<KeeperTools> tools_;
   std::unordered_map<std::string, std::shared_ptr<Kept>> by_id_;
   std::unordered_map<std::string, std::string> id_of_name_;
-  std::unordered_map<std::string, NodeSpec> being_reached_;  ///< by name
+  std::multimap<std::string, NodeSpec> being_reached_;  ///< by name
 };
 
 }  // namespace muster::mesh

@@ -2,6 +2,8 @@
 
 #include <algorithm>
 #include <array>
+#include <map>
+#include <span>
 
 #include "base/clean_text.h"
 
@@ -9,6 +11,7 @@ namespace muster::ops {
 namespace {
 
 constexpr std::size_t longest_value = 100, longest = 400;
+constexpr std::size_t most_fields = 256;  ///< looked at: a request that has more is refused
 
 /// A member that is not here is not recorded, whatever it holds.
 constexpr std::array<std::string_view, 15> recorded{
@@ -101,14 +104,15 @@ std::string about(const Struct* structure, const void* request) {
 std::string about(const Struct* structure, const Fields& given) {
   Line line;
   if (!structure) return {};
-  for (auto& member : structure->members) {
-    auto is_its = [&](auto& field) { return structure->find(field.first) == &member; };
-    auto field = std::find_if(given.begin(), given.end(), is_its);
-    if (field == given.end() || field->second.is_null()) continue;
-    if (member.name == arguments) {
-      if (auto terms = field->second.elements()) line.add("arity", std::to_string(terms->size()));
-    } else if (is_recorded(member)) {
-      line.add(member.name, text_of(field->second));
+  std::map<const Member*, const Input*> values;  // in the order of the members
+  for (auto& [name, value] : std::span(given).first(std::min(given.size(), most_fields)))
+    if (auto* member = structure->find(name)) values.emplace(member, &value);
+  for (auto [member, value] : values) {
+    if (value->is_null()) continue;
+    if (member->name == arguments) {
+      if (auto terms = value->elements()) line.add("arity", std::to_string(terms->size()));
+    } else if (is_recorded(*member)) {
+      line.add(member->name, text_of(*value));
     }
   }
   return line.take();

@@ -169,6 +169,8 @@ void EventBus::publish(std::string_view name, std::shared_ptr<const void> data, 
 Result<std::unique_ptr<Subscription>> EventBus::subscribe(std::vector<std::string> topics,
                                                           std::optional<std::uint64_t> since,
                                                           std::size_t bound) {
+  if (topics.size() > most_topics)
+    return Error(Errc::bad_request, fmt::format("more than {} topics", most_topics), "/topics");
   for (std::size_t i = 0; i < topics.size(); ++i)
     if (!is_topic(topics[i]))
       return Error(Errc::bad_request, fmt::format("no topic '{}'", topics[i]),

@@ -119,6 +119,7 @@ class Subscription {
 class EventBus {
  public:
   static constexpr std::size_t kept_bytes = 24 << 20;
+  static constexpr std::size_t most_topics = 64;  ///< of a subscription
 
   EventBus(asio::any_io_executor executor, const Clock& clock, std::size_t kept = 4096);
   EventBus(const EventBus&) = delete;
@@ -137,7 +138,8 @@ class EventBus {
   }
 
   /// `topics`: full names or first parts; empty for all. With `since`, first what came after that
-  /// sequence number. Error: bad_request at /topics/N for an unknown topic.
+  /// sequence number. Error: bad_request at /topics/N for an unknown topic, at /topics for too
+  /// many.
   Result<std::unique_ptr<Subscription>> subscribe(std::vector<std::string> topics,
                                                   std::optional<std::uint64_t> since = {},
                                                   std::size_t bound = 1024);

@@ -65,6 +65,37 @@ TEST_F(AttackByMetrics, OfOneNodeTakesNothingFromOthers) {
   EXPECT_LT(series(), 3'000) << "on disk, too";
 }
 
+// Each was looked at once for each of the others, or without a bound, in one turn of the loop.
+TEST_F(AttackByMetrics, LiesThatAreCostlyToLookAtKeepNobodyWaiting) {
+  ErlNode evil(epmd_, named("evil@127.0.0.1"));
+  add(evil.name());
+  for (auto* agent : {"metrics", "alarms"}) wait_for_agent(evil, agent);
+  evil.eval(
+      "Of = fun(Prefix) -> hd([whereis(N) || N <- registered(), "
+      "lists:prefix(Prefix, atom_to_list(N))]) end,"
+      "Metrics = Of(\"muster_agent_metrics\"), Alarms = Of(\"muster_agent_alarms\"),"
+      "{monitors, Ms} = process_info(Metrics, monitors),"
+      "[Daemon | _] = [P || {process, P} <- Ms, is_pid(P), node(P) =/= node()],"
+      "Many = lists:seq(1, 20000), Name = fun(I) -> integer_to_binary(I) end,"
+      "Map = fun(F) -> maps:from_list([{Name(I), F(I)} || I <- Many]) end, ok");
+  for (std::string lie :
+       {"metrics, Metrics, #{interval_ms => 60000, values => #{dist_buf_busy_limit => 1, "
+        "dist => Map(fun(_) -> #{queue_size => 1} end)}}",
+        "alarms, Alarms, #{long_queues => [#{pid => Name(I), len => 1000000} || I <- Many]}",
+        "alarms, Alarms, #{raised => [#{id => Name(I)} || I <- Many], complete => [sasl], "
+        "present => [Name(I) || I <- Many]}",
+        "alarms, Alarms, #{checks => #{config => #{a => Map(fun(I) -> I end)}, "
+        "modules => Map(fun(I) -> I end), peers => [Name(I) || I <- Many]}}"}) {
+    SCOPED_TRACE(lie);
+    evil.eval("Daemon ! {muster_agent, " + lie + "}, ok");
+    for (int i = 0; i < 5; ++i) {
+      auto began = Steady::now();
+      EXPECT_EQ(daemon_.rest("GET", "/api/topo/nodes").status, 200);
+      EXPECT_LE(Steady::now() - began, seconds(1));
+    }
+  }
+}
+
 /// A real node that sends what the agent `notifications` would, without end.
 class AttackByNotifications : public AlarmTest {
  protected:

@@ -208,6 +208,29 @@ TEST_F(AttackRoles, AShellThatBecomesAManagedNodeHasTheRoleOfItsRow) {
 }
 
 /// The exit reason of a job is its answer.
+// The help went to whatever pid of a connected node a caller named as its group leader.
+TEST_F(AttackRoles, HelpIsNotPrintedOnANeighbour) {
+  auto erl = guest({{"role", "viewer"}});
+  auto other = node("other@127.0.0.1", "the-others");
+  nodes_.bring_up(other.name(), {{"cookie", "the-others"}});
+  erl->eval(
+      "erlang:set_cookie('other@127.0.0.1', 'the-others'), "
+      "Far = rpc:call('other@127.0.0.1', erlang, whereis, [user]), ok");
+  EXPECT_EQ(erl->eval("Me = self(), spawn(fun() -> group_leader(Far, self()), "
+                      "Me ! {help, rpc:call(M, muster, h, [])} end), "
+                      "receive {help, H} -> is_binary(H) end"),
+            "true");
+  EXPECT_EQ(other.printed().find("rpc:call(Node, "), std::string::npos);
+}
+
+// One node took all subscriptions that there are.
+TEST_F(AttackRoles, ANodeHasAHundredSubscriptions) {
+  auto erl = guest({{"role", "viewer"}});
+  EXPECT_EQ(erl->eval("[ok] = lists:usort([element(1, rpc:call(M, muster, subscribe, [])) || "
+                      "_ <- lists:seq(1, 100)]), Code(rpc:call(M, muster, subscribe, []))"),
+            "quota");
+}
+
 TEST_F(AttackRoles, WhatOthersCallIsNotSeenByItsPid) {
   auto erl = guest({{"role", "viewer"}});
   auto shell = node("shell@127.0.0.1", "cookie");

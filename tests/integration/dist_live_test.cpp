@@ -222,6 +222,21 @@ TEST_P(DistLive, CallsServersAndMonitorsProcesses) {
   EXPECT_TRUE(eventually([&] { return muster_->has_event("down a@127.0.0.1 closed"); }));
 }
 
+// The call had been posted already, and came when what it referred to was gone.
+TEST_P(DistLive, AMonitorOfALinkThatIsGoneIsSilentOnceLetGo) {
+  auto link = muster_->connect("a@127.0.0.1");
+  ASSERT_TRUE(link);
+  node_.reset();
+  EXPECT_TRUE(eventually([&] { return muster_->has_event("down a@127.0.0.1 closed"); }));
+  dist::MonitorHandle kept;
+  muster_->on_node([&] {
+    kept = (*link)->monitor("init", [&](const t::Term&) { muster_->note("kept"); });
+    auto let_go = (*link)->monitor("init", [&](const t::Term&) { muster_->note("let go"); });
+  });
+  EXPECT_TRUE(eventually([&] { return muster_->has_event("kept"); }));
+  EXPECT_FALSE(muster_->has_event("let go"));
+}
+
 TEST_P(DistLive, IsSeenByMonitorNode) {
   EXPECT_EQ(eval("net_adm:ping(M), erlang:monitor_node(M, true)"), "true");
   muster_.reset();

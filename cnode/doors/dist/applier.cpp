@@ -60,13 +60,17 @@ asio::awaitable<void> run(const ops::Operation* operation, Term arguments, Outco
   outcome.returned(ops::reply_term(std::move(result)));
 }
 
-/// Through the caller's group leader. In a remote shell that lives on a third node; where we have
-/// no link with it, or it does not answer, the text is the value.
-asio::awaitable<void> print(const muster::dist::Node& node, std::string text, Outcome outcome) {
+/// Through the caller's group leader. In a remote shell that lives on a third node, to which only
+/// an admin may have us write; where we have no link with it, or it does not answer, the text is
+/// the value.
+asio::awaitable<void> print(const muster::dist::Node& node, std::string text, Outcome outcome,
+                            RunningCall) {
   auto& job = outcome.job();
   auto group_leader = job.group_leader();
   auto* leader = group_leader.get_if<etf::Pid>();
-  auto link = leader ? node.find(leader->node.name) : nullptr;
+  bool may_write =
+      leader && (leader->node.name == job.link().peer() || job.link().role() == ops::Role::admin);
+  auto link = may_write ? node.find(leader->node.name) : nullptr;
   if (!link) co_return outcome.returned(etf::binary(text));
   asio::steady_timer answered(co_await asio::this_coro::executor, print_limit);
   bool is_printed = false;
@@ -98,7 +102,10 @@ void Applier::spawn(std::shared_ptr<Job> job, const muster::dist::SpawnRequest& 
   if (std::holds_alternative<Undefined>(function)) return outcome.undefined(std::move(call));
   if (auto* value = std::get_if<Value>(&function)) return outcome.returned(value->term);
   if (auto* help = std::get_if<Print>(&function)) {
-    running_.spawn("muster:h", print(node_, std::move(help->text), std::move(outcome)));
+    auto begun = RunningCall::begin(job->link(), etf::binary(help->text));
+    if (!begun) return outcome.returned(ops::error_term(begun.error()));
+    running_.spawn("muster:h",
+                   print(node_, std::move(help->text), std::move(outcome), *std::move(begun)));
     return;
   }
   auto& [operation, arguments] = std::get<OperationCall>(function);

@@ -2,6 +2,8 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+
 #include "base/random.h"
 
 namespace muster::doors::dist {
@@ -13,6 +15,7 @@ using etf::tuple;
 namespace {
 
 constexpr std::size_t most_subscriptions = 1000;
+constexpr int most_of_a_node = 100;
 
 Term message_of(const ops::Delivery& delivery) {
   if (auto* event = std::get_if<ops::EventPtr>(&delivery))
@@ -67,20 +70,25 @@ Task<Subscribed> Subscribers::subscribe(Subscribe request, ops::Caller caller) {
     co_return Error(Errc::quota, fmt::format("there are {} subscriptions: end those that nobody "
                                              "reads with muster.unsubscribe",
                                              active_.size()));
+  auto is_of_node = [&](auto& one) { return one.second.asked_by == caller.node; };
+  if (std::count_if(active_.begin(), active_.end(), is_of_node) >= most_of_a_node)
+    co_return Error(Errc::quota, fmt::format("{} has {} subscriptions: end those that nobody reads "
+                                             "with muster.unsubscribe",
+                                             caller.node, most_of_a_node));
   auto seq = bus_.last_seq();
   CO_TRY(auto events, bus_.subscribe(std::move(request.topics), request.since));
   auto id = random_uuid();
   auto asked_by = node_.find(caller.node);
   auto cancel = running_.spawn("subscription",
                                deliver(id, std::move(asked_by), link, *to, std::move(events)));
-  active_.insert_or_assign(id, std::move(cancel));
+  active_.insert_or_assign(id, Active{caller.node, std::move(cancel)});
   co_return Subscribed{std::move(id), seq};
 }
 
 Task<ops::Empty> Subscribers::unsubscribe(Unsubscribe request, ops::Caller) {
   auto at = active_.find(request.subscription);
   if (at == active_.end()) co_return Error(Errc::not_found, "no such subscription");
-  auto cancel = at->second;
+  auto cancel = at->second.cancel;
   active_.erase(at);
   cancel();
   co_return ops::Empty{};
@@ -91,12 +99,12 @@ asio::awaitable<void> Subscribers::deliver(std::string id,
                                            std::shared_ptr<muster::dist::Link> link, etf::Pid to,
                                            std::unique_ptr<ops::Subscription> events) {
   struct Entry {
-    std::unordered_map<std::string, TaskGroup::Cancel>& active;
+    std::unordered_map<std::string, Active>& active;
     const std::string& id;
     ~Entry() { active.erase(id); }
   } entry{active_, id};
   auto cancel_when_dead = [this, id](const Term&) {
-    if (auto at = active_.find(id); at != active_.end()) at->second();
+    if (auto at = active_.find(id); at != active_.end()) at->second.cancel();
   };
   auto monitor = link->monitor(to, cancel_when_dead);
   for (;;) {

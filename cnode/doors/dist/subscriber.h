@@ -39,9 +39,9 @@ BOOST_DESCRIBE_STRUCT(Unsubscribe, (), (subscription))
 /// muster.subscribe and muster.unsubscribe: events as messages {muster_event, Topic, #{seq, at,
 /// data}} to an Erlang process, until it dies, its link is lost, or it unsubscribes. Lost events
 /// come as {muster_event, gap, #{lost => N}}. A subscriber that reads slowly is waited for (the
-/// link's back-pressure); what its queue cannot hold is the gap. At most 1,000 subscriptions, so
-/// that a process that forgets its own cannot flood itself for ever. It ends
-/// when the role of who asked for it is taken away. Owned by Door; lives on the loop.
+/// link's back-pressure); what its queue cannot hold is the gap. At most 1,000 subscriptions,
+/// 100 of them of one node, so that a process that forgets its own cannot flood itself for ever. It
+/// ends when the role of who asked for it is taken away. Owned by Door; lives on the loop.
 class Subscribers {
  public:
   Subscribers(asio::any_io_executor executor, muster::dist::Node& node, ops::EventBus& bus);
@@ -58,7 +58,11 @@ class Subscribers {
 
   muster::dist::Node& node_;
   ops::EventBus& bus_;
-  std::unordered_map<std::string, TaskGroup::Cancel> active_;
+  struct Active {
+    std::string asked_by;  ///< the node
+    TaskGroup::Cancel cancel;
+  };
+  std::unordered_map<std::string, Active> active_;  ///< by id
   TaskGroup running_;
 };
 

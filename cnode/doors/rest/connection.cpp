@@ -51,7 +51,7 @@ class Connection::Body final : public ops::BodySource {
   Connection& connection_;
 };
 
-Connection::Connection(std::unique_ptr<Stream> stream, std::string address,
+Connection::Connection(std::shared_ptr<Stream> stream, std::string address,
                        const std::string& account, Shared& shared)
     : stream_(std::move(stream)),
       address_(std::move(address)),

@@ -58,7 +58,7 @@ class Connection : public std::enable_shared_from_this<Connection>, public Crowd
  public:
   /// `address` is where the client is, for the audit; `account` whose its connections are counted
   /// as until it shows a token.
-  Connection(std::unique_ptr<Stream> stream, std::string address, const std::string& account,
+  Connection(std::shared_ptr<Stream> stream, std::string address, const std::string& account,
              Shared& shared);
   ~Connection() override;
 
@@ -100,7 +100,7 @@ class Connection : public std::enable_shared_from_this<Connection>, public Crowd
   void allow_any_time();
   void arm();
 
-  std::unique_ptr<Stream> stream_;
+  std::shared_ptr<Stream> stream_;
   const std::string address_;
   Shared& shared_;
   RequestParser parser_;

@@ -47,12 +47,15 @@ json::array split_list(std::string_view text) {
 }  // namespace
 
 Result<std::vector<std::pair<std::string, std::string>>> parse_query(std::string_view query) {
+  constexpr std::size_t most = 256;  // each is compared with each
   std::vector<std::pair<std::string, std::string>> parameters;
   while (!query.empty()) {
     auto end = std::min(query.find('&'), query.size());
     auto part = query.substr(0, end);
     query.remove_prefix(std::min(end + 1, query.size()));
     if (part.empty()) continue;
+    if (parameters.size() == most)
+      return Error(Errc::bad_request, fmt::format("more than {} parameters in the query", most));
     auto equals = std::min(part.find('='), part.size());
     TRY(auto name, decoded(part.substr(0, equals)));
     TRY(auto value, decoded(part.substr(std::min(equals + 1, part.size()))));

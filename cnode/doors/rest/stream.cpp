@@ -99,12 +99,12 @@ Task<> Stream::write(std::string_view bytes) {
   co_return Result<>();
 }
 
-std::unique_ptr<Stream> plain_stream(tcp::socket socket) {
-  return std::make_unique<PlainStream>(std::move(socket));
+std::shared_ptr<Stream> plain_stream(tcp::socket socket) {
+  return std::make_shared<PlainStream>(std::move(socket));
 }
 
-std::unique_ptr<Stream> tls_stream(tcp::socket socket, asio::ssl::context& context) {
-  return std::make_unique<TlsStream>(std::move(socket), context);
+std::shared_ptr<Stream> tls_stream(tcp::socket socket, asio::ssl::context& context) {
+  return std::make_shared<TlsStream>(std::move(socket), context);
 }
 
 }  // namespace muster::doors::rest

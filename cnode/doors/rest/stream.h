@@ -15,8 +15,9 @@
 namespace muster::doors::rest {
 
 /// A TCP or TLS connection with its kind forgotten, so that HTTP and WebSocket code is compiled
-/// once. Owned by its Connection; lives on the loop; one read and one write at a time.
-class Stream {
+/// once. Owned by its Connection and by each operation under way (Beast has some that nobody waits
+/// for: its pings); lives on the loop; one read and one write at a time.
+class Stream : public std::enable_shared_from_this<Stream> {
  public:
   using Handler = std::function<void(boost::system::error_code, std::size_t)>;
 
@@ -54,16 +55,18 @@ class Stream {
     auto body = [this, start, buffer](auto handler) {
       auto slot = asio::get_associated_cancellation_slot(handler);
       auto kept = std::make_shared<decltype(handler)>(std::move(handler));
-      (this->*start)(buffer, slot, [kept](boost::system::error_code ec, std::size_t count) {
-        auto taken = std::move(*kept);
-        std::move(taken)(ec, count);
-      });
+      (this->*start)(
+          buffer, slot,
+          [kept, self = shared_from_this()](boost::system::error_code ec, std::size_t count) {
+            auto taken = std::move(*kept);
+            std::move(taken)(ec, count);
+          });
     };
     return asio::async_initiate<Token, void(boost::system::error_code, std::size_t)>(body, token);
   }
 };
 
-std::unique_ptr<Stream> plain_stream(asio::ip::tcp::socket socket);
-std::unique_ptr<Stream> tls_stream(asio::ip::tcp::socket socket, asio::ssl::context& context);
+std::shared_ptr<Stream> plain_stream(asio::ip::tcp::socket socket);
+std::shared_ptr<Stream> tls_stream(asio::ip::tcp::socket socket, asio::ssl::context& context);
 
 }  // namespace muster::doors::rest

@@ -1,5 +1,7 @@
 #include "services/alarms/family_view.h"
 
+#include <span>
+
 #include "services/alarms/node_text.h"
 
 namespace muster::alarms {
@@ -10,7 +12,7 @@ using ops::json::value;
 
 namespace {
 
-constexpr std::size_t most_names = 1'000'000, most_shown = 50, most_pairs = 20'000;
+constexpr std::size_t most_shown = 50, most_pairs = 10'000, most_text = 512 * 1024;
 
 /// The boot script of a plain `erl`: what runs under it need have nothing in common.
 constexpr std::string_view plain_erlang = "Erlang/OTP";
@@ -34,6 +36,21 @@ void each_pair(const etf::Term& found, Each each) {
       if (++count <= most_pairs) each(key, what);
 }
 
+/// What one node may say in one check.
+class Share {
+ public:
+  /// Nothing when it has said enough.
+  std::optional<std::string> take(std::string text) {
+    if (count_ == most_pairs || bytes_ + text.size() > most_text) return std::nullopt;
+    ++count_;
+    bytes_ += text.size();
+    return text;
+  }
+
+ private:
+  std::size_t count_ = 0, bytes_ = 0;
+};
+
 object nodes_by(const std::map<std::string, std::vector<std::string>>& groups) {
   object shown;
   for (auto& [what, nodes] : groups) {
@@ -55,40 +72,40 @@ FamilyFinding finding(std::string condition, object evidence) {
 
 }  // namespace
 
-std::optional<FamilyView::Name> FamilyView::intern(const std::string& name) {
-  auto at = numbers_.find(name);
-  if (at != numbers_.end()) return at->second;
-  if (names_.size() >= most_names) return std::nullopt;
-  auto number = static_cast<Name>(names_.size());
-  names_.push_back(name);
-  numbers_.emplace(name, number);
-  return number;
-}
-
-FamilyView::Pairs FamilyView::read_pairs(const etf::Term& found) {
+FamilyView::Pairs FamilyView::read_pairs(NameTable& names, const etf::Term& found) {
+  Share share;
   std::vector<std::pair<Name, std::int64_t>> pairs;
   each_pair(found, [&](const etf::Term& key, const etf::Term& what) {
     auto* hash = what.get_if<std::int64_t>();
-    auto name = hash ? intern(node_text(key)) : std::nullopt;
+    auto text = hash ? share.take(node_text(key)) : std::nullopt;
+    auto name = text ? names.use(*text) : std::nullopt;
     if (name) pairs.emplace_back(*name, *hash);
   });
   std::sort(pairs.begin(), pairs.end());
   return pairs;
 }
 
-FamilyView::Pairs FamilyView::read_config(const etf::Term& found) {
+FamilyView::Pairs FamilyView::read_config(NameTable& names, const etf::Term& found) {
+  Share share;
   std::vector<std::pair<Name, std::int64_t>> pairs;
   each_pair(found, [&](const etf::Term& application, const etf::Term& parameters) {
+    auto prefix = node_text(application) + ".";
     each_pair(parameters, [&](const etf::Term& key, const etf::Term& what) {
-      auto full = node_text(application) + "." + node_text(key);
       auto* hash = what.get_if<std::int64_t>();
-      bool is_own = std::find(std::begin(own), std::end(own), full) != std::end(own);
-      auto name = hash && !is_own ? intern(full) : std::nullopt;
+      auto full = hash ? share.take(prefix + node_text(key)) : std::nullopt;
+      bool is_own = full && std::find(std::begin(own), std::end(own), *full) != std::end(own);
+      auto name = full && !is_own ? names.use(*full) : std::nullopt;
       if (name) pairs.emplace_back(*name, *hash);
     });
   });
   std::sort(pairs.begin(), pairs.end());
   return pairs;
+}
+
+void FamilyView::replace(NameTable& names, Pairs& pairs, Pairs now) {
+  if (pairs)
+    for (auto& [name, hash] : *pairs) names.let_go(name);
+  pairs = std::move(now);
 }
 
 std::vector<std::string> FamilyView::learn(const Subject& node, const std::string& check,
@@ -100,18 +117,21 @@ std::vector<std::string> FamilyView::learn(const Subject& node, const std::strin
   auto& facts = family.nodes[node.id];
   facts.node = node.name;
   if (check == "applications") {
+    Share share;
     std::map<std::string, std::string> applications;
-    each_pair(found, [&](const etf::Term& name, const etf::Term& version) {
-      applications.emplace(node_text(name), node_text(version));
+    each_pair(found, [&](const etf::Term& key, const etf::Term& what) {
+      auto name = share.take(node_text(key));
+      auto version = name ? share.take(node_text(what)) : std::nullopt;
+      if (version) applications.emplace(*std::move(name), *std::move(version));
     });
     if (facts.applications)
       for (auto& [name, version] : *facts.applications)
         if (!applications.contains(name)) gone.push_back(name);
     facts.applications = std::move(applications);
   } else if (check == "modules") {
-    facts.modules = read_pairs(found);
+    replace(family.names, facts.modules, read_pairs(family.names, found));
   } else if (check == "config") {
-    facts.config = read_config(found);
+    replace(family.names, facts.config, read_config(family.names, found));
   } else if (check == "timezone") {
     if (auto* seconds = found.get_if<std::int64_t>()) facts.timezone = *seconds;
   } else if (check == "code_mode") {
@@ -119,9 +139,10 @@ std::vector<std::string> FamilyView::learn(const Subject& node, const std::strin
   } else if (check == "peers") {
     std::vector<etf::Term> peers;
     found.proper_list(peers);
+    Share share;
     std::vector<std::string> names;
-    for (auto& peer : peers)
-      if (names.size() < most_pairs) names.push_back(node_text(peer));
+    for (auto& peer : std::span(peers).first(std::min(peers.size(), most_pairs)))
+      if (auto name = share.take(node_text(peer))) names.push_back(*std::move(name));
     family.partitions.learn(node.name, names);
   } else {
     return gone;
@@ -132,7 +153,11 @@ std::vector<std::string> FamilyView::learn(const Subject& node, const std::strin
 
 void FamilyView::forget(const Subject& node) {
   for (auto& [family_id, family] : families_) {
-    if (!family.nodes.erase(node.id)) continue;
+    auto at = family.nodes.find(node.id);
+    if (at == family.nodes.end()) continue;
+    replace(family.names, at->second.modules, {});
+    replace(family.names, at->second.config, {});
+    family.nodes.erase(at);
     family.partitions.forget(node.name);
     changed_.insert(family_id);
   }
@@ -140,6 +165,11 @@ void FamilyView::forget(const Subject& node) {
 
 std::set<std::string> FamilyView::take_changed() {
   return std::exchange(changed_, {});
+}
+
+void FamilyView::let_go_if_empty(const std::string& family_id) {
+  auto family = families_.find(family_id);
+  if (family != families_.end() && family->second.nodes.empty()) families_.erase(family);
 }
 
 Subject FamilyView::subject(const std::string& family_id) const {
@@ -189,9 +219,12 @@ asio::awaitable<FamilyView::Findings> FamilyView::compare_pairs(std::string fami
   co_await each_node(family_id, count);
   using Groups = std::map<std::string, std::vector<std::string>>;
   std::map<std::pair<std::string, Name>, Groups> differing, missing;
-  for (auto& [name, seen] : all) {
-    if (seen.differs) differing.try_emplace({names_[name], name});
-    if (seen.complete > 0 && seen.complete < complete) missing.try_emplace({names_[name], name});
+  auto family = families_.find(family_id);
+  for (auto& [number, seen] : family == families_.end() ? decltype(all)() : all) {
+    auto& name = family->second.names.name(number);
+    if (name.empty()) continue;  // it has gone meanwhile
+    if (seen.differs) differing.try_emplace({name, number});
+    if (seen.complete > 0 && seen.complete < complete) missing.try_emplace({name, number});
   }
   for (auto* chosen : {&differing, &missing})
     if (chosen->size() > most_shown)

@@ -7,6 +7,7 @@
 #include "base/turn.h"
 #include "etf/term.h"
 #include "services/alarms/alarm.h"
+#include "services/alarms/name_table.h"
 #include "services/alarms/partitions.h"
 
 namespace muster::alarms {
@@ -20,7 +21,9 @@ struct FamilyFinding {
 
 /// What the nodes of each family say of themselves (agent `alarms`: applications, modules,
 /// configuration as hashes, time zone, peers), and where they differ. Plain code; owned by Watch.
-/// Names are kept once for all nodes, so that 10,000 nodes with 500 modules each cost 40 MB.
+/// Names are kept once for a family, so that 10,000 nodes with 500 modules each cost 40 MB. What a
+/// node says is bounded: 10,000 names of each kind, of 512 KiB in all; and it goes with its node, a
+/// family with its last.
 class FamilyView {
  public:
   /// Takes one of the agent's checks; others are ignored. Says which applications are gone.
@@ -30,6 +33,8 @@ class FamilyView {
   void forget(const Subject& node);
   /// The families that have changed since they were last taken.
   std::set<std::string> take_changed();
+  /// To be called when what was found of the family is told: one without nodes goes.
+  void let_go_if_empty(const std::string& family_id);
   /// All findings of a family, those that do not hold as well. Nodes that were started as a plain
   /// `erl` are no release: of them only partitions are looked for. A large family takes many turns
   /// of the loop; what changes meanwhile makes it a changed one again.
@@ -38,7 +43,7 @@ class FamilyView {
   Subject subject(const std::string& family_id) const;
 
  private:
-  using Name = std::uint32_t;
+  using Name = NameTable::Number;
   struct Facts {
     std::string node;
     std::optional<std::map<std::string, std::string>> applications;
@@ -48,14 +53,15 @@ class FamilyView {
   };
   struct Family {
     std::string name;
+    NameTable names;                     ///< of modules and parameters
     std::map<std::string, Facts> nodes;  ///< by id
     Partitions partitions;
   };
   using Pairs = std::optional<std::vector<std::pair<Name, std::int64_t>>>;
 
-  std::optional<Name> intern(const std::string& name);
-  Pairs read_pairs(const etf::Term& found);
-  Pairs read_config(const etf::Term& found);
+  static Pairs read_pairs(NameTable& names, const etf::Term& found);
+  static Pairs read_config(NameTable& names, const etf::Term& found);
+  static void replace(NameTable& names, Pairs& pairs, Pairs now);
   using Findings = std::vector<FamilyFinding>;
   template <class Look>
   asio::awaitable<void> each_node(std::string family_id, Look look);
@@ -66,8 +72,6 @@ class FamilyView {
 
   std::unordered_map<std::string, Family> families_;  ///< by id
   std::set<std::string> changed_;
-  std::unordered_map<std::string, Name> numbers_;
-  std::vector<std::string> names_;
 };
 
 }  // namespace muster::alarms

@@ -10,7 +10,7 @@ using ops::json::object;
 namespace {
 
 constexpr std::size_t most_names = 200'000, most_kept = 4'000'000, most_lost = 100,
-                      most_pairs = 10'000, most_shown = 50;
+                      most_pairs = 10'000, most_shown = 50, few_names = 4096;
 constexpr std::uint64_t messages_between_sweeps = 100;
 
 bool contains(const std::vector<std::uint32_t>& set, std::uint32_t number) {
@@ -40,10 +40,14 @@ std::optional<Partitions::Number> Partitions::number(const std::string& name) {
   return number;
 }
 
-/// It looks at all sets: not with every message.
+/// It looks at all sets: not with every message, but when half of the names are nobody's, or there
+/// is no room.
 void Partitions::make_room(std::size_t names) {
-  if (names_.size() + names <= most_names || free_.size() >= names) return;
-  if (room_made_ > 0 && now_ < room_made_ + messages_between_sweeps) return;
+  auto used = kept_ + members_.size() * (1 + most_lost);  // at most
+  bool is_loose = names_.size() - free_.size() > 2 * used + few_names;
+  bool is_full = names_.size() + names > most_names && free_.size() < names &&
+                 (room_made_ == 0 || now_ >= room_made_ + messages_between_sweeps);
+  if (!is_loose && !is_full) return;
   room_made_ = now_;
   std::vector<bool> is_used(names_.size());
   for (auto& [set, users] : sets_)

@@ -58,7 +58,7 @@ class RuleEngine {
   /// All that any rule looks at.
   std::vector<std::string> metrics() const;
 
-  /// All values of one collection of one node.
+  /// All values of one collection of one node; 500 labels of a metric are looked at.
   void samples(const Subject& node, std::span<const Sample> samples, Timestamp at);
   void notification(const Subject& node, const LogLine& line, Timestamp at);
   /// To be called before what an agent sends that has measured less because it was busy: what it
@@ -118,8 +118,8 @@ class RuleEngine {
   void raise(Place& place, Live& live, std::size_t level);
   void over(Place& place, Live& live, std::string_view why);
   void sweep(Place& place);
-  void sample(Place& place, const RulePtr& rule, const Sample& sample, std::span<const Sample> all,
-              Timestamp at);
+  class Bases;
+  void sample(Place& place, const RulePtr& rule, const Sample& sample, Bases& bases, Timestamp at);
   std::optional<double> measured(Place& place, const RulePtr& rule, const Sample& sample,
                                  Timestamp at);
   void unreported(Place& place, Timestamp at);

@@ -4,6 +4,7 @@
 #include <re2/re2.h>
 
 #include <limits>
+#include <span>
 
 #include "base/clean_text.h"
 #include "services/alarms/node_text.h"
@@ -15,6 +16,7 @@ using ops::json::value;
 namespace {
 
 constexpr std::size_t most_evidence = 50;
+constexpr std::size_t most_items = 500;  ///< of one check: no agent sends so many
 
 int severity_number(const std::string& name) {
   constexpr std::string_view names[] = {"emergency", "alert",  "critical", "error",
@@ -117,7 +119,8 @@ void RuleEngine::items(Place& place, const RulePtr& rule, const std::vector<etf:
                        Timestamp at, bool is_cut) {
   std::set<std::string> seen;
   double least = std::numeric_limits<double>::infinity();
-  for (auto& one : found) {
+  is_cut = is_cut || found.size() > most_items;
+  for (auto& one : std::span(found).first(std::min(found.size(), most_items))) {
     auto* map = one.get_if<etf::Map>();
     auto* name = map ? map->find(*rule->rule.instance) : nullptr;
     if (!name) continue;

@@ -11,18 +11,44 @@ namespace {
 
 constexpr auto unreported_after = std::chrono::minutes(15);
 constexpr std::size_t most_points = 64, most_trails = 1000;
+constexpr std::size_t most_labels = 500;  ///< of a metric, in one collection
 
 }  // namespace
 
+/// What each sample is in percent of, found once for all labels.
+class RuleEngine::Bases {
+ public:
+  explicit Bases(std::span<const Sample> all) : all_(all) {}
+
+  /// The sample of that metric with this label, or else without one; or null.
+  const Sample* find(std::uint32_t metric, const std::string& label) {
+    auto [at, is_new] = by_metric_.try_emplace(metric);
+    auto& by_label = at->second;
+    if (is_new)
+      for (auto& one : all_)
+        if (one.metric == metric) by_label.insert_or_assign(one.label, &one);
+    auto own = by_label.find(label);
+    if (own == by_label.end()) own = by_label.find("");
+    return own == by_label.end() ? nullptr : own->second;
+  }
+
+ private:
+  std::span<const Sample> all_;
+  std::map<std::uint32_t, std::unordered_map<std::string_view, const Sample*>> by_metric_;
+};
+
 void RuleEngine::samples(const Subject& node, std::span<const Sample> samples, Timestamp at) {
   Place* where = nullptr;
+  Bases bases(samples);
+  std::vector<std::size_t> seen(by_metric_.size());
   for (auto& one : samples) {
     if (one.metric >= by_metric_.size() || !std::isfinite(one.value)) continue;
+    if (++seen[one.metric] > most_labels) continue;
     for (auto& rule : by_metric_[one.metric]) {
       if (rule->rule.label && *rule->rule.label != one.label) continue;
       if (!rule->covers(node)) continue;
       if (!where) where = &place(node);
-      sample(*where, rule, one, samples, at);
+      sample(*where, rule, one, bases, at);
     }
   }
   if (!where) return;
@@ -30,8 +56,8 @@ void RuleEngine::samples(const Subject& node, std::span<const Sample> samples, T
   drop_if_empty(node);
 }
 
-void RuleEngine::sample(Place& place, const RulePtr& rule, const Sample& sample,
-                        std::span<const Sample> all, Timestamp at) {
+void RuleEngine::sample(Place& place, const RulePtr& rule, const Sample& sample, Bases& bases,
+                        Timestamp at) {
   auto& r = rule->rule;
   std::optional<double> now = sample.value;
   auto* live = find_live(place, *rule, sample.label);
@@ -41,11 +67,7 @@ void RuleEngine::sample(Place& place, const RulePtr& rule, const Sample& sample,
   ops::json::object evidence{{*r.metric, sample.value}};
   double size = sample.value;
   if (r.percent_of) {
-    auto base = metrics_.at(*r.percent_of);
-    const Sample* other = nullptr;
-    for (auto& one : all)
-      if (one.metric == base && (one.label == sample.label || (!other && one.label.empty())))
-        other = &one;
+    auto* other = bases.find(metrics_.at(*r.percent_of), sample.label);
     if (!other) return;
     size = std::max(other->value, 0.0);
     double whole = size * r.scale.value_or(1.0);

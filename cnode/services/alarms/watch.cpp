@@ -1,5 +1,7 @@
 #include "services/alarms/watch.h"
 
+#include <span>
+
 #include "base/log.h"
 #include "base/timeout.h"
 #include "services/alarms/node_text.h"
@@ -14,6 +16,7 @@ using ops::json::value;
 namespace {
 
 constexpr int ticks_between_comparisons = 5;
+constexpr std::size_t most_passed_on = 500;  ///< alarms that a node hands on in one message
 
 Subject subject_of(const Alarm& alarm) {
   if (alarm.scope == Scope::daemon) return daemon_subject();
@@ -237,11 +240,12 @@ void Watch::from_alarms_agent(const std::string& name, const etf::Term& message)
   auto node = subject_of(*row);
   dropped_[node.id]["alarms"] += SampleReader::dropped(message);
   std::vector<etf::Term> list;
+  auto first = [&] { return std::span(list).first(std::min(list.size(), most_passed_on)); };
   if (auto* raised = map->find("raised"); raised && raised->proper_list(list))
-    for (auto& alarm : list) pass_on(node, alarm);
+    for (auto& alarm : first()) pass_on(node, alarm);
   list.clear();
   if (auto* cleared = map->find("cleared"); cleared && cleared->proper_list(list))
-    for (auto& id : list) pass_off(node, id);
+    for (auto& id : first()) pass_off(node, id);
   if (auto* present = map->find("present")) only_present(node, *present, map->find("complete"));
   if (auto* queues = map->find("long_queues"))
     engine_.check(node, "long_queues", *queues, moment(), is_cut(*map, *queues));
@@ -274,6 +278,7 @@ void Watch::pass_off(const Subject& node, const etf::Term& id) {
 void Watch::only_present(const Subject& node, const etf::Term& ids, const etf::Term* sources) {
   std::vector<etf::Term> list, complete;
   if (!ids.proper_list(list) || !sources || !sources->proper_list(complete)) return;
+  if (list.size() > most_passed_on) return;  // then none is known to be over
   std::set<std::tuple<Source, std::string, std::string>> present;
   for (auto& id : list) {
     auto known = passed_on(id, engine_);
@@ -338,6 +343,7 @@ asio::awaitable<void> Watch::compare_families() {
     for (auto& finding : findings)
       engine_.state(families_.subject(id), finding.condition, {}, finding.holds,
                     std::move(finding.evidence), moment());
+    families_.let_go_if_empty(id);
     if (turn.is_over()) co_await next_turn(turn);
   }
 }

@@ -105,7 +105,9 @@ Task<RunView> Commands::run(RunCommand request, Caller caller) {
   auto arguments = etf::encode_external(etf::List{order.arguments, nullptr});
   CO_TRYV(co_await runs_.begin(view, std::move(arguments)));
   view.results.resize(nodes.size());
+  bool is_recorded = false;  // then its thread reads the answers, and they go with this call
   Budget::Holder holder(budget_, caller.name, [&] {
+    if (is_recorded) return;
     std::for_each(view.results.begin(), view.results.end(), leave_out);
     holder.give_back(holder.held());
   });
@@ -114,6 +116,7 @@ Task<RunView> Commands::run(RunCommand request, Caller caller) {
     calls.push_back(run_on(std::move(nodes[i]), order, view.results[i], holder));
   co_await all(std::move(calls));
   view.finished_at = clock_.now();
+  is_recorded = true;
   CO_TRYV(co_await runs_.finish(view));
   co_return view;
 }

@@ -48,7 +48,8 @@ bool read_entry(const etf::Term& term, Entry& entry) {
   if (!boost::describe::enum_from_string(severity.c_str(), entry.severity)) return false;
   entry.source = text_at(*map, "source", most_name);
   entry.kind = text_at(*map, "kind", most_name);
-  if (entry.source.empty()) entry.source = "unknown";
+  bool is_ours = entry.source == "muster";  // the daemon's own word is no node's to say
+  if (entry.source.empty() || is_ours) entry.source = "unknown";
   if (entry.kind.empty()) entry.kind = "log";
   entry.application = text_at(*map, "application", most_name);
   entry.pid = text_at(*map, "pid", most_name);

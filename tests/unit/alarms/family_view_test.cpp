@@ -84,6 +84,44 @@ TEST(FamilyView, IsComparedNodeByNode) {
   EXPECT_EQ(held(view), "") << "a node that is down is not compared";
 }
 
+TEST(NameTable, ANameGoesWithItsLastUse) {
+  NameTable names;
+  auto a = names.use("a"), again = names.use("a"), b = names.use("b");
+  EXPECT_EQ(a, again);
+  EXPECT_NE(a, b);
+  names.let_go(*a);
+  EXPECT_EQ(names.name(*a), "a");
+  names.let_go(*a);
+  EXPECT_EQ(names.name(*a), "");
+  EXPECT_EQ(names.size(), 1u);
+  EXPECT_EQ(names.use("c"), a) << "its number is free";
+}
+
+// One node filled the table of names for all families, and for ever.
+TEST(FamilyView, WhatANodeInventsIsItsOwnAndGoesWithIt) {
+  FamilyView view;
+  auto invented = [](int from) {
+    etf::Map map;
+    for (int i = from; i < from + 30'000; ++i)
+      map.pairs.emplace_back(atom("m" + std::to_string(i)), std::int64_t{1});
+    return map;
+  };
+  auto liar = node("liar@h");
+  liar.family_id = "f2";
+  for (int round = 0; round < 30; ++round) view.learn(liar, "modules", invented(30'000 * round));
+  auto all = [](const std::string& name) { return map({{"cart", 1}, {name, 2}}); };
+  for (auto* name : {"a@h", "b@h"}) view.learn(node(name), "code_mode", atom("embedded"));
+  view.learn(node("a@h"), "modules", all("one"));
+  view.learn(node("b@h"), "modules", all("other"));
+  EXPECT_EQ(held(view), "missing_module one other\n");
+  EXPECT_EQ(view.subject("f2").name, "shop");
+  view.forget(liar);
+  view.let_go_if_empty("f2");
+  view.let_go_if_empty("f1");
+  EXPECT_EQ(view.subject("f2").name, "f2") << "a family goes with its last node";
+  EXPECT_EQ(view.subject("f1").name, "shop");
+}
+
 TEST(FamilyView, SeesAPartitionOfNodesThatWereConnected) {
   FamilyView view;
   view.learn(node("a@h"), "peers", peers({"b@h"}));

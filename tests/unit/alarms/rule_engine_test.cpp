@@ -241,6 +241,23 @@ TEST_F(RuleEngineTest, AShareIsNotOverBecauseTheWholeIsMissing) {
   }
 }
 
+// Of 20,000 labels each was looked for among all, and each could be a condition of its own.
+TEST_F(RuleEngineTest, EachLabelHasItsOwnWholeAndAFewAreLookedAt) {
+  auto rule = threshold("s", {{Severity::minor, 70, 60}});
+  rule.percent_of = "limit";
+  add(rule);
+  auto m = engine.metric("m"), limit = engine.metric("limit");
+  std::vector<Sample> samples{{m, "a", 80},     {m, "b", 80},     {m, "c", 80},
+                              {limit, "a", 90}, {limit, "", 200}, {limit, "b", 100}};
+  engine.samples(node, samples, now);
+  EXPECT_EQ(take(), "s[a]=1 s[b]=1 ") << "c is 40 % of what has no label";
+  samples = {{limit, "", 100}};
+  for (int i = 0; i < 600; ++i) samples.push_back({m, "l" + std::to_string(i), 80});
+  engine.samples(node, samples, now);
+  auto all = take();
+  EXPECT_EQ(std::count(all.begin(), all.end(), '='), 500);
+}
+
 TEST_F(RuleEngineTest, HoldsOnlyForItsNodesAndFamilies) {
   auto rule = threshold("t", {{Severity::minor, 70, 60}});
   rule.families = {"shop"};

@@ -35,6 +35,14 @@ AgentMessage read(std::initializer_list<Term> entries) {
   return read_message(map({{"entries", std::move(list)}}));
 }
 
+// A node could say "muster: this node is DOWN", which was shown as the daemon's word.
+TEST(EntryReader, TheDaemonsOwnSourceIsNoNodesToUse) {
+  auto entry = crash();
+  for (auto& [key, value] : entry.get_if<etf::Map>()->pairs)
+    if (key.is_atom("source")) value = atom("muster");
+  EXPECT_EQ(read({entry}).entries.at(0).source, "unknown");
+}
+
 TEST(EntryReader, ReadsWhatAnAgentSends) {
   auto message = read({crash()});
   ASSERT_EQ(message.entries.size(), 1u);

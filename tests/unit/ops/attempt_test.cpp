@@ -101,6 +101,17 @@ TEST_F(AttemptTest, AChangeThatCannotBeReadIsToldAsRefused) {
   EXPECT_EQ(heard_[0].about, "");
 }
 
+// A map of 700,000 keys was walked once for each member.
+TEST_F(AttemptTest, OfARequestWithoutEndTheBeginningIsTold) {
+  etf::Map term;
+  term.pairs.push_back({etf::atom("name"), etf::binary("b")});
+  for (std::int64_t i = 0; i < 1000; ++i)
+    term.pairs.push_back({etf::atom("k" + std::to_string(i)), i});
+  term.pairs.push_back({etf::atom("role"), etf::binary("admin")});
+  EXPECT_FALSE(table_.find("s", "change")->call_now(term, caller_));
+  EXPECT_EQ(heard_.at(0).about, "name=b");
+}
+
 /// A refused call was told without what it was about.
 TEST_F(AttemptTest, WhatIsRefusedIsToldWithWhatItIsAboutToo) {
   json::object evil{{"name", "a\n\x1b[31mb"},       {"nodes", {"x@h", "y@h"}},

@@ -1,0 +1,29 @@
+#include "services/alarms/name_table.h"
+
+namespace muster::alarms {
+
+std::optional<NameTable::Number> NameTable::use(const std::string& name) {
+  auto known = numbers_.find(name);
+  if (known == numbers_.end()) {
+    if (numbers_.size() >= most) return std::nullopt;
+    if (free_.empty()) {
+      free_.push_back(static_cast<Number>(names_.size()));
+      names_.emplace_back();
+    }
+    known = numbers_.emplace(name, free_.back()).first;
+    names_[free_.back()].text = name;
+    free_.pop_back();
+  }
+  ++names_[known->second].uses;
+  return known->second;
+}
+
+void NameTable::let_go(Number number) {
+  auto& name = names_[number];
+  if (--name.uses > 0) return;
+  numbers_.erase(name.text);
+  name.text = std::string();
+  free_.push_back(number);
+}
+
+}  // namespace muster::alarms
