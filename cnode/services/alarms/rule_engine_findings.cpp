@@ -16,7 +16,7 @@ using ops::json::value;
 namespace {
 
 constexpr std::size_t most_evidence = 50;
-constexpr std::size_t most_items = 500;  ///< of one check: no agent sends so many
+constexpr std::size_t most_items = 100;  ///< of one check: agents send 50
 
 int severity_number(const std::string& name) {
   constexpr std::string_view names[] = {"emergency", "alert",  "critical", "error",
@@ -31,15 +31,28 @@ bool is_empty(const etf::Term& found) {
   return found.is_atom("false") || found.is_atom("undefined");
 }
 
+/// What a check found: how much, and the first of it.
+struct Found {
+  std::size_t count = 0;
+  std::vector<etf::Term> first;
+};
+
 /// A list's elements; a map's pairs as {Key, Value}.
-std::vector<etf::Term> elements(const etf::Term& found) {
-  std::vector<etf::Term> all;
-  if (auto* map = found.get_if<etf::Map>()) {
-    for (auto& [key, what] : map->pairs) all.push_back(etf::tuple(key, what));
-  } else if (!found.proper_list(all)) {
-    all.push_back(found);
+Found elements(const etf::Term& term) {
+  Found found;
+  if (is_empty(term)) return found;
+  if (auto* map = term.get_if<etf::Map>()) {
+    found.count = map->pairs.size();
+    for (auto& [key, what] : std::span(map->pairs).first(std::min(found.count, most_items)))
+      found.first.push_back(etf::tuple(key, what));
+  } else if (auto* list = term.get_if<etf::List>(); list && !list->tail) {
+    found.count = list->elements.size();
+    auto first = std::span(list->elements).first(std::min(found.count, most_items));
+    found.first.assign(first.begin(), first.end());
+  } else {
+    found = {1, {term}};
   }
-  return all;
+  return found;
 }
 
 std::optional<double> number(const etf::Term* term) {
@@ -49,13 +62,13 @@ std::optional<double> number(const etf::Term* term) {
   return std::nullopt;
 }
 
-value as_evidence(const std::vector<etf::Term>& found) {
+value as_evidence(const Found& found) {
   ops::json::array array;
-  for (auto& one : found) {
+  for (auto& one : found.first) {
     if (array.size() == most_evidence) break;
     array.push_back(evidence_of(one));
   }
-  return ops::json::object{{"found", std::move(array)}, {"count", found.size()}};
+  return ops::json::object{{"found", std::move(array)}, {"count", found.count}};
 }
 
 }  // namespace
@@ -97,16 +110,16 @@ void RuleEngine::check(const Subject& node, const std::string& key, const etf::T
                        Timestamp at, bool is_cut) {
   auto rules = by_check_.find(key);
   if (rules == by_check_.end()) return;
-  auto all = is_empty(found) ? std::vector<etf::Term>() : elements(found);
+  auto all = elements(found);
   for (auto& rule : rules->second) {
     if (rule->rule.kind != RuleKind::check || !rule->covers(node)) continue;
     auto& where = place(node);
     if (rule->rule.instance) {
-      items(where, rule, all, at, is_cut);
+      items(where, rule, all.first, at, is_cut || all.count > all.first.size());
     } else {
       std::optional<value> evidence;
-      if (!all.empty()) evidence = as_evidence(all);
-      settle(where, rule, {}, all.empty() ? 0 : 1, static_cast<double>(all.size()),
+      if (all.count > 0) evidence = as_evidence(all);
+      settle(where, rule, {}, all.count > 0 ? 1 : 0, static_cast<double>(all.count),
              std::move(evidence), at);
     }
   }
@@ -119,8 +132,7 @@ void RuleEngine::items(Place& place, const RulePtr& rule, const std::vector<etf:
                        Timestamp at, bool is_cut) {
   std::set<std::string> seen;
   double least = std::numeric_limits<double>::infinity();
-  is_cut = is_cut || found.size() > most_items;
-  for (auto& one : std::span(found).first(std::min(found.size(), most_items))) {
+  for (auto& one : found) {
     auto* map = one.get_if<etf::Map>();
     auto* name = map ? map->find(*rule->rule.instance) : nullptr;
     if (!name) continue;

@@ -16,7 +16,7 @@ using ops::json::value;
 namespace {
 
 constexpr int ticks_between_comparisons = 5;
-constexpr std::size_t most_passed_on = 500;  ///< alarms that a node hands on in one message
+constexpr std::size_t most_passed_on = 1000;  ///< alarms that an agent hands on in one message
 
 Subject subject_of(const Alarm& alarm) {
   if (alarm.scope == Scope::daemon) return daemon_subject();
