@@ -82,7 +82,7 @@ class Agents::Receiver final : public dist::Process {
  private:
   /// What an agent says has a few thousand terms, 8,000 modules have 16,000. What is more, or no
   /// term at all, is none of its messages, and costs a few milliseconds at most.
-  static constexpr etf::Limits most{64, 30'000};
+  static constexpr etf::Limits most{64, 20'000};
 };
 
 Agents::Agents(asio::any_io_executor executor, dist::Node& node, std::chrono::seconds interval)

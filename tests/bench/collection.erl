@@ -58,6 +58,7 @@ run(Pid, Nodes, Interval, Seconds, Url, Data) ->
     Took = bench:timed(fun() -> timer:sleep(Seconds * 1000) end),
     Used = bench:cpu(Pid) - FirstUsed,
     Written = stored(Data) - Bytes,
+    true = Written > 0,  % kept, and not only shown
     Resident = bench:resident(Pid),
     Count = length(Values),
     bench:limit_row("CPU, % of a core", 100 * Used / Took, 25.0),

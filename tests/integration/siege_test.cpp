@@ -212,7 +212,8 @@ class Siege : public testing::Test {
   }
   static DaemonOptions options() {
     DaemonOptions options;
-    options.config = "[agents]\ninterval = " + std::to_string(interval()) + "\n";
+    options.config = "[agents]\ninterval = " + std::to_string(interval()) +
+                     "\n[metrics]\nkeep = \"1s:2h 5m:1d\"\n";  // each sample is looked for
     return options;
   }
 

@@ -11,7 +11,7 @@
 
 namespace muster::alarms {
 
-/// How often the alarms of one node may be raised or change their severity: 1,000 times at once and
+/// How often the alarms of one node may be raised or change their severity: 200 times at once and
 /// 30 times a minute; so they are over no more often either. What is beyond is held, the last
 /// report of each alarm only, and due later, in turns, unless it is over by then. Plain code
 /// without clock; owned by Desk. Bounded: 1,000 reports of a node are held, more are refused and
@@ -19,7 +19,7 @@ namespace muster::alarms {
 class Pace {
  public:
   using Time = std::chrono::steady_clock::time_point;
-  static constexpr double per_second = 0.5, at_once = 1000;
+  static constexpr double per_second = 0.5, at_once = 200;
   static constexpr std::size_t most_held = 1000;
 
   /// False: the report is held, or refused. Reports are of nodes.

@@ -58,7 +58,7 @@ class RuleEngine {
   /// All that any rule looks at.
   std::vector<std::string> metrics() const;
 
-  /// All values of one collection of one node; 500 labels of a metric are looked at.
+  /// All values of one collection of one node; 250 labels of a metric are looked at.
   void samples(const Subject& node, std::span<const Sample> samples, Timestamp at);
   void notification(const Subject& node, const LogLine& line, Timestamp at);
   /// To be called before what an agent sends that has measured less because it was busy: what it

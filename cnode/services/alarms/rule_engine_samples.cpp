@@ -11,7 +11,7 @@ namespace {
 
 constexpr auto unreported_after = std::chrono::minutes(15);
 constexpr std::size_t most_points = 64, most_trails = 1000;
-constexpr std::size_t most_labels = 500;  ///< of a metric, in one collection
+constexpr std::size_t most_labels = 250;  ///< of a metric: agents send 200 peers
 
 }  // namespace
 

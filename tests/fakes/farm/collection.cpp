@@ -55,11 +55,13 @@ Collection::Collection(const std::string& file) {
   sample_ = *sample;
 }
 
-Term Collection::sample(unsigned node, unsigned round, std::int64_t now_ms) const {
+Term Collection::sample(unsigned node, unsigned round, std::int64_t now_ms,
+                        std::int64_t interval_ms) const {
   auto sample = sample_;
   for (auto& [key, value] : sample.pairs) {
     if (key.is_atom("values")) Mover(node, round).move(value);
     if (key.is_atom("at")) value = now_ms;
+    if (key.is_atom("interval_ms")) value = interval_ms;
   }
   return sample;
 }

@@ -205,8 +205,9 @@ void Peer::collect(std::chrono::steady_clock::time_point now) {
   lease_->next += lease_->interval;
   const auto clock = std::chrono::system_clock::now().time_since_epoch();
   const auto ms = std::chrono::duration_cast<std::chrono::milliseconds>(clock).count();
-  const Term message = etf::tuple(atom("muster_agent"), atom("metrics"), lease_->agent,
-                                  collection_->sample(node_.number, lease_->round++, ms));
+  const Term message =
+      etf::tuple(atom("muster_agent"), atom("metrics"), lease_->agent,
+                 collection_->sample(node_.number, lease_->round++, ms, lease_->interval.count()));
   send(etf::tuple(22, lease_->agent, lease_->daemon), &message);
   if (!entries_daemon_) return;
   etf::Map entry;

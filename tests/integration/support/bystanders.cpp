@@ -78,12 +78,14 @@ void Bystanders::run() {
 }
 
 void Bystanders::ask() {
+  if (is_away_) return;
   HttpRequest request;
   request.url = daemon_.url("/api/topo/nodes/" + name_of(1));
   request.headers = {"Authorization: Bearer " + daemon_.token()};
   const auto began = Clock::now();
   const auto reply = http(request);
   const auto took = std::chrono::duration<double>(Clock::now() - began).count();
+  if (is_away_) return;
   ++figures_.asked;
   if (reply.status != 200) ++figures_.unanswered;
   figures_.slowest_answer = std::max(figures_.slowest_answer, took);

@@ -31,6 +31,8 @@ class Bystanders {
   Bystanders(const Daemon& daemon, unsigned nodes);
   ~Bystanders();
 
+  /// While the test itself has it stopped, nobody asks.
+  void daemon_is_away(bool is_away) { is_away_ = is_away; }
   Figures figures();
 
  private:
@@ -45,7 +47,7 @@ class Bystanders {
   std::unique_ptr<Process> farm_;
   long idle_ = 0;
   Figures figures_;
-  std::atomic<bool> is_over_ = false;
+  std::atomic<bool> is_over_ = false, is_away_ = false;
   std::thread asking_;
 };
 

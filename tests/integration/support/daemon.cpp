@@ -77,6 +77,7 @@ void Daemon::start() {
       std::chrono::seconds(30));
   if (!ready || !process_->is_running())
     throw std::runtime_error("the daemon does not start: " + log());
+  if (bystanders_) bystanders_->daemon_is_away(false);
 }
 
 void Daemon::kill9() {
@@ -85,6 +86,7 @@ void Daemon::kill9() {
 }
 
 bool Daemon::stop() {
+  if (bystanders_) bystanders_->daemon_is_away(true);
   process_->signal(SIGTERM);
   return process_->wait(std::chrono::seconds(10)) == 0;
 }

@@ -255,7 +255,7 @@ TEST_F(RuleEngineTest, EachLabelHasItsOwnWholeAndAFewAreLookedAt) {
   for (int i = 0; i < 600; ++i) samples.push_back({m, "l" + std::to_string(i), 80});
   engine.samples(node, samples, now);
   auto all = take();
-  EXPECT_EQ(std::count(all.begin(), all.end(), '='), 500);
+  EXPECT_EQ(std::count(all.begin(), all.end(), '='), 250);
 }
 
 TEST_F(RuleEngineTest, HoldsOnlyForItsNodesAndFamilies) {
