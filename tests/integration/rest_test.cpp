@@ -144,7 +144,7 @@ TEST_F(RestTest, AProcessThatForgetsItsSubscriptionsIsToldSo) {
   ErlNode erl(epmd_, {});
   const auto call = "rpc:call('" + daemon_.name() + "', muster, ";
   EXPECT_EQ(erl.eval("Made = [" + call +
-                     "subscribe, [#{pid => self()}]) || _ <- lists:seq(1, 1001)],"
+                     "subscribe, [#{pid => self()}]) || _ <- lists:seq(1, 101)],"
                      "{error, #{code := Code}} = lists:last(Made),"
                      "{ok, #{subscription := One}} = hd(Made),"
                      "{ok, _} = " +
@@ -154,7 +154,7 @@ TEST_F(RestTest, AProcessThatForgetsItsSubscriptionsIsToldSo) {
                      call +
                      "subscribe, [#{pid => self()}]),"
                      "{length([ok || {ok, _} <- Made]), Code, Again}"),
-            "{1000,quota,ok}");
+            "{100,quota,ok}");
 }
 
 TEST_F(RestTest, RefusesWebSocketsWithoutCredentialsOrSense) {

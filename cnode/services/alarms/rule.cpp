@@ -9,7 +9,7 @@ namespace muster::alarms {
 
 namespace {
 
-constexpr std::size_t longest_pattern = 1024, longest_text = 4096;
+constexpr std::size_t longest_pattern = 1024, longest_text = 4096, most_covered = 1000;
 // The time of a match is this times the text's length, and the loop waits for it.
 constexpr int most_steps = 500;
 
@@ -133,6 +133,8 @@ Result<ReadyRule> make_ready(Rule rule, const std::function<bool(const std::stri
   } else if (rule.value) {
     TRYV(check_levels(rule));
   }
+  for (auto [names, field] : {std::pair(&rule.nodes, "/nodes"), {&rule.families, "/families"}})
+    if (names->size() > most_covered) return bad(field, fmt::format("at most {}", most_covered));
   if (rule.window == 0 || rule.window > 86'400) return bad("/window", "1 to 86400 s wanted");
   if (rule.kind == RuleKind::notification && !rule.quiet) rule.quiet = 300;
   if (rule.quiet && (*rule.quiet == 0 || *rule.quiet > 86'400))
