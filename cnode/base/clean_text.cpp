@@ -4,6 +4,8 @@
 
 #include <algorithm>
 #include <array>
+#include <cstdint>
+#include <cstring>
 #include <utility>
 
 namespace muster {
@@ -35,11 +37,34 @@ bool is_plain(char c) {
   return c >= 0x20 && c < 0x7f;
 }
 
-bool is_plain(std::string_view bytes) {
-  return std::all_of(bytes.begin(), bytes.end(), [](char c) { return is_plain(c); });
+constexpr std::uint64_t each = 0x0101'0101'0101'0101;
+
+/// How many of the first bytes are of whole words of eight for which `holds`.
+template <class Holds>
+std::size_t words_at_front(std::string_view bytes, Holds holds) {
+  std::size_t at = 0;
+  for (std::uint64_t word = 0; at + sizeof(word) <= bytes.size(); at += sizeof(word)) {
+    std::memcpy(&word, bytes.data() + at, sizeof(word));
+    if (!holds(word)) break;
+  }
+  return at;
+}
+
+bool is_ascii_word(std::uint64_t word) {
+  return (word & each * 0x80) == 0;
+}
+
+/// No byte is below 0x20, 0x7f or beyond.
+bool is_plain_word(std::uint64_t word) {
+  return ((word | (word - each * 0x20) | (word + each)) & each * 0x80) == 0;
 }
 
 }  // namespace
+
+bool is_plain(std::string_view bytes) {
+  auto rest = bytes.substr(words_at_front(bytes, is_plain_word));
+  return std::all_of(rest.begin(), rest.end(), [](char c) { return is_plain(c); });
+}
 
 Character first_character(std::string_view bytes) {
   auto first = static_cast<unsigned char>(bytes.front());
@@ -60,7 +85,7 @@ Character first_character(std::string_view bytes) {
 }
 
 bool is_utf8(std::string_view bytes) {
-  for (std::size_t at = 0; at < bytes.size();) {
+  for (auto at = words_at_front(bytes, is_ascii_word); at < bytes.size();) {
     if (static_cast<unsigned char>(bytes[at]) < 0x80) {
       ++at;
       continue;

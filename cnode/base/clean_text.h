@@ -16,6 +16,9 @@ struct Character {
 };
 Character first_character(std::string_view bytes);
 
+/// Printable ASCII, blanks included; most text is.
+bool is_plain(std::string_view bytes);
+
 /// Is this UTF-8, in its shortest form, without surrogates?
 bool is_utf8(std::string_view bytes);
 

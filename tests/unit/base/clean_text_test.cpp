@@ -67,6 +67,17 @@ TEST(CleanText, TwiceIsAsOnce) {
     }
 }
 
+// They are looked at eight bytes at a time.
+TEST(CleanText, EachByteCountsWhereverItStands) {
+  for (int byte = 0; byte < 256; ++byte)
+    for (std::size_t at = 0; at < 19; ++at) {
+      std::string text(19, at % 2 ? ' ' : '~');
+      text[at] = static_cast<char>(byte);
+      EXPECT_EQ(is_plain(text), byte >= 0x20 && byte < 0x7f) << byte << " at " << at;
+      EXPECT_EQ(is_utf8(text), byte < 0x80) << byte << " at " << at;
+    }
+}
+
 TEST(EscapedLine, ShowsWhatCannotBeShown) {
   EXPECT_EQ(escaped_line("node a@h is up"), "node a@h is up");
   EXPECT_EQ(escaped_line("a\nFAKE\r\t"), "a\\nFAKE\\r\\t");
