@@ -165,7 +165,7 @@ std::string quoted(const Atom& atom) {
 std::string name_of(const Term& term, std::size_t most) {
   std::string text;
   if (!term.text(text) || text.empty()) text = to_string(term, most);
-  if (text.size() <= most && is_plain(text)) return text;
+  if (text.size() <= most && muster::is_plain(text)) return text;
   return clean_text(text, most);
 }
 
