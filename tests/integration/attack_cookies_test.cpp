@@ -13,11 +13,6 @@ namespace {
 namespace fs = std::filesystem;
 using testing::HasSubstr;
 
-mode_t mode_of(const fs::path& path) {
-  struct stat about {};
-  return ::lstat(path.c_str(), &about) == 0 ? about.st_mode & 07777 : 0;
-}
-
 // What a managed node may do that knows ~/.erlang.cookie, and no other.
 TEST(AttackCookies, TheHomeCookieIsOfTheRoleThatTheConfigurationSays) {
   Epmd epmd;

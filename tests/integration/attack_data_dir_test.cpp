@@ -15,11 +15,6 @@ namespace json = boost::json;
 using namespace std::chrono_literals;
 using testing::HasSubstr;
 
-mode_t mode_of(const fs::path& path) {
-  struct stat about {};
-  return ::lstat(path.c_str(), &about) == 0 ? about.st_mode & 07777 : 0;
-}
-
 TEST(AttackDataDir, TwoDaemonsDoNotWorkInOneDirectory) {
   Epmd epmd;
   Serve first(epmd), second(epmd, "other@127.0.0.1");

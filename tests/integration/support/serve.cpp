@@ -1,6 +1,7 @@
 #include "serve.h"
 
 #include <signal.h>
+#include <sys/stat.h>
 
 #include "daemon.h"
 #include "ports.h"
@@ -9,6 +10,11 @@ namespace muster::test {
 
 namespace json = boost::json;
 using namespace std::chrono_literals;
+
+mode_t mode_of(const std::filesystem::path& path) {
+  struct stat about {};
+  return ::lstat(path.c_str(), &about) == 0 ? about.st_mode & 07777 : 0;
+}
 
 Serve::Serve(const Epmd& epmd, std::string name)
     : epmd_(epmd), name_(std::move(name)), port_(free_port()) {

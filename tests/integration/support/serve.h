@@ -1,5 +1,7 @@
 #pragma once
 
+#include <sys/types.h>
+
 #include <boost/json.hpp>
 #include <filesystem>
 #include <map>
@@ -13,6 +15,9 @@
 #include "temp_dir.h"
 
 namespace muster::test {
+
+/// Of the file itself, not of what it links to; 0 where there is none.
+mode_t mode_of(const std::filesystem::path& path);
 
 /// `muster serve` in a home of its own, which may well not start. Ends with this object.
 class Serve {
