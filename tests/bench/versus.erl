@@ -1,38 +1,36 @@
 %% One daemon beside another, round by round: `versus`.
 -module(versus).
 
--export([calls/2, rest/3, links/5, collection/5, show/1]).
+-export([calls/5, links/5, collection/5, show/1]).
 
 -define(BEFORE, 'before@127.0.0.1').
 -define(AFTER, 'after@127.0.0.1').
 
-%% rpc, gen_server and plain messages.
-calls(Before, After) ->
+%% One round: rpc, plain messages, and requests of one client that keeps its connection.
+calls(Before, After, _, Round, File) ->
     meet(),
-    compare("rpc of echo, 1 caller, p50, us",
-            fun(Node, _) -> bench:p50_of_calls(Node, 5000) / 1000 end, Before, After),
-    compare("rpc of echo, 100 callers, CPU per call, us",
-            fun(Node, Pid) -> per(Pid, 30000, fun() -> bench:callers(Node, 100, 300) end) end, Before, After),
-    compare("rpc of echo, 100 callers, time per call, us",
-            fun(Node, _) -> bench:timed(fun() -> bench:callers(Node, 100, 300) end) / 30000 / 1000 end, Before, After),
-    compare("a message one way, CPU, us",
-            fun(Node, Pid) -> per(Pid, 100000, fun() -> pushed(Node, 100000) end) end, Before, After),
-    compare("a message one way, time, us",
-            fun(Node, _) -> bench:timed(fun() -> pushed(Node, 100000) end) / 100000 / 1000 end, Before, After).
-
-%% Requests of one client that keeps its connection.
-rest(Before, After, Work) ->
     {ok, _} = application:ensure_all_started(inets),
-    Ask = fun(Port, Name) ->
-        {ok, Token} = file:read_file(filename:join([Work, Name, "api.token"])),
-        Url = "http://127.0.0.1:" ++ integer_to_list(Port) ++ "/api/topo/nodes",
-        Headers = [{"Authorization", "Bearer " ++ string:trim(binary_to_list(Token))}],
-        fun() -> {ok, {{_, 200, _}, _, _}} = httpc:request(get, {Url, Headers}, [], []) end
-    end,
-    Once = #{?BEFORE => Ask(18081, "before"), ?AFTER => Ask(18082, "after")},
-    Many = fun(Node) -> F = maps:get(Node, Once), [F() || _ <- lists:seq(1, 1000)] end,
-    compare("GET of a list by REST, CPU, us", fun(Node, Pid) -> per(Pid, 1000, fun() -> Many(Node) end) end,
-            Before, After).
+    Work = filename:dirname(File),
+    Lists = #{?BEFORE => list(18081, Work, "before"), ?AFTER => list(18082, Work, "after")},
+    Many = fun(Node) -> List = maps:get(Node, Lists), [List() || _ <- lists:seq(1, 1000)] end,
+    InTurn = fun(Title, Measure) -> in_turn(Title, Measure, Before, After, Round) end,
+    keep(File, [
+        InTurn("rpc of echo, 1 caller, p50, us", fun(Node, _) -> bench:p50_of_calls(Node, 5000) / 1000 end),
+        InTurn("rpc of echo, 100 callers, CPU per call, us",
+               fun(Node, Pid) -> per(Pid, 30000, fun() -> bench:callers(Node, 100, 300) end) end),
+        InTurn("rpc of echo, 100 callers, time per call, us",
+               fun(Node, _) -> bench:timed(fun() -> bench:callers(Node, 100, 300) end) / 30000 / 1000 end),
+        InTurn("a message one way, CPU, us", fun(Node, Pid) -> per(Pid, 100000, fun() -> pushed(Node, 100000) end) end),
+        InTurn("a message one way, time, us",
+               fun(Node, _) -> bench:timed(fun() -> pushed(Node, 100000) end) / 100000 / 1000 end),
+        InTurn("GET of a list by REST, CPU, us", fun(Node, Pid) -> per(Pid, 1000, fun() -> Many(Node) end) end)
+    ]).
+
+list(Port, Work, Name) ->
+    {ok, Token} = file:read_file(filename:join([Work, Name, "api.token"])),
+    Url = "http://127.0.0.1:" ++ integer_to_list(Port) ++ "/api/topo/nodes",
+    Headers = [{"Authorization", "Bearer " ++ string:trim(binary_to_list(Token))}],
+    fun() -> {ok, {{_, 200, _}, _, _}} = httpc:request(get, {Url, Headers}, [], []) end.
 
 %% One round: nodes added to each in turn; then both at rest.
 links(Before, After, Nodes, Round, File) ->
@@ -99,19 +97,18 @@ pushed(Node, Count) ->
     bench:push(Node, Count, binary:copy(<<"0123456789abcdef">>, 2)),
     {ok, 1} = gen_server:call({muster, Node}, {echo, 1}, infinity).
 
-rounds() -> list_to_integer(os:getenv("ROUNDS", "11")).
-
-%% In turn; which of the two comes first changes with each round.
-compare(Title, Measure, Before, After) ->
-    Both = fun(Round) when Round rem 2 =:= 0 ->
-                   B = Measure(?BEFORE, Before),
-                   {B, Measure(?AFTER, After)};
-              (_) ->
-                   A = Measure(?AFTER, After),
-                   {Measure(?BEFORE, Before), A}
-           end,
-    Both(0),  % warms both up
-    show(Title, [Both(Round) || Round <- lists:seq(1, rounds())]).
+%% One after the other, both warm.
+in_turn(Title, Measure, Before, After, Round) ->
+    Measure(?BEFORE, Before),
+    Measure(?AFTER, After),
+    case Round rem 2 of
+        0 ->
+            B = Measure(?BEFORE, Before),
+            {Title, B, Measure(?AFTER, After)};
+        1 ->
+            A = Measure(?AFTER, After),
+            {Title, Measure(?BEFORE, Before), A}
+    end.
 
 %% At the same time: what each used in a window.
 at_once(Title, Before, After, Window) ->

@@ -297,7 +297,7 @@ TEST_F(AttackMemory, CallsUnderWayOfOneNodeHaveTheBudget) {
   ErlNode flood(epmd_, named("flood@127.0.0.1")), other(epmd_, named("other@127.0.0.1"));
   forget_peak();
   flood.eval("[gen_server:send_request({commands, '" + daemon_.name() +
-                 "'}, {run, #{module => timer, function => sleep, args => [2000], nodes => "
+                 "'}, {run, #{module => timer, function => sleep, args => [60000], nodes => "
                  "['worker@127.0.0.1'], timeout => 60000}}) || _ <- lists:seq(1, 30000)], ok",
              seconds(60));
   EXPECT_EQ(flood.eval("receive {_, {error, #{code := unavailable}}} -> refused end", seconds(20)),
