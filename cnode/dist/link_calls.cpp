@@ -82,7 +82,12 @@ boost::asio::awaitable<bool> Link::Pending::wait() {
     if (ec) throw boost::system::system_error(ec);
     co_return false;
   }
-  if (long_answer_.empty()) co_return true;
+  if (!long_answer_.empty()) co_await take_apart();
+  co_return true;
+}
+
+/// Apart from wait(), whose frame each call under way has.
+boost::asio::awaitable<void> Link::Pending::take_apart() {
   auto job = [this] {
     auto decoded = etf::decode(long_answer_);
     frame_.reset();
@@ -92,7 +97,6 @@ boost::asio::awaitable<bool> Link::Pending::wait() {
   long_answer_ = {};
   std::string().swap(copy_);
   if (!keep(std::move(term))) state = State::lost;
-  co_return true;
 }
 
 /// False: it is no term, and the link is done for.

@@ -35,6 +35,7 @@ struct Link::Pending {
   std::optional<PeerPid> spawned;
 
  private:
+  boost::asio::awaitable<void> take_apart();
   void take(State next, std::string_view encoded);
   bool keep(Result<etf::Term> term);
   void no_memory();

@@ -107,6 +107,24 @@ TEST(WithTimeout, LetsAnExceptionOutAtOnce) {
   EXPECT_EQ(said, "as the test wants");
 }
 
+TEST(WithTimeout, UnwindsWithItsCallerAlsoWhereTheTimeEndsBeforeTheTask) {
+  asio::io_context io;
+  TaskGroup group(io.get_executor());
+  bool unwound = false, went_on = false;
+  auto run = [&]() -> asio::awaitable<void> {
+    auto inner = with_timeout(for_ever(unwound), std::chrono::hours(1), "count");
+    (void)co_await with_timeout(std::move(inner), std::chrono::hours(1), "count on");
+    went_on = true;
+  };
+  group.spawn("run", run());
+  io.poll();
+  group.cancel();
+  io.poll();
+  EXPECT_TRUE(unwound);
+  EXPECT_FALSE(went_on);
+  EXPECT_EQ(group.size(), 0u);
+}
+
 TEST(WithTimeout, UnwindsWithItsCancelledCaller) {
   asio::io_context io;
   TaskGroup group(io.get_executor());
