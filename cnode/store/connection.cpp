@@ -2,6 +2,9 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+#include <iterator>
+
 namespace muster::store {
 
 Error sqlite_error(sqlite3* db, int code, std::string_view doing) {
@@ -23,11 +26,17 @@ Error sqlite_error(sqlite3* db, int code, std::string_view doing) {
   return Error(Errc::internal, std::move(text));
 }
 
-Statement::Statement(Connection& connection, std::string_view sql) : connection_(connection) {
+Statement::Statement(Connection& connection, std::string_view sql)
+    : connection_(connection), statement_(connection.take(sql)) {
+  if (statement_) return;
   sqlite3_stmt* statement = nullptr;
   note(sqlite3_prepare_v2(connection.handle(), sql.data(), static_cast<int>(sql.size()), &statement,
                           nullptr));
   statement_.reset(statement);
+}
+
+Statement::~Statement() {
+  if (statement_ && !error_) connection_.keep(std::move(statement_));
 }
 
 void Statement::note(int code) {
@@ -130,6 +139,23 @@ Result<Connection> Connection::open(const std::string& file) {
   sqlite3_busy_timeout(db, 5000);
   TRYV(connection.execute("PRAGMA foreign_keys = ON"));
   return connection;
+}
+
+Prepared Connection::take(std::string_view sql) {
+  auto is_it = [&](auto& each) { return sql == sqlite3_sql(each.get()); };
+  auto found = std::find_if(idle_.rbegin(), idle_.rend(), is_it);
+  if (found == idle_.rend()) return nullptr;
+  auto statement = std::move(*found);
+  idle_.erase(std::next(found).base());
+  return statement;
+}
+
+void Connection::keep(Prepared statement) {
+  constexpr std::size_t most = 32;
+  sqlite3_reset(statement.get());  // says again what step() has said
+  sqlite3_clear_bindings(statement.get());
+  if (idle_.size() == most) idle_.erase(idle_.begin());
+  idle_.push_back(std::move(statement));
 }
 
 Result<> Connection::execute(const std::string& sql) {

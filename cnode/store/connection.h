@@ -7,6 +7,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "base/clock.h"
 #include "base/result.h"
@@ -19,7 +20,13 @@ Error sqlite_error(sqlite3* db, int code, std::string_view doing);
 
 class Connection;
 
-/// One prepared statement. Errors stick: bind and step as you like, then look at result() once.
+struct Finalize {
+  void operator()(sqlite3_stmt* s) const { sqlite3_finalize(s); }
+};
+using Prepared = std::unique_ptr<sqlite3_stmt, Finalize>;
+
+/// One prepared statement, which the connection keeps for the next of the same text. Errors stick:
+/// bind and step as you like, then look at result() once.
 ///     Statement s(db, "SELECT name FROM nodes WHERE id = ?");
 ///     s.bind(id);
 ///     while (s.step()) names.push_back(s.text(0));
@@ -27,6 +34,8 @@ class Connection;
 class Statement {
  public:
   Statement(Connection& connection, std::string_view sql);
+  Statement(Statement&&) = default;
+  ~Statement();
 
   /// Binds the next parameter, from the left.
   Statement& bind(std::string_view text);
@@ -65,13 +74,10 @@ class Statement {
   std::optional<std::int64_t> integer_or_null(int column) const;
 
  private:
-  struct Finalize {
-    void operator()(sqlite3_stmt* s) const { sqlite3_finalize(s); }
-  };
   void note(int code);
 
   Connection& connection_;
-  std::unique_ptr<sqlite3_stmt, Finalize> statement_;
+  Prepared statement_;
   int next_ = 1;
   std::optional<Error> error_;
 };
@@ -82,7 +88,7 @@ class Connection {
   /// `file` may be ":memory:". Foreign keys are on; waits for another process's lock at most 5 s.
   static Result<Connection> open(const std::string& file);
 
-  /// One or more statements without parameters or rows.
+  /// One or more statements without parameters or rows; prepared anew each time.
   Result<> execute(const std::string& sql);
   /// Rows changed by the last INSERT, UPDATE or DELETE.
   int changes() const { return sqlite3_changes(db_.get()); }
@@ -93,7 +99,13 @@ class Connection {
     void operator()(sqlite3* db) const { sqlite3_close_v2(db); }
   };
   explicit Connection(sqlite3* db) : db_(db) {}
+
+  friend class Statement;
+  Prepared take(std::string_view sql);
+  void keep(Prepared statement);
+
   std::unique_ptr<sqlite3, Close> db_;
+  std::vector<Prepared> idle_;  ///< statements nobody uses; the one used last comes last
 };
 
 }  // namespace muster::store

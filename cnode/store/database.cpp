@@ -76,12 +76,14 @@ void Database::run_batch(std::vector<Work>& batch) {
     return;
   }
   std::vector<Result<>> outcomes;
-  auto committed = connection_.execute("BEGIN IMMEDIATE");
+  auto run = [this](std::string_view sql) { return Statement(connection_, sql).run(); };
+  auto committed = run("BEGIN IMMEDIATE");
   for (auto& work : batch) {
     if (!committed) break;
-    auto outcome = connection_.execute("SAVEPOINT job");
+    auto outcome = run("SAVEPOINT job");
     if (outcome) outcome = work.run(connection_);
-    auto closed = connection_.execute(outcome ? "RELEASE job" : "ROLLBACK TO job; RELEASE job");
+    auto undone = outcome ? Result<>() : run("ROLLBACK TO job");
+    auto closed = undone ? run("RELEASE job") : undone;
     outcomes.push_back(outcome && !closed ? closed : outcome);
     // A full disk may have undone the whole transaction, and a further SAVEPOINT would begin one
     // that its RELEASE commits: nothing more of this batch is run.
@@ -89,7 +91,7 @@ void Database::run_batch(std::vector<Work>& batch) {
       committed = Error(Errc::unavailable, "database: the transaction is undone: " +
                                                (outcome ? "" : outcome.error().text()));
   }
-  if (committed) committed = connection_.execute("COMMIT");
+  if (committed) committed = run("COMMIT");
   if (!committed) {
     log::error("{}", committed.error().text());
     if (sqlite3_get_autocommit(connection_.handle()) == 0)

@@ -27,6 +27,36 @@ Result<std::int64_t> count(Connection& db) {
   return s.integer(0);
 }
 
+TEST(Statement, OfATextThatWasUsedBeforeBeginsAnew) {
+  auto db = *Connection::open(":memory:");
+  const std::string pair = "SELECT ?, ? UNION ALL SELECT 3, 4";
+  {
+    Statement first(db, pair);
+    first.bind("a").bind(2);
+    EXPECT_TRUE(first.step());
+    Statement beside(db, pair);
+    beside.bind("b").bind(5);
+    EXPECT_TRUE(beside.step());
+    EXPECT_EQ(first.text(0) + beside.text(0), "ab");
+  }
+  Statement again(db, pair);
+  again.bind("c");
+  EXPECT_TRUE(again.step());
+  EXPECT_EQ(again.text(0), "c");
+  EXPECT_TRUE(again.is_null(1)) << "what was bound before is gone";
+}
+
+TEST(Statement, OfATextThatFailedBeforeBeginsAnew) {
+  auto db = *Connection::open(":memory:");
+  ASSERT_TRUE(db.execute("CREATE TABLE t (a UNIQUE)"));
+  auto put = [&](int value) { return Statement(db, "INSERT INTO t VALUES (?)").bind(value).run(); };
+  EXPECT_TRUE(put(1));
+  EXPECT_EQ(put(1).error().errc(), Errc::conflict);
+  EXPECT_TRUE(put(2));
+  ASSERT_TRUE(db.execute("DROP TABLE t; CREATE TABLE t (a UNIQUE)"));
+  EXPECT_TRUE(put(1));
+}
+
 class InMemory : public testing::Test {
  protected:
   InMemory() : database(std::move(*Database::open_in_memory())) {}
