@@ -62,6 +62,7 @@ class Agents::Receiver final : public dist::Process {
     if (!admits(message.link, message.payload.size())) return;
     auto term = etf::decode(message.payload, most);
     if (!term && term.error().code != Errc::too_large) return message.link.fail(term.error());
+    if (!term) return refuse(message.link, "are larger than any of theirs");
     auto* parts = term ? term->tuple(4) : nullptr;
     if (!parts) return;
     auto* agent = (*parts)[1].get_if<etf::Atom>();
@@ -78,11 +79,13 @@ class Agents::Receiver final : public dist::Process {
   std::unordered_map<std::string, Sink> sinks;  ///< by agent
   std::function<void(const dist::Link&, const std::string&, const etf::Pid&, const Term&)> on_taken;
   std::function<bool(const dist::Link&, std::size_t bytes)> admits;
+  std::function<void(const dist::Link&, const char* why)> refuse;
 
  private:
-  /// What an agent says has a few thousand terms, 8,000 modules have 16,000. What is more, or no
-  /// term at all, is none of its messages, and costs a few milliseconds at most.
-  static constexpr etf::Limits most{64, 20'000};
+  /// What an agent says has a few thousand terms, at most 25,000 (8,000 modules are 16,000 and
+  /// 1,000 metrics of libraries 24,000). What is more is none of its messages; it costs a few
+  /// milliseconds to see that.
+  static constexpr etf::Limits most{64, 40'000};
 };
 
 Agents::Agents(asio::any_io_executor executor, dist::Node& node, std::chrono::seconds interval)
@@ -93,6 +96,7 @@ Agents::Agents(asio::any_io_executor executor, dist::Node& node, std::chrono::se
   receiver_->admits = [this](const dist::Link& link, std::size_t bytes) {
     return admits(link, bytes);
   };
+  receiver_->refuse = [this](const dist::Link& link, const char* why) { refuse(link, why); };
   receiver_->on_taken = [this](const dist::Link& link, const std::string& agent,
                                const etf::Pid& pid,
                                const Term& by) { taken(link, agent, pid, by); };
@@ -108,9 +112,20 @@ bool Agents::admits(const dist::Link& link, std::size_t bytes) {
   auto* guest = guest_of(link);
   if (!guest) return false;
   if (guest->share.admits(bytes, MessageShare::Clock::now())) return true;
-  if (guest->refused++ == 0)
-    log::warn("{}: its agents say more than their share, what is more is dropped", link.peer());
+  refuse(link, "are more than its share");
   return false;
+}
+
+/// Said once a minute, with how many there were.
+void Agents::refuse(const dist::Link& link, const char* why) {
+  auto* guest = guest_of(link);
+  if (!guest) return;
+  ++guest->refused;
+  auto now = std::chrono::steady_clock::now();
+  if (now < guest->refusals_said + 60s) return;
+  guest->refusals_said = now;
+  log::warn("{}: messages of its agents {}, and are dropped: {} until now", link.peer(), why,
+            guest->refused);
 }
 
 void Agents::on_sample(const std::string& agent, Sink sink) {
@@ -262,9 +277,10 @@ Task<std::optional<std::string>> Agents::included_version(dist::Link& link) {
   co_return std::optional<std::string>();
 }
 
+/// Its frame is what an agent costs at rest, so one timer serves for all that it waits for.
 asio::awaitable<void> Agents::keep_agent(std::shared_ptr<dist::Link> link, Wanted wanted) {
   Backoff backoff(200ms, 300s, 3.0);  // at first the last agent may just be leaving
-  auto executor = co_await asio::this_coro::executor;
+  asio::steady_timer timer(co_await asio::this_coro::executor);
   bool takes_over = takes_over_;
   while (link->is_up()) {
     auto agent = co_await start_agent(*link, wanted, takes_over);
@@ -272,9 +288,9 @@ asio::awaitable<void> Agents::keep_agent(std::shared_ptr<dist::Link> link, Wante
       takes_over = false;
       has(*link, wanted.agent);
       auto began = std::chrono::steady_clock::now();
-      asio::steady_timer gone(executor, asio::steady_timer::time_point::max());
+      timer.expires_at(asio::steady_timer::time_point::max());
       if (auto* guest = guest_of(*link))
-        guest->running.insert_or_assign(wanted.agent, Guest::Running{*agent, &gone});
+        guest->running.insert_or_assign(wanted.agent, Guest::Running{*agent, &timer});
       struct Gone {
         Agents& agents;
         dist::Link& link;
@@ -284,20 +300,19 @@ asio::awaitable<void> Agents::keep_agent(std::shared_ptr<dist::Link> link, Wante
         }
       } erase{*this, *link, wanted.agent};
       tell_settings(*link, wanted.agent, *agent);
-      auto wake = [&gone](const Term&) { gone.cancel(); };
+      auto wake = [&timer](const Term&) { timer.cancel(); };
       auto monitor = link->monitor(*agent, wake);
-      co_await gone.async_wait(asio::as_tuple(asio::use_awaitable));
+      co_await timer.async_wait(asio::as_tuple(asio::use_awaitable));
       if (std::chrono::steady_clock::now() - began > long_life) backoff.reset();
     } else if (link->is_up()) {
       lacks(*link, wanted.agent, agent.error().text());
       // Tried again it would only be another error in the node's own log.
       if (agent.error().code == Errc::unsupported) co_return;
-      if (agent.error().code == Errc::conflict) {
-        co_await pause(others_pause);
-        continue;
-      }
     }
-    if (link->is_up()) co_await pause(backoff.next(random_u32()));
+    if (!link->is_up()) break;
+    bool is_anothers = !agent && agent.error().code == Errc::conflict;
+    timer.expires_after(is_anothers ? others_pause : backoff.next(random_u32()));
+    co_await timer.async_wait(asio::use_awaitable);
   }
   if (guest_of(*link)) release(link->peer());
 }

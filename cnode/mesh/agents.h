@@ -70,7 +70,8 @@ class Agents {
     std::map<std::string, Running> running;  ///< by agent
     Lacking lacking;
     MessageShare share{MessageShare::Clock::now()};
-    std::uint64_t refused = 0;  ///< messages beyond it
+    std::uint64_t refused = 0;  ///< messages beyond it, or too large
+    std::chrono::steady_clock::time_point refusals_said{};
   };
   asio::awaitable<void> begin(std::shared_ptr<dist::Link> link, std::string otp_release);
   void run_for(const dist::Link& link, std::string name, asio::awaitable<void> task);
@@ -85,6 +86,7 @@ class Agents {
   /// Null when this link is no longer the one that the node's guests live by.
   Guest* guest_of(const dist::Link& link);
   bool admits(const dist::Link& link, std::size_t bytes);
+  void refuse(const dist::Link& link, const char* why);
   void lacks(const dist::Link& link, const std::string& agent, std::string why);
   void has(const dist::Link& link, const std::string& agent);
   void release(const std::string& node);

@@ -150,8 +150,10 @@ Task<std::shared_ptr<dist::Link>> NodeManager::reach(NodeSpec spec, SteadyClock:
 }
 
 std::optional<dist::PeerSettings> NodeManager::settings(const std::string& node) const {
-  if (auto at = being_reached_.find(node); at != being_reached_.end())
-    return settings_of(at->second);
+  // Several may be at it: equal ones are in the order in which they began.
+  if (auto after = being_reached_.upper_bound(node);
+      after != being_reached_.begin() && std::prev(after)->first == node)
+    return settings_of(std::prev(after)->second);
   if (auto* kept = kept_by_name(node)) return settings_of(kept->keeper.spec());
   return std::nullopt;
 }

@@ -10,7 +10,7 @@ namespace muster::metrics {
 namespace {
 
 constexpr std::size_t most_text = 200, most_parts = 64, most_labels = 4;
-constexpr std::size_t most_user = 1000;  ///< of libraries in one message: agents send no more
+constexpr std::size_t most_user = 1200;  ///< of libraries in one message: agents send no more
 
 std::string text_of(const etf::Term& term) {
   if (auto* integer = term.get_if<std::int64_t>()) return std::to_string(*integer);
@@ -82,9 +82,11 @@ Reading SampleReader::read(const etf::Term& message, NodeId node) {
   if (values) walk(root_, *values, labels, reading);
   auto* value_map = values ? values->get_if<etf::Map>() : nullptr;
   auto* user = value_map ? value_map->find("user") : nullptr;
-  if (auto* items = user ? user->get_if<etf::List>() : nullptr)
-    for (auto& item : std::span(items->elements).first(std::min(items->elements.size(), most_user)))
-      read_library(item, reading);
+  if (auto* items = user ? user->get_if<etf::List>() : nullptr) {
+    auto count = std::min(items->elements.size(), most_user);
+    for (auto& item : std::span(items->elements).first(count)) read_library(item, reading);
+    reading.left_out += items->elements.size() - count;
+  }
   return reading;
 }
 

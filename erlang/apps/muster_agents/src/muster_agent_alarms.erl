@@ -12,7 +12,8 @@
 %% Sent at once (100 ms): #{raised => [#{id, description, source, severity, at, ...}], cleared => [Id]}
 %% with sources sasl, elarm (id {elarm, Id, Src}) and mnesia. Each interval also: present => [Id], all
 %% that is known to be raised, since an overload of alarms is dropped (dropped => N), and complete =>
-%% [Source]: those of which it is all that there is.
+%% [Source]: those of which it is all that there is. A daemon that is new is told all that is raised,
+%% 25 kB of it in a message.
 %% After each scan: long_queues => [#{pid, name, len, ...evidence}], the longest 20 of the long_count in
 %% scan => #{processes, scanned, sum, most, long_count, wall_us} or #{skipped => Why}, and checks => #{Key => Value} of those that have changed
 %% since they were last sent to this daemon:
@@ -41,6 +42,7 @@
 -define(BATCH_MS, 100).
 -define(MOST_IN_FLIGHT, 200).
 -define(MOST_PRESENT, 1000).
+-define(RAISED_BYTES, 25000).   % in one message: no more terms than bytes, and the daemon takes 40,000
 -define(SLICE, 1000).
 -define(SLICE_PAUSE_MS, 10).
 -define(SCAN_BUDGET_US, 100000).
@@ -87,12 +89,12 @@ tick(interval, #{sent := Sent, dropped := Before, unsaid := Unsaid} = Data, Stat
     {Complete, #{present := Present} = New} = resync(attach_again(State)),
     Dropped = atomics:get(maps:get(gate, New), ?DROPPED),
     Ids = maps:keys(Present),
-    Sample = #{raised => maps:values(Present), cleared => Unsaid -- Ids, present => Ids,
-               complete => case map_size(Present) < ?MOST_PRESENT of true -> Complete; false -> [] end,
-               dropped => Dropped - Before},
-    %% All of them to a daemon that is new; after that they come as they change.
-    {case Sent of #{present := true} -> Sample#{raised := []}; #{} -> Sample end,
-     Data#{sent := Sent#{present => true}, dropped := Dropped, unsaid := []}, New};
+    %% All of them to a daemon that is new, as many at once as it takes; after that they come as they change.
+    {Raised, Untold} = fitting([A || Id <- maps:get(untold, Sent, Ids), #{Id := A} <- [Present]]),
+    {#{raised => Raised, cleared => Unsaid -- Ids, present => Ids,
+       complete => case map_size(Present) < ?MOST_PRESENT of true -> Complete; false -> [] end,
+       dropped => Dropped - Before},
+     Data#{sent := Sent#{untold => [Id || #{id := Id} <- Untold]}, dropped := Dropped, unsaid := []}, New};
 tick(batch, Data, #{batch := {Raised, Cleared}} = State) ->
     {#{raised => Raised, cleared => Cleared}, Data, State};
 tick(scan, #{sent := Sent} = Data, #{checks := Checks} = State) ->
@@ -104,6 +106,13 @@ tick(scan, #{sent := Sent} = Data, #{checks := Checks} = State) ->
      end, Data#{sent := maps:merge(Sent, Checks)}, State};
 tick(_, Data, State) ->
     {none, Data, State}.
+
+%% What fits into one message, and the rest.
+fitting(Alarms) -> fitting(Alarms, ?RAISED_BYTES, []).
+
+fitting([Alarm | Alarms], Bytes, Fitting) when Bytes > 0 ->
+    fitting(Alarms, Bytes - erlang:external_size(Alarm), [Alarm | Fitting]);
+fitting(Alarms, _, Fitting) -> {lists:reverse(Fitting), Alarms}.
 
 %% The link did not take it: everything again, with the next.
 lost(#{cleared := Ids}, #{unsaid := Unsaid} = Data) ->
@@ -121,8 +130,10 @@ message({overload_over, Ref}, #{mnesia := {_, Ref}} = State) ->
     {none, note({clear, {mnesia, overload}}, State)};
 message(flush, #{raised := Raised, cleared := Cleared} = State) ->
     self() ! flushed,
-    {{due, batch}, State#{raised := [], cleared := [],
-                          batch := {lists:reverse(Raised), lists:reverse(Cleared)}}};
+    {Now, Later} = fitting(lists:reverse(Raised)),
+    _ = Later =:= [] orelse erlang:send_after(?BATCH_MS, self(), flush),
+    {{due, batch}, State#{raised := lists:reverse(Later), cleared := [],
+                          batch := {Now, lists:reverse(Cleared)}}};
 message(flushed, State) ->
     {none, State#{batch := none}};
 message(scan, #{scan_ms := Ms} = State) ->

@@ -11,7 +11,8 @@
          big_terms_are_bounded/1, scheduler_events_arrive/1,
          an_owned_system_monitor_is_left_alone/1, a_lost_system_monitor_is_not_taken_back/1,
          a_crash_dump_is_found/1, lager_is_listened_to/1, a_lost_handler_comes_back/1]).
--export([sasl_alarms_are_handed_on/1, alarms_that_were_there_before/1, alarms_beside_another_handler/1,
+-export([sasl_alarms_are_handed_on/1, alarms_that_were_there_before/1, many_that_were_there_before/1]).
+-export([alarms_beside_another_handler/1,
          long_queues_are_found/1, old_code_is_found/1, checks_are_sent_when_they_change/1,
          broken_applications_are_found/1, mnesia_is_listened_to/1, elarm_is_listened_to/1]).
 -export([leaves_during_a_scan/1, leaves_when_released/1, leaves_when_it_is_killed/1, leaves_when_the_daemon_is_killed/1,
@@ -39,8 +40,8 @@ groups() ->
                                          a_crash_dump_is_found, lager_is_listened_to]},
      {alarms, [], [{group, alarms_raised}, {group, alarms_looked_for}]},
      {alarms_raised, [parallel], [sasl_alarms_are_handed_on, alarms_that_were_there_before,
-                                  alarms_beside_another_handler, mnesia_is_listened_to,
-                                  elarm_is_listened_to]},
+                                  many_that_were_there_before, alarms_beside_another_handler,
+                                  mnesia_is_listened_to, elarm_is_listened_to]},
      {alarms_looked_for, [parallel], [long_queues_are_found, old_code_is_found,
                                       checks_are_sent_when_they_change,
                                       broken_applications_are_found]},
@@ -299,6 +300,19 @@ alarms_that_were_there_before(Config) ->
     muster_test_nodes:until(true, fun() -> lists:member(early, cleared(Guest)) end),
     back_to_normal(Guest, Config).
 
+%% All in one message were more than the daemon takes in one.
+many_that_were_there_before(Config) ->
+    Ids = [{many, N} || N <- lists:seq(1, 300)],
+    [ok = call(Config, alarm_handler, set_alarm, [{Id, lists:duplicate(20, Id)}]) || Id <- Ids],
+    Guest = guest(Config, 1000),
+    Raised = fun() -> [R || #{raised := R} <- muster_test_agents:said(Guest)] end,
+    Told = fun() -> lists:usort([I || R <- Raised(), #{id := {many, _} = I} <- R]) end,
+    muster_test_nodes:until(Ids, Told, 30000),
+    [?assert(erlang:external_size(R) < 30000) || R <- Raised()],
+    [ok = call(Config, alarm_handler, clear_alarm, [Id]) || Id <- Ids],
+    muster_test_nodes:until([], fun() -> Ids -- cleared(Guest) end),
+    back_to_normal(Guest, Config).
+
 %% A host that has put something else in the place of the usual handler.
 alarms_beside_another_handler(Config) ->
     {alarm_handler, []} =
@@ -526,9 +540,11 @@ visit(Root, First, Options, Config) ->
 
 %%% Helpers
 
-guest(Config) ->
+guest(Config) -> guest(Config, 60000).
+
+guest(Config, Interval) ->
     muster_test_agents:guest(?config(daemon, Config), ?config(managed, Config), ?config(agent, Config),
-                             60000).
+                             Interval).
 
 call(Config, M, F, A) -> call(Config, M, F, A, 10000).
 
