@@ -48,10 +48,10 @@ TEST_F(AttackByMetrics, OfOneNodeTakesNothingFromOthers) {
       "Lie = fun(R) -> Daemon ! {muster_agent, metrics, Agent, #{interval_ms => 60000, values => "
       "#{user => [{folsom, [lie, R, I], counter, I} || I <- lists:seq(1, 1000)]}}} end,"
       "[begin Lie(R), timer:sleep(200) end || R <- lists:seq(1, 60)], ok",
-      seconds(20));
+      seconds(60));
   raised("series_quota", "warning", seconds(40), evil.name());
   over("series_quota");  // its own agent invents nothing
-  EXPECT_LT(series(), 60'000);
+  EXPECT_LT(series(), 50'000);
 
   ErlNode after(epmd_, named("after@127.0.0.1"));
   add(after.name());
@@ -77,24 +77,31 @@ TEST_F(AttackByMetrics, LiesThatAreCostlyToLookAtKeepNobodyWaiting) {
       "Metrics = Of(\"muster_agent_metrics\"), Alarms = Of(\"muster_agent_alarms\"),"
       "{monitors, Ms} = process_info(Metrics, monitors),"
       "[Daemon | _] = [P || {process, P} <- Ms, is_pid(P), node(P) =/= node()],"
-      "Many = lists:seq(1, 3500), Name = fun(I) -> integer_to_binary(I) end,"
-      "Map = fun(F) -> maps:from_list([{Name(I), F(I)} || I <- Many]) end, ok");
+      "Name = fun(I) -> integer_to_binary(I) end,"
+      "Map = fun(From, F) -> maps:from_list([{Name(I), F(I)} || "
+      "I <- lists:seq(From, From + 7000)]) end,"
+      "Many = lists:seq(1, 7000), ok");
   for (std::string lie :
-       {"metrics, Metrics, #{interval_ms => 60000, values => #{dist_buf_busy_limit => 1, "
-        "dist => Map(fun(_) -> #{queue_size => 1} end)}}",
+       {"alarms, Alarms, #{checks => #{applications => Map(1, fun(I) -> I end)}}",
+        "alarms, Alarms, #{checks => #{applications => #{}}}",
+        "alarms, Alarms, #{checks => #{applications => Map(9000, fun(I) -> I end)}}",
+        "metrics, Metrics, #{interval_ms => 60000, values => #{dist_buf_busy_limit => 1, "
+        "dist => Map(1, fun(_) -> #{queue_size => 1} end)}}",
         "alarms, Alarms, #{long_queues => [#{pid => Name(I), len => 1000000} || I <- Many]}",
         "alarms, Alarms, #{raised => [#{id => Name(I)} || I <- Many], complete => [sasl], "
         "present => [Name(I) || I <- Many]}",
-        "alarms, Alarms, #{checks => #{config => #{a => Map(fun(I) -> I end)}, "
-        "modules => Map(fun(I) -> I end), peers => [Name(I) || I <- Many]}}"}) {
+        "alarms, Alarms, #{checks => #{config => #{a => Map(1, fun(I) -> I end)}, "
+        "modules => Map(1, fun(I) -> I end), peers => [Name(I) || I <- Many]}}"}) {
     SCOPED_TRACE(lie);
-    evil.eval("Daemon ! {muster_agent, " + lie + "}, ok");
-    for (int i = 0; i < 5; ++i) {
-      auto began = Steady::now();
-      EXPECT_EQ(daemon_.rest("GET", "/api/topo/nodes").status, 200);
-      EXPECT_LE(Steady::now() - began, seconds(1));
-    }
+    // What is answered next was read after it.
+    EXPECT_EQ(evil.eval("Daemon ! {muster_agent, " + lie +
+                        "}, rpc:call(node(Daemon), muster, echo, [1])"),
+              "{ok,1}");
+    // A millisecond or two; without optimization ten times that, and what is quadratic a hundred.
+    EXPECT_LE(daemon_.longest_turn("minute"), 0.5);
   }
+  raised("application_stopped", "major");
+  EXPECT_EQ(daemon_.log().find("and are dropped"), std::string::npos) << "all were looked at";
 }
 
 /// A real node that sends what the agent `notifications` would, without end.
@@ -265,7 +272,7 @@ TEST_F(AttackNodes, AThousandMuteOnesDelayNoHealthyOne) {
     auto name = add(number);
     auto is_up = [&] { return nodes_.get(name).at("state") == json::value("UP"); };
     EXPECT_TRUE(eventually(is_up, seconds(30)));
-    EXPECT_LT(Steady::now() - began, seconds(1)) << name;
+    EXPECT_LT(Steady::now() - began, seconds(5)) << name << ": it was 45 s";
     std::this_thread::sleep_for(seconds(3));
   }
   EXPECT_EQ(in_log("f1@127.1.0.1 is DOWN"), 0u);

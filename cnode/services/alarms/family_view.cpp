@@ -13,6 +13,8 @@ using ops::json::value;
 namespace {
 
 constexpr std::size_t most_shown = 50, most_pairs = 10'000, most_text = 512 * 1024;
+constexpr std::size_t most_peers = 20'000;     ///< of a node
+constexpr std::size_t most_compared = 20'000;  ///< applications of a family
 
 /// The boot script of a plain `erl`: what runs under it need have nothing in common.
 constexpr std::string_view plain_erlang = "Erlang/OTP";
@@ -28,12 +30,12 @@ constexpr std::string_view own[] = {
     "stdlib.shell_history_path",     "kernel.shell_history_path"};
 
 template <class Each>
-void each_pair(const etf::Term& found, Each each) {
+void each_pair(const etf::Term& found, Each each, std::size_t most = most_pairs) {
   auto* map = found.get_if<etf::Map>();
   std::size_t count = 0;
   if (map)
     for (auto& [key, what] : map->pairs)
-      if (++count <= most_pairs) each(key, what);
+      if (++count <= most) each(key, what);
 }
 
 /// What one node may say in one check.
@@ -102,6 +104,12 @@ FamilyView::Pairs FamilyView::read_config(NameTable& names, const etf::Term& fou
   return pairs;
 }
 
+/// Where names are short the old ones go before the new ones come. Else they go after them, and
+/// keep their numbers where they are the same.
+void FamilyView::make_room(NameTable& names, Pairs& pairs) {
+  if (names.size() + most_pairs > NameTable::most) replace(names, pairs, {});
+}
+
 void FamilyView::replace(NameTable& names, Pairs& pairs, Pairs now) {
   if (pairs)
     for (auto& [name, hash] : *pairs) names.let_go(name);
@@ -119,18 +127,21 @@ std::vector<std::string> FamilyView::learn(const Subject& node, const std::strin
   if (check == "applications") {
     Share share;
     std::map<std::string, std::string> applications;
-    each_pair(found, [&](const etf::Term& key, const etf::Term& what) {
+    auto take = [&](const etf::Term& key, const etf::Term& what) {
       auto name = share.take(node_text(key));
       auto version = name ? share.take(node_text(what)) : std::nullopt;
       if (version) applications.emplace(*std::move(name), *std::move(version));
-    });
+    };
+    each_pair(found, take, most_applications);
     if (facts.applications)
       for (auto& [name, version] : *facts.applications)
         if (!applications.contains(name)) gone.push_back(name);
     facts.applications = std::move(applications);
   } else if (check == "modules") {
+    make_room(family.names, facts.modules);
     replace(family.names, facts.modules, read_pairs(family.names, found));
   } else if (check == "config") {
+    make_room(family.names, facts.config);
     replace(family.names, facts.config, read_config(family.names, found));
   } else if (check == "timezone") {
     if (auto* seconds = found.get_if<std::int64_t>()) facts.timezone = *seconds;
@@ -138,12 +149,13 @@ std::vector<std::string> FamilyView::learn(const Subject& node, const std::strin
     facts.is_embedded = found.is_atom("embedded");
   } else if (check == "peers") {
     std::vector<etf::Term> peers;
-    found.proper_list(peers);
-    Share share;
-    std::vector<std::string> names;
-    for (auto& peer : std::span(peers).first(std::min(peers.size(), most_pairs)))
-      if (auto name = share.take(node_text(peer))) names.push_back(*std::move(name));
-    family.partitions.learn(node.name, names);
+    if (!found.proper_list(peers) || peers.size() > most_peers) {
+      family.partitions.forget(node.name);  // of a part of them nothing follows
+    } else {
+      std::vector<std::string> names;
+      for (auto& peer : peers) names.push_back(node_text(peer));
+      family.partitions.learn(node.name, names);
+    }
   } else {
     return gone;
   }
@@ -198,9 +210,13 @@ asio::awaitable<void> FamilyView::each_node(std::string family_id, Look look) {
 asio::awaitable<FamilyView::Findings> FamilyView::compare_pairs(std::string family_id,
                                                                 Pairs Facts::*what,
                                                                 bool embedded_only) {
+  auto family = families_.find(family_id);
+  if (family == families_.end()) co_return Findings(2);
+  auto& names = family->second.names;  // a family goes only between two comparisons
+  NameTable::Hold numbers(names);
   struct Seen {
     std::int64_t value;
-    std::size_t count = 0, complete = 0;
+    std::size_t complete = 0;
     bool differs = false;
   };
   std::unordered_map<Name, Seen> all;
@@ -212,23 +228,23 @@ asio::awaitable<FamilyView::Findings> FamilyView::compare_pairs(std::string fami
     for (auto& [name, hash] : *(facts.*what)) {
       auto& seen = all.try_emplace(name, Seen{hash}).first->second;
       seen.differs = seen.differs || seen.value != hash;
-      ++seen.count;
       seen.complete += is_complete;
     }
   };
   co_await each_node(family_id, count);
   using Groups = std::map<std::string, std::vector<std::string>>;
   std::map<std::pair<std::string, Name>, Groups> differing, missing;
-  auto family = families_.find(family_id);
-  for (auto& [number, seen] : family == families_.end() ? decltype(all)() : all) {
-    auto& name = family->second.names.name(number);
-    if (name.empty()) continue;  // it has gone meanwhile
-    if (seen.differs) differing.try_emplace({name, number});
-    if (seen.complete > 0 && seen.complete < complete) missing.try_emplace({name, number});
+  auto choose = [&](auto& chosen, Name number) {  // the first by name
+    chosen.try_emplace({names.name(number), number});
+    if (chosen.size() > most_shown) chosen.erase(std::prev(chosen.end()));
+  };
+  Turn turn;
+  for (auto& [number, seen] : all) {
+    if (turn.is_over()) co_await next_turn(turn);
+    if (names.name(number).empty()) continue;  // it has gone meanwhile
+    if (seen.differs) choose(differing, number);
+    if (seen.complete > 0 && seen.complete < complete) choose(missing, number);
   }
-  for (auto* chosen : {&differing, &missing})
-    if (chosen->size() > most_shown)
-      chosen->erase(std::next(chosen->begin(), most_shown), chosen->end());
   auto gather = [&](const Facts& facts) {
     if (!(facts.*what)) return;
     auto& pairs = *(facts.*what);
@@ -255,22 +271,31 @@ asio::awaitable<FamilyView::Findings> FamilyView::compare_pairs(std::string fami
 
 asio::awaitable<FamilyView::Findings> FamilyView::compare_applications(std::string family_id) {
   using Nodes = std::vector<std::string>;
-  std::map<std::string, std::map<std::string, Nodes>> versions;
+  struct Where {
+    std::size_t count = 0;
+    std::map<std::string, Nodes> by_version;  ///< as many nodes as are shown
+  };
+  std::map<std::string, Where> versions;
   std::size_t nodes = 0;
   auto count = [&](const Facts& facts) {
     if (!facts.applications) return;
     ++nodes;
-    for (auto& [name, version] : *facts.applications) versions[name][version].push_back(facts.node);
+    for (auto& [name, version] : *facts.applications) {
+      auto at = versions.find(name);
+      if (at == versions.end() && versions.size() == most_compared) continue;
+      if (at == versions.end()) at = versions.try_emplace(name).first;
+      ++at->second.count;
+      auto& on = at->second.by_version[version];
+      if (on.size() < most_shown) on.push_back(facts.node);
+    }
   };
   co_await each_node(family_id, count);
   object differing;
   std::map<std::string, std::map<std::string, Nodes>> missing;
-  for (auto& [name, by_version] : versions) {
-    std::size_t where = 0;
-    for (auto& [version, on] : by_version) where += on.size();
-    if (by_version.size() > 1 && differing.size() < most_shown)
-      differing[name] = nodes_by(by_version);
-    if (where < nodes && missing.size() < most_shown) missing.try_emplace(name);
+  for (auto& [name, where] : versions) {
+    if (where.by_version.size() > 1 && differing.size() < most_shown)
+      differing[name] = nodes_by(where.by_version);
+    if (where.count < nodes && missing.size() < most_shown) missing.try_emplace(name);
   }
   auto gather = [&](const Facts& facts) {
     if (!facts.applications) return;

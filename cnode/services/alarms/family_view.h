@@ -22,10 +22,12 @@ struct FamilyFinding {
 /// What the nodes of each family say of themselves (agent `alarms`: applications, modules,
 /// configuration as hashes, time zone, peers), and where they differ. Plain code; owned by Watch.
 /// Names are kept once for a family, so that 10,000 nodes with 500 modules each cost 40 MB. What a
-/// node says is bounded: 10,000 names of each kind, of 512 KiB in all; and it goes with its node, a
-/// family with its last.
+/// node says is bounded: 1,000 applications, 20,000 peers, 10,000 names in any other check, of
+/// 512 KiB; and it goes with its node, a family with its last.
 class FamilyView {
  public:
+  static constexpr std::size_t most_applications = 1000;  ///< of a node
+
   /// Takes one of the agent's checks; others are ignored. Says which applications are gone.
   std::vector<std::string> learn(const Subject& node, const std::string& check,
                                  const etf::Term& found);
@@ -61,6 +63,7 @@ class FamilyView {
 
   static Pairs read_pairs(NameTable& names, const etf::Term& found);
   static Pairs read_config(NameTable& names, const etf::Term& found);
+  static void make_room(NameTable& names, Pairs& pairs);
   static void replace(NameTable& names, Pairs& pairs, Pairs now);
   using Findings = std::vector<FamilyFinding>;
   template <class Look>

@@ -23,7 +23,13 @@ void NameTable::let_go(Number number) {
   if (--name.uses > 0) return;
   numbers_.erase(name.text);
   name.text = std::string();
-  free_.push_back(number);
+  (holds_ > 0 ? held_ : free_).push_back(number);
+}
+
+NameTable::Hold::~Hold() {
+  if (--table_.holds_ > 0) return;
+  table_.free_.insert(table_.free_.end(), table_.held_.begin(), table_.held_.end());
+  table_.held_.clear();
 }
 
 }  // namespace muster::alarms

@@ -22,6 +22,17 @@ class NameTable {
   const std::string& name(Number number) const { return names_[number].text; }
   std::size_t size() const { return numbers_.size(); }
 
+  /// While there is one, a number that is let go is not given to another name.
+  class Hold {
+   public:
+    explicit Hold(NameTable& table) : table_(table) { ++table_.holds_; }
+    Hold(const Hold&) = delete;
+    ~Hold();
+
+   private:
+    NameTable& table_;
+  };
+
  private:
   struct Name {
     std::string text;
@@ -29,7 +40,8 @@ class NameTable {
   };
   std::unordered_map<std::string, Number> numbers_;
   std::vector<Name> names_;
-  std::vector<Number> free_;
+  std::vector<Number> free_, held_;  ///< that nobody uses
+  int holds_ = 0;
 };
 
 }  // namespace muster::alarms

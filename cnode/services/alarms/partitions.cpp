@@ -94,8 +94,11 @@ void Partitions::learn(const std::string& node, const std::vector<std::string>& 
   auto own = number(node);
   if (!own) return;
   Set now{*own};
-  for (auto& peer : peers)
-    if (auto known = number(peer)) now.push_back(*known);
+  for (auto& peer : peers) {
+    auto known = number(peer);
+    if (!known) return forget(node);  // of a part of them nothing follows
+    now.push_back(*known);
+  }
   std::sort(now.begin(), now.end());
   now.erase(std::unique(now.begin(), now.end()), now.end());
   auto& member = members_[*own];

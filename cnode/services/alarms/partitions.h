@@ -15,7 +15,7 @@ namespace muster::alarms {
 /// code; owned by FamilyView. In a mesh all nodes see the same set of nodes (themselves included),
 /// which is kept and looked at once: a whole mesh of 10,000 nodes is one set. What is kept is
 /// bounded, where all sets differ as well: a node whose set has no room is not looked at. Names
-/// that nobody sees any more make room when there is none.
+/// that nobody sees any more make room when there is none, or when they are half of all.
 class Partitions {
  public:
   /// Whom a node says it is connected with now.

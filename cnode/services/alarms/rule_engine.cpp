@@ -39,7 +39,7 @@ bool RuleEngine::remove(const std::string& id, Timestamp) {
   for (auto& [check, list] : by_check_) std::erase(list, rule);
   std::erase(of_notifications_, rule);
   for (auto& [key, place] : places_) {
-    for (auto& live : place.live)
+    for (auto& [condition, live] : place.live)
       if (live.rule == rule) over(place, live, "the rule was removed");
     std::erase_if(place.trails, [&](const Trail& trail) { return trail.rule == rule; });
     sweep(place);
@@ -85,9 +85,16 @@ RuleEngine::Place& RuleEngine::place(const Subject& subject) {
 
 RuleEngine::Live* RuleEngine::find_live(Place& place, const ReadyRule& rule,
                                         std::string_view instance) {
-  for (auto& live : place.live)
-    if (live.rule.get() == &rule && live.instance == instance) return &live;
-  return nullptr;
+  auto at = place.live.find(ByCondition::View(rule.rule.id, instance));
+  return at == place.live.end() ? nullptr : &at->second;
+}
+
+RuleEngine::Live& RuleEngine::add_live(Place& place, const RulePtr& rule,
+                                       std::string_view instance) {
+  auto& live = place.live[{rule->rule.id, std::string(instance)}];
+  live.rule = rule;
+  live.instance = instance;
+  return live;
 }
 
 void RuleEngine::raise(Place& place, Live& live, std::size_t level) {
@@ -106,7 +113,8 @@ void RuleEngine::over(Place& place, Live& live, std::string_view why) {
 
 /// What is neither pending nor raised nor counted goes.
 void RuleEngine::sweep(Place& place) {
-  std::erase_if(place.live, [](const Live& live) {
+  std::erase_if(place.live, [](auto& each) {
+    auto& live = each.second;
     return live.level == 0 && live.wanted == 0 && live.hits.empty();
   });
 }
@@ -117,15 +125,13 @@ void RuleEngine::settle(Place& place, const RulePtr& rule, std::string_view inst
   auto* live = find_live(place, *rule, instance);
   if (!live) {
     if (level == 0 || place.live.size() >= most_live) return;
-    live = &place.live.emplace_back();
-    live->rule = rule;
-    live->instance = instance;
+    live = &add_live(place, rule, instance);
   }
   live->seen = at;
   live->value = measure;
   if (level == 0) {
     over(place, *live, "the condition is over");
-    sweep(place);
+    place.live.erase({rule->rule.id, std::string(instance)});
     return;
   }
   // Of the daemon itself it is told when there is more to know (how many, say).
@@ -161,7 +167,8 @@ bool RuleEngine::tick(Timestamp at, const Turn* turn) {
     if (where != places_.end()) tick(where->second, at);
     bool is_waiting =
         where != places_.end() &&
-        std::any_of(where->second.live.begin(), where->second.live.end(), [](const Live& live) {
+        std::any_of(where->second.live.begin(), where->second.live.end(), [](auto& each) {
+          auto& live = each.second;
           return waits(live.rule->rule) && (live.wanted > 0 || live.rule->rule.quiet);
         });
     if (where != places_.end() && where->second.live.empty() && where->second.trails.empty())
@@ -172,7 +179,7 @@ bool RuleEngine::tick(Timestamp at, const Turn* turn) {
 }
 
 void RuleEngine::tick(Place& place, Timestamp at) {
-  for (auto& live : place.live) {
+  for (auto& [condition, live] : place.live) {
     auto& rule = live.rule->rule;
     if (!waits(rule)) continue;
     if (live.wanted > 0 && at - live.since >= std::chrono::seconds(rule.hold))
@@ -189,9 +196,7 @@ void RuleEngine::restore(const Subject& subject, const std::string& id, const st
                          Severity severity, Timestamp at) {
   auto rule = rules_.find(id);
   if (rule == rules_.end()) return;
-  auto& live = place(subject).live.emplace_back();
-  live.rule = rule->second;
-  live.instance = instance;
+  auto& live = add_live(place(subject), rule->second, instance);
   live.level = 1;
   live.seen = at;
   auto& levels = rule->second->rule.levels;
@@ -204,9 +209,7 @@ void RuleEngine::let_go(const Subject& subject, const std::string& id,
                         const std::string& instance) {
   auto where = places_.find(key_of(subject));
   if (where == places_.end()) return;
-  std::erase_if(where->second.live, [&](const Live& live) {
-    return live.rule->rule.id == id && live.instance == instance;
-  });
+  where->second.live.erase({id, instance});
 }
 
 void RuleEngine::forget(const Subject& subject) {

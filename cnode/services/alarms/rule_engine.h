@@ -58,7 +58,8 @@ class RuleEngine {
   /// All that any rule looks at.
   std::vector<std::string> metrics() const;
 
-  /// All values of one collection of one node; 250 labels of a metric are looked at.
+  /// All values of one collection of one node. Rules that name no label look at 1,100 labels of a
+  /// metric.
   void samples(const Subject& node, std::span<const Sample> samples, Timestamp at);
   void notification(const Subject& node, const LogLine& line, Timestamp at);
   /// To be called before what an agent sends that has measured less because it was busy: what it
@@ -71,6 +72,9 @@ class RuleEngine {
   /// An event rule's or family rule's condition holds or does not.
   void state(const Subject& subject, const std::string& rule, const std::string& instance,
              bool holds, std::optional<ops::json::value> evidence, Timestamp at);
+  /// Of this rule's conditions those that `is_over` says so of are over.
+  void end(const Subject& subject, const std::string& rule,
+           const std::function<bool(const std::string& instance)>& is_over, Timestamp at);
   /// To be called every second: hold times and quiet times pass. False: the turn, if any, was over,
   /// and it is to be called again soon, to go on from there.
   bool tick(Timestamp at, const Turn* turn = nullptr);
@@ -104,15 +108,21 @@ class RuleEngine {
     std::string label;
     std::deque<std::pair<Timestamp, double>> values;
   };
+  struct ByCondition {
+    using is_transparent = void;
+    using View = std::pair<std::string_view, std::string_view>;  ///< rule's id, instance
+    bool operator()(const View& a, const View& b) const { return a < b; }
+  };
   struct Place {
     Subject subject;
-    std::vector<Live> live;
+    std::map<std::pair<std::string, std::string>, Live, ByCondition> live;
     std::vector<Trail> trails;
   };
 
   static std::string key_of(const Subject& subject);
   Place& place(const Subject& subject);
   Live* find_live(Place& place, const ReadyRule& rule, std::string_view instance);
+  Live& add_live(Place& place, const RulePtr& rule, std::string_view instance);
   void settle(Place& place, const RulePtr& rule, std::string_view instance, std::size_t level,
               double value, std::optional<ops::json::value> evidence, Timestamp at);
   void raise(Place& place, Live& live, std::size_t level);

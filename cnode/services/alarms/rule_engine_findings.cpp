@@ -16,7 +16,7 @@ using ops::json::value;
 namespace {
 
 constexpr std::size_t most_evidence = 50;
-constexpr std::size_t most_items = 100;  ///< of one check: agents send 50
+constexpr std::size_t most_items = 100;  ///< of one check, each a condition of its own
 
 int severity_number(const std::string& name) {
   constexpr std::string_view names[] = {"emergency", "alert",  "critical", "error",
@@ -85,10 +85,7 @@ void RuleEngine::notification(const Subject& node, const LogLine& line, Timestam
       continue;
     auto& where = place(node);
     auto* live = find_live(where, *rule, {});
-    if (!live) {
-      live = &where.live.emplace_back();
-      live->rule = rule;
-    }
+    if (!live) live = &add_live(where, rule, {});
     live->seen = at;
     ticking_.insert(key_of(node));
     live->hits.push_back(at);
@@ -145,7 +142,7 @@ void RuleEngine::items(Place& place, const RulePtr& rule, const std::vector<etf:
     if (level > 0) seen.insert(instance);
     if (live || level > 0) settle(place, rule, instance, level, *measure, evidence_of(one), at);
   }
-  for (auto& live : place.live) {
+  for (auto& [condition, live] : place.live) {
     if (live.rule != rule || seen.contains(live.instance)) continue;
     bool is_left_out = is_cut && (!rule->rule.value || rule->level(least, live.level) > 0);
     if (!is_left_out) over(place, live, "the condition is over");
@@ -159,6 +156,20 @@ void RuleEngine::state(const Subject& subject, const std::string& id, const std:
   if (rule == rules_.end() || (!holds && !places_.contains(key_of(subject)))) return;
   auto& where = place(subject);
   settle(where, rule->second, instance, holds ? 1 : 0, 0, std::move(evidence), at);
+  drop_if_empty(subject);
+}
+
+void RuleEngine::end(const Subject& subject, const std::string& id,
+                     const std::function<bool(const std::string& instance)>& is_over,
+                     Timestamp at) {
+  auto where = places_.find(key_of(subject));
+  if (where == places_.end()) return;
+  for (auto& [condition, live] : where->second.live)
+    if (condition.first == id && is_over(live.instance)) {
+      live.seen = at;
+      over(where->second, live, "the condition is over");
+    }
+  sweep(where->second);
   drop_if_empty(subject);
 }
 

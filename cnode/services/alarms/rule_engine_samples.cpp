@@ -11,7 +11,7 @@ namespace {
 
 constexpr auto unreported_after = std::chrono::minutes(15);
 constexpr std::size_t most_points = 64, most_trails = 1000;
-constexpr std::size_t most_labels = 250;  ///< of a metric: agents send 200 peers
+constexpr std::size_t most_labels = 1100;  ///< of a metric: a node may have 1,024 schedulers
 
 }  // namespace
 
@@ -43,9 +43,10 @@ void RuleEngine::samples(const Subject& node, std::span<const Sample> samples, T
   std::vector<std::size_t> seen(by_metric_.size());
   for (auto& one : samples) {
     if (one.metric >= by_metric_.size() || !std::isfinite(one.value)) continue;
-    if (++seen[one.metric] > most_labels) continue;
+    bool is_beyond = ++seen[one.metric] > most_labels;
     for (auto& rule : by_metric_[one.metric]) {
-      if (rule->rule.label && *rule->rule.label != one.label) continue;
+      auto& label = rule->rule.label;
+      if (label ? *label != one.label : is_beyond) continue;
       if (!rule->covers(node)) continue;
       if (!where) where = &place(node);
       sample(*where, rule, one, bases, at);
@@ -116,14 +117,14 @@ std::optional<double> RuleEngine::measured(Place& place, const RulePtr& rule, co
 void RuleEngine::keep(const Subject& node, Timestamp at) {
   auto where = places_.find(key_of(node));
   if (where == places_.end()) return;
-  for (auto& live : where->second.live)
+  for (auto& [condition, live] : where->second.live)
     if (live.rule->rule.kind == RuleKind::metric) live.seen = at;
 }
 
 /// A disk that is gone, a peer that is gone: its condition is over, too.
 void RuleEngine::unreported(Place& place, Timestamp at) {
   bool any = false;
-  for (auto& live : place.live)
+  for (auto& [condition, live] : place.live)
     if (live.rule->rule.kind == RuleKind::metric && at - live.seen > unreported_after) {
       over(place, live, "no longer reported");
       any = true;

@@ -1,6 +1,7 @@
 #include "services/alarms/watch.h"
 
 #include <span>
+#include <unordered_set>
 
 #include "base/log.h"
 #include "base/timeout.h"
@@ -310,10 +311,13 @@ void Watch::checked(const Subject& node, const etf::Term& checks) {
     for (auto& application : families_.learn(node, name, found))
       engine_.state(node, "application_stopped", application, true, std::nullopt, now);
     if (name != "applications") continue;
-    if (auto* running = found.get_if<etf::Map>())
-      for (auto& [application, version] : running->pairs)
-        engine_.state(node, "application_stopped", node_text(application), false, std::nullopt,
-                      now);
+    std::unordered_set<std::string> running;
+    auto* map_of_them = found.get_if<etf::Map>();
+    if (map_of_them)
+      for (auto& [application, version] : map_of_them->pairs)
+        if (running.size() < FamilyView::most_applications) running.insert(node_text(application));
+    auto is_running = [&](const std::string& application) { return running.contains(application); };
+    engine_.end(node, "application_stopped", is_running, now);
   }
 }
 

@@ -108,18 +108,45 @@ TEST(FamilyView, WhatANodeInventsIsItsOwnAndGoesWithIt) {
   };
   auto liar = node("liar@h");
   liar.family_id = "f2";
-  for (int round = 0; round < 30; ++round) view.learn(liar, "modules", invented(30'000 * round));
+  for (auto& one : {liar, node("its-brother@h")})
+    for (int round = 0; round < 30; ++round) view.learn(one, "modules", invented(30'000 * round));
   auto all = [](const std::string& name) { return map({{"cart", 1}, {name, 2}}); };
   for (auto* name : {"a@h", "b@h"}) view.learn(node(name), "code_mode", atom("embedded"));
   view.learn(node("a@h"), "modules", all("one"));
   view.learn(node("b@h"), "modules", all("other"));
   EXPECT_EQ(held(view), "missing_module one other\n");
+  view.forget(node("its-brother@h"));
   EXPECT_EQ(view.subject("f2").name, "shop");
   view.forget(liar);
   view.let_go_if_empty("f2");
   view.let_go_if_empty("f1");
   EXPECT_EQ(view.subject("f2").name, "f2") << "a family goes with its last node";
   EXPECT_EQ(view.subject("f1").name, "shop");
+}
+
+// 15 % of a large mesh with long names was cut, and missing.
+TEST(FamilyView, OfAPartOfANodesPeersNothingFollows) {
+  FamilyView view;
+  view.learn(node("a@h"), "peers", peers({"b@h"}));
+  view.learn(node("b@h"), "peers", peers({"a@h"}));
+  std::vector<std::string> many;
+  for (int i = 0; i < 20'001; ++i) many.push_back("n" + std::to_string(i) + "@h");
+  view.learn(node("a@h"), "peers", peers(many));
+  view.learn(node("b@h"), "peers", peers({}));
+  EXPECT_EQ(held(view), "");
+}
+
+// Another name had the count of one that had gone while they were counted.
+TEST(NameTable, GivesNoNumberToAnotherNameWhileTheyAreHeld) {
+  NameTable names;
+  auto first = names.use("first");
+  {
+    NameTable::Hold hold(names);
+    names.let_go(*first);
+    EXPECT_NE(names.use("second"), first);
+    EXPECT_EQ(names.name(*first), "");
+  }
+  EXPECT_EQ(names.use("third"), first);
 }
 
 TEST(FamilyView, SeesAPartitionOfNodesThatWereConnected) {

@@ -251,11 +251,14 @@ TEST_F(RuleEngineTest, EachLabelHasItsOwnWholeAndAFewAreLookedAt) {
                               {limit, "a", 90}, {limit, "", 200}, {limit, "b", 100}};
   engine.samples(node, samples, now);
   EXPECT_EQ(take(), "s[a]=1 s[b]=1 ") << "c is 40 % of what has no label";
+  auto named = threshold("named", {{Severity::minor, 70, 60}});
+  named.label = "l1120";
+  add(named);
   samples = {{limit, "", 100}};
-  for (int i = 0; i < 600; ++i) samples.push_back({m, "l" + std::to_string(i), 80});
+  for (int i = 0; i < 1150; ++i)
+    samples.push_back({m, "l" + std::to_string(i), i < 1100 ? 1. : 80.});
   engine.samples(node, samples, now);
-  auto all = take();
-  EXPECT_EQ(std::count(all.begin(), all.end(), '='), 250);
+  EXPECT_EQ(take(), "named[l1120]=1 ") << "a rule sees the label that it names";
 }
 
 TEST_F(RuleEngineTest, HoldsOnlyForItsNodesAndFamilies) {
@@ -440,6 +443,11 @@ TEST(Rules, AreCheckedWhenTheyAreMade) {
   rule = good;
   rule.id = "Über";
   EXPECT_EQ(refused(rule), "/id");
+  rule = good;
+  rule.nodes.resize(1001, "n@h");
+  EXPECT_EQ(refused(rule), "/nodes");
+  std::swap(rule.nodes, rule.families);
+  EXPECT_EQ(refused(rule), "/families");
   Rule log;
   log.id = "l";
   log.kind = RuleKind::notification;
