@@ -6,8 +6,8 @@ namespace muster {
 
 Budget::~Budget() = default;
 
-bool Budget::take(Holder& holder, std::uint64_t bytes) {
-  if (holder.is_leaving_) return refuse(holder, bytes);
+bool Budget::take(Holder& holder, std::uint64_t bytes, unsigned share) {
+  if (holder.is_leaving_ || holder.held_ + bytes > limit_ / share) return refuse(holder, bytes);
   if (!holder.account_) enter(holder);
   auto& own = *holder.account_;
   while (held_ - std::min(leaving_, slack()) + bytes > limit_) {

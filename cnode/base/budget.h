@@ -56,11 +56,11 @@ class Budget {
   struct Account {
     std::string name;
     std::uint64_t held = 0;      ///< without what is leaving
-    std::list<Holder*> holders;  ///< the oldest first
+    std::list<Holder*> holders;  ///< that hold something, the longest first
     Order::iterator place;       ///< valid while it is not tiny
   };
 
-  bool take(Holder& holder, std::uint64_t bytes);
+  bool take(Holder& holder, std::uint64_t bytes, unsigned share);
   void give_back(Holder& holder, std::uint64_t bytes);
   void evict(Account& account);
   bool refuse(Holder& holder, std::uint64_t bytes);
@@ -86,8 +86,10 @@ class Budget::Holder {
 
   /// It has shown who it is: from now on it counts there.
   void move_to(std::string_view account);
-  /// All or nothing.
-  bool take(std::uint64_t bytes) { return !budget_ || bytes == 0 || budget_->take(*this, bytes); }
+  /// All or nothing. `share`: with it this may hold that part of the whole budget, a half for 2.
+  bool take(std::uint64_t bytes, unsigned share = 1) {
+    return !budget_ || bytes == 0 || budget_->take(*this, bytes, share);
+  }
   void give_back(std::uint64_t bytes) {
     if (budget_ && bytes > 0) budget_->give_back(*this, bytes);
   }
@@ -121,12 +123,12 @@ class Budget::Claim {
     if (holder_) holder_->give_back(bytes_);
   }
 
-  /// From now on so many bytes in all. False: refused, and it stays as it was. Less is always
-  /// granted.
-  bool set(std::uint64_t bytes) {
+  /// From now on so many bytes in all; `share` as in take(). False: refused, and it stays as it was.
+  /// Less is always granted.
+  bool set(std::uint64_t bytes, unsigned share = 1) {
     if (!holder_ || bytes == bytes_) return true;
     if (bytes > bytes_) {
-      if (!holder_->take(bytes - bytes_)) return false;
+      if (!holder_->take(bytes - bytes_, share)) return false;
     } else {
       holder_->give_back(bytes_ - bytes);
     }

@@ -9,10 +9,11 @@ RunningCall::RunningCall(muster::dist::Link& link)
 
 Result<RunningCall> RunningCall::begin(muster::dist::Link& link, const etf::Term& arguments) {
   constexpr std::size_t frames = 8 * 1024;  // of its coroutines, and what they know of it
+  constexpr unsigned half = 2;  // the rest is for the link, which is to carry the answers
   RunningCall call(link);
-  if (!call.claim_.set(frames + etf::weight(arguments)))
+  if (!call.claim_.set(frames + etf::weight(arguments), half))
     return Error(Errc::unavailable,
-                 "others hold all memory that there is for calls: try again later");
+                 "calls under way hold all memory that there is for them: try again later");
   return call;
 }
 

@@ -79,9 +79,11 @@ Task<Subscribed> Subscribers::subscribe(Subscribe request, ops::Caller caller) {
   CO_TRY(auto events, bus_.subscribe(std::move(request.topics), request.since));
   auto id = random_uuid();
   auto asked_by = node_.find(caller.node);
+  active_.emplace(id, Active{caller.node, {}});
   auto cancel = running_.spawn("subscription",
                                deliver(id, std::move(asked_by), link, *to, std::move(events)));
-  active_.insert_or_assign(id, Active{caller.node, std::move(cancel)});
+  // It has begun, and may have ended already.
+  if (auto at = active_.find(id); at != active_.end()) at->second.cancel = std::move(cancel);
   co_return Subscribed{std::move(id), seq};
 }
 
@@ -104,7 +106,7 @@ asio::awaitable<void> Subscribers::deliver(std::string id,
     ~Entry() { active.erase(id); }
   } entry{active_, id};
   auto cancel_when_dead = [this, id](const Term&) {
-    if (auto at = active_.find(id); at != active_.end()) at->second.cancel();
+    if (auto at = active_.find(id); at != active_.end() && at->second.cancel) at->second.cancel();
   };
   auto monitor = link->monitor(to, cancel_when_dead);
   for (;;) {

@@ -144,6 +144,16 @@ TEST(Budget, CountsAConnectionWhereItBelongsOnceItHasShownWhoItIs) {
   EXPECT_FALSE(guest.is_evicted);
 }
 
+TEST(Budget, LeavesAHolderRoomForTheRestWhereItMayHaveAPartOnly) {
+  Budget budget(1'000'000);
+  Budget::Holder link(&budget, "node:a@h", [] {});
+  Budget::Claim calls(link), buffers(link);
+  EXPECT_TRUE(calls.set(500'000, 2));
+  EXPECT_FALSE(calls.set(500'001, 2));
+  EXPECT_EQ(budget.refused(), 1u);
+  EXPECT_TRUE(buffers.set(400'000));
+}
+
 TEST(Budget, SaysWhoLost) {
   Budget budget(1 * mib);
   std::vector<std::string> said;
