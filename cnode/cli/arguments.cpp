@@ -1,5 +1,6 @@
 #include "cli/arguments.h"
 
+#include <boost/algorithm/string/join.hpp>
 #include <fstream>
 #include <sstream>
 
@@ -30,6 +31,14 @@ const ops::HelpArgument* find(const ops::Help& operation, std::string_view name)
 
 std::string as_text(const json::value& value) {
   return value.is_string() ? std::string(value.get_string()) : json::serialize(value);
+}
+
+/// What a query has of a value: of a list its elements, with commas between.
+std::string in_query(const json::value& value) {
+  if (!value.is_array()) return as_text(value);
+  std::vector<std::string> texts;
+  for (auto& element : value.get_array()) texts.push_back(as_text(element));
+  return boost::algorithm::join(texts, ",");
 }
 
 /// One word into `arguments`.
@@ -127,12 +136,9 @@ Result<Request> build_request(const ops::Help& operation, const std::vector<std:
   } else if (operation.verb == "GET" || operation.verb == "DELETE" || operation.upload) {
     char separator = '?';
     for (auto& pair : arguments) {
-      json::array one{pair.value()};
-      auto& values = pair.value().is_array() ? pair.value().as_array() : one;
-      for (auto& value : values) {
-        request.target += separator + url_encoded(pair.key()) + '=' + url_encoded(as_text(value));
-        separator = '&';
-      }
+      request.target +=
+          separator + url_encoded(pair.key()) + '=' + url_encoded(in_query(pair.value()));
+      separator = '&';
     }
   } else {
     request.body = json::serialize(arguments);

@@ -62,7 +62,7 @@ TEST_F(CliTest, WordsBecomeABody) {
 TEST_F(CliTest, WordsBecomeAQuery) {
   auto request = build_request(operation("GET", "/api/x"), {"id=1&2", "tags=a,b", "n:=7"});
   ASSERT_TRUE(request);
-  EXPECT_EQ(request->target, "/api/x?id=1%262&tags=a&tags=b&n=7");
+  EXPECT_EQ(request->target, "/api/x?id=1%262&tags=a%2Cb&n=7");
   EXPECT_FALSE(request->body);
 }
 
