@@ -17,9 +17,9 @@ calls(Before, After, _, Round, File) ->
     keep(File, [
         InTurn("rpc of echo, 1 caller, p50, us", fun(Node, _) -> bench:p50_of_calls(Node, 5000) / 1000 end),
         InTurn("rpc of echo, 100 callers, CPU per call, us",
-               fun(Node, Pid) -> per(Pid, 30000, fun() -> bench:callers(Node, 100, 300) end) end),
+               fun(Node, Pid) -> per(Pid, 50000, fun() -> bench:callers(Node, 100, 500) end) end),
         InTurn("rpc of echo, 100 callers, time per call, us",
-               fun(Node, _) -> bench:timed(fun() -> bench:callers(Node, 100, 300) end) / 30000 / 1000 end),
+               fun(Node, _) -> bench:timed(fun() -> bench:callers(Node, 100, 500) end) / 50000 / 1000 end),
         InTurn("a message one way, CPU, us", fun(Node, Pid) -> per(Pid, 100000, fun() -> pushed(Node, 100000) end) end),
         InTurn("a message one way, time, us",
                fun(Node, _) -> bench:timed(fun() -> pushed(Node, 100000) end) / 100000 / 1000 end),
@@ -40,6 +40,7 @@ links(Before, After, Nodes, Round, File) ->
     timer:sleep(3000),
     {EmptyB, EmptyA} = Empty,
     {MemoryB, MemoryA} = {bench:resident(Before), bench:resident(After)},
+    timer:sleep(7000),  % between two trials of agents, which these nodes do not have
     keep(File, [{"CPU until their links are UP, s", CpuB, CpuA},
                 {"memory with them at rest, MiB", MemoryB / 1024, MemoryA / 1024},
                 {"  of it for one of them, KiB", (MemoryB - EmptyB) / Nodes, (MemoryA - EmptyA) / Nodes},
@@ -97,18 +98,16 @@ pushed(Node, Count) ->
     bench:push(Node, Count, binary:copy(<<"0123456789abcdef">>, 2)),
     {ok, 1} = gen_server:call({muster, Node}, {echo, 1}, infinity).
 
-%% One after the other, both warm.
+%% One after the other and back again, both warm: what drifts meanwhile is the same for both.
 in_turn(Title, Measure, Before, After, Round) ->
-    Measure(?BEFORE, Before),
-    Measure(?AFTER, After),
+    B = fun() -> Measure(?BEFORE, Before) end,
+    A = fun() -> Measure(?AFTER, After) end,
+    B(), A(),
     case Round rem 2 of
-        0 ->
-            B = Measure(?BEFORE, Before),
-            {Title, B, Measure(?AFTER, After)};
-        1 ->
-            A = Measure(?AFTER, After),
-            {Title, Measure(?BEFORE, Before), A}
-    end.
+        0 -> [B1, A1, A2, B2] = [F() || F <- [B, A, A, B]];
+        1 -> [A1, B1, B2, A2] = [F() || F <- [A, B, B, A]]
+    end,
+    {Title, (B1 + B2) / 2, (A1 + A2) / 2}.
 
 %% At the same time: what each used in a window.
 at_once(Title, Before, After, Window) ->

@@ -207,7 +207,6 @@ TEST_F(AttackRoles, AShellThatBecomesAManagedNodeHasTheRoleOfItsRow) {
   EXPECT_EQ(erl.eval("rpc:call(M, muster, echo, [1])"), "{badrpc,nodedown}");
 }
 
-/// The exit reason of a job is its answer.
 // The help went to whatever pid of a connected node a caller named as its group leader.
 TEST_F(AttackRoles, HelpIsNotPrintedOnANeighbour) {
   auto erl = guest({{"role", "viewer"}});
@@ -231,6 +230,7 @@ TEST_F(AttackRoles, ANodeHasAHundredSubscriptions) {
             "quota");
 }
 
+/// The exit reason of a job is its answer.
 TEST_F(AttackRoles, WhatOthersCallIsNotSeenByItsPid) {
   auto erl = guest({{"role", "viewer"}});
   auto shell = node("shell@127.0.0.1", "cookie");

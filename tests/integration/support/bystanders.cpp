@@ -73,7 +73,7 @@ void Bystanders::run() {
     next += milliseconds(100);
     ask();
     if (figures_.asked % 20 == 0)
-      figures_.longest_turn = std::max(figures_.longest_turn, longest_turn());
+      figures_.longest_turn = std::max(figures_.longest_turn, daemon_.longest_turn("10s"));
   }
 }
 
@@ -91,25 +91,10 @@ void Bystanders::ask() {
   figures_.slowest_answer = std::max(figures_.slowest_answer, took);
 }
 
-/// Of the last ten seconds, as the daemon says; 0 where it does not say.
-double Bystanders::longest_turn() const {
-  HttpRequest request;
-  request.url = daemon_.url("/api/metrics/daemon");
-  request.headers = {"Authorization: Bearer " + daemon_.token()};
-  const auto reply = http(request);
-  if (reply.status != 200) return 0;
-  for (auto& item : reply.json.at("items").as_array()) {
-    if (item.at("name") != "muster_daemon_loop_longest_turn_seconds") continue;
-    for (auto& one : item.at("values").as_array())
-      if (one.at("labels").at("window") == "10s") return one.at("value").to_number<double>();
-  }
-  return 0;
-}
-
 Bystanders::Figures Bystanders::figures() {
   is_over_ = true;
   if (asking_.joinable()) asking_.join();
-  figures_.longest_turn = std::max(figures_.longest_turn, longest_turn());
+  figures_.longest_turn = std::max(figures_.longest_turn, daemon_.longest_turn("10s"));
   figures_.memory = memory_of(daemon_.pid(), "VmHWM") - idle_;
   auto reply = daemon_.rest("GET", "/api/topo/nodes?limit=1000");
   if (reply.status == 200)

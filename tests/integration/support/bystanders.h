@@ -39,7 +39,6 @@ class Bystanders {
   void add_nodes();
   void ask();
   void run();
-  double longest_turn() const;
 
   const Daemon& daemon_;
   unsigned nodes_;

@@ -91,6 +91,21 @@ bool Daemon::stop() {
   return process_->wait(std::chrono::seconds(10)) == 0;
 }
 
+double Daemon::longest_turn(const std::string& window) const {
+  HttpRequest request;
+  request.url = url("/api/metrics/daemon");
+  request.headers = {"Authorization: Bearer " + token()};
+  const auto reply = http(request);
+  if (reply.status != 200) return 0;
+  for (auto& family : reply.json.at("items").as_array()) {
+    if (family.at("name") != "muster_daemon_loop_longest_turn_seconds") continue;
+    for (auto& one : family.at("values").as_array())
+      if (one.at("labels").at("window").as_string() == window)
+        return one.at("value").to_number<double>();
+  }
+  return 0;
+}
+
 HttpReply Daemon::rest(const std::string& method, const std::string& path,
                        const boost::json::value& body) const {
   if (body.is_null()) return rest_raw(method, path, "", "");

@@ -53,6 +53,10 @@ class Daemon {
   /// SIGTERM. True when it ended with exit code 0 within ten seconds.
   bool stop();
 
+  /// CPU seconds of the longest turn of its loop in the last "10s" or "minute", as it says; 0 where
+  /// it does not answer.
+  double longest_turn(const std::string& window) const;
+
   /// Its OpenAPI document; every reply that rest() and rest_raw() see is checked against it.
   const OpenApi& openapi() const;
 
