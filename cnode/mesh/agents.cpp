@@ -63,7 +63,7 @@ class Agents::Receiver final : public dist::Process {
     auto term = etf::decode(message.payload, most);
     if (!term && term.error().code != Errc::too_large) return message.link.fail(term.error());
     if (!term) return refuse(message.link, "are larger than any of theirs");
-    auto* parts = term ? term->tuple(4) : nullptr;
+    auto* parts = term->tuple(4);
     if (!parts) return;
     auto* agent = (*parts)[1].get_if<etf::Atom>();
     if ((*parts)[0].is_atom("muster_agent_taken")) {
@@ -120,9 +120,8 @@ bool Agents::admits(const dist::Link& link, std::size_t bytes) {
 void Agents::refuse(const dist::Link& link, const char* why) {
   auto* guest = guest_of(link);
   if (!guest) return;
-  ++guest->refused;
   auto now = std::chrono::steady_clock::now();
-  if (now < guest->refusals_said + 60s) return;
+  if (++guest->refused > 1 && now < guest->refusals_said + 60s) return;
   guest->refusals_said = now;
   log::warn("{}: messages of its agents {}, and are dropped: {} until now", link.peer(), why,
             guest->refused);

@@ -41,7 +41,7 @@ bool RuleEngine::remove(const std::string& id, Timestamp) {
   for (auto& [key, place] : places_) {
     for (auto& [condition, live] : place.live)
       if (live.rule == rule) over(place, live, "the rule was removed");
-    std::erase_if(place.trails, [&](const Trail& trail) { return trail.rule == rule; });
+    std::erase_if(place.trails, [&](auto& trail) { return trail.second.rule == rule; });
     sweep(place);
   }
   return true;
@@ -85,7 +85,7 @@ RuleEngine::Place& RuleEngine::place(const Subject& subject) {
 
 RuleEngine::Live* RuleEngine::find_live(Place& place, const ReadyRule& rule,
                                         std::string_view instance) {
-  auto at = place.live.find(ByCondition::View(rule.rule.id, instance));
+  auto at = place.live.find(ByRule::View(rule.rule.id, instance));
   return at == place.live.end() ? nullptr : &at->second;
 }
 

@@ -74,7 +74,7 @@ class RuleEngine {
              bool holds, std::optional<ops::json::value> evidence, Timestamp at);
   /// Of this rule's conditions those that `is_over` says so of are over.
   void end(const Subject& subject, const std::string& rule,
-           const std::function<bool(const std::string& instance)>& is_over, Timestamp at);
+           const std::function<bool(const std::string& instance)>& is_over);
   /// To be called every second: hold times and quiet times pass. False: the turn, if any, was over,
   /// and it is to be called again soon, to go on from there.
   bool tick(Timestamp at, const Turn* turn = nullptr);
@@ -105,18 +105,20 @@ class RuleEngine {
   /// Past values of a metric whose growth a rule looks at.
   struct Trail {
     RulePtr rule;
-    std::string label;
     std::deque<std::pair<Timestamp, double>> values;
   };
-  struct ByCondition {
+  /// By a rule's id and an instance or label.
+  struct ByRule {
     using is_transparent = void;
-    using View = std::pair<std::string_view, std::string_view>;  ///< rule's id, instance
+    using View = std::pair<std::string_view, std::string_view>;
     bool operator()(const View& a, const View& b) const { return a < b; }
   };
+  template <class T>
+  using MapByRule = std::map<std::pair<std::string, std::string>, T, ByRule>;
   struct Place {
     Subject subject;
-    std::map<std::pair<std::string, std::string>, Live, ByCondition> live;
-    std::vector<Trail> trails;
+    MapByRule<Live> live;
+    MapByRule<Trail> trails;
   };
 
   static std::string key_of(const Subject& subject);

@@ -160,15 +160,12 @@ void RuleEngine::state(const Subject& subject, const std::string& id, const std:
 }
 
 void RuleEngine::end(const Subject& subject, const std::string& id,
-                     const std::function<bool(const std::string& instance)>& is_over,
-                     Timestamp at) {
+                     const std::function<bool(const std::string& instance)>& is_over) {
   auto where = places_.find(key_of(subject));
   if (where == places_.end()) return;
   for (auto& [condition, live] : where->second.live)
-    if (condition.first == id && is_over(live.instance)) {
-      live.seen = at;
+    if (condition.first == id && is_over(live.instance))
       over(where->second, live, "the condition is over");
-    }
   sweep(where->second);
   drop_if_empty(subject);
 }

@@ -86,14 +86,12 @@ void RuleEngine::sample(Place& place, const RulePtr& rule, const Sample& sample,
 /// counter that went back began anew with its node.
 std::optional<double> RuleEngine::measured(Place& place, const RulePtr& rule, const Sample& sample,
                                            Timestamp at) {
-  auto trail = std::find_if(place.trails.begin(), place.trails.end(), [&](const Trail& t) {
-    return t.rule == rule && t.label == sample.label;
-  });
+  auto trail = place.trails.find(ByRule::View(rule->rule.id, sample.label));
   if (trail == place.trails.end()) {
     if (place.trails.size() >= most_trails) return std::nullopt;
-    trail = place.trails.insert(trail, Trail{rule, sample.label, {}});
+    trail = place.trails.try_emplace({rule->rule.id, sample.label}, Trail{rule, {}}).first;
   }
-  auto& values = trail->values;
+  auto& values = trail->second.values;
   auto window = std::chrono::seconds(rule->rule.window);
   if (rule->rule.measure == Measure::per_minute) {
     auto before = values.empty() ? std::nullopt : std::optional(values.back());
@@ -130,7 +128,8 @@ void RuleEngine::unreported(Place& place, Timestamp at) {
       any = true;
     }
   if (any) sweep(place);
-  std::erase_if(place.trails, [&](const Trail& trail) {
+  std::erase_if(place.trails, [&](auto& each) {
+    auto& trail = each.second;
     return !trail.values.empty() &&
            at - trail.values.back().first >
                unreported_after + std::chrono::seconds(trail.rule->rule.window);

@@ -317,7 +317,7 @@ void Watch::checked(const Subject& node, const etf::Term& checks) {
       for (auto& [application, version] : map_of_them->pairs)
         if (running.size() < FamilyView::most_applications) running.insert(node_text(application));
     auto is_running = [&](const std::string& application) { return running.contains(application); };
-    engine_.end(node, "application_stopped", is_running, now);
+    engine_.end(node, "application_stopped", is_running);
   }
 }
 
