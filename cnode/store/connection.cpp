@@ -152,7 +152,8 @@ Prepared Connection::take(std::string_view sql) {
 
 void Connection::keep(Prepared statement) {
   constexpr std::size_t most = 32;
-  sqlite3_reset(statement.get());  // says again what step() has said
+  if (sqlite3_db_handle(statement.get()) != handle()) return;  // of one that was moved away
+  sqlite3_reset(statement.get());                              // says again what step() has said
   sqlite3_clear_bindings(statement.get());
   if (idle_.size() == most) idle_.erase(idle_.begin());
   idle_.push_back(std::move(statement));

@@ -57,6 +57,19 @@ TEST(Statement, OfATextThatFailedBeforeBeginsAnew) {
   EXPECT_TRUE(put(1));
 }
 
+// It lay among the statements of the database that had taken the place of its own.
+TEST(Statement, OfADatabaseThatWasReplacedIsNotKept) {
+  auto db = *Connection::open(":memory:");
+  ASSERT_TRUE(db.execute("CREATE TABLE t (a)"));
+  auto look = std::make_unique<Statement>(db, "SELECT count(*) FROM t");
+  EXPECT_TRUE(look->step());
+  db = *Connection::open(":memory:");
+  look.reset();
+  Statement again(db, "SELECT count(*) FROM t");
+  EXPECT_FALSE(again.step());
+  EXPECT_TRUE(again.result().has_error()) << "there is no such table here";
+}
+
 class InMemory : public testing::Test {
  protected:
   InMemory() : database(std::move(*Database::open_in_memory())) {}
