@@ -65,9 +65,16 @@ Result<std::unique_ptr<Daemon>> Daemon::open(asio::io_context& io, const LoopMet
   TRY(auto cipher, store::open_key(data_dir.path(), lost));
   TRY(auto database, store::Database::open(data_dir.path() / "muster.db"));
   TRY(auto token, access::AdminToken::open(data_dir.path() / "api.token"));
-  return std::unique_ptr<Daemon>(
+  std::unique_ptr<Daemon> daemon(
       new Daemon(io, meter, outsiders, std::move(data_dir), std::move(config), std::move(node),
                  std::move(database), std::move(cipher), std::move(token), is_cookie_from_before));
+  if (lost == store::LostSecrets::forget) daemon->started_with_ += " forget_secrets=true";
+  return daemon;
+}
+
+void Daemon::take_over() {
+  agents_.take_over();
+  started_with_ += " take_over=true";
 }
 
 Daemon::Daemon(asio::io_context& io, const LoopMeter& meter, Budget& outsiders, DataDir data_dir,
@@ -100,11 +107,12 @@ Daemon::Daemon(asio::io_context& io, const LoopMeter& meter, Budget& outsiders, 
                [this](const std::string& node, etf::Map settings) {
                  agents_.configure(node, "metrics", std::move(settings));
                }),
-      notifications_(io.get_executor(), notification_settings(config_), *database_, topology_,
-                     events_, clock_,
-                     [this](const std::string& node, etf::Map settings) {
-                       agents_.configure(node, "notifications", std::move(settings));
-                     }),
+      notifications_(
+          io.get_executor(), notification_settings(config_), *database_, topology_, events_, clock_,
+          [this](const std::string& node, etf::Map settings) {
+            agents_.configure(node, "notifications", std::move(settings));
+          },
+          &outsiders_),
       alarm_desk_(io.get_executor(), *database_, events_, clock_),
       alarm_watch_(io.get_executor(), *alarms::tuned_rules(config_.alarms), *database_, topology_,
                    events_, alarm_desk_, clock_),
@@ -194,8 +202,9 @@ Daemon::Daemon(asio::io_context& io, const LoopMeter& meter, Budget& outsiders, 
     metrics_.from_other_agent(node, "alarms", sample);
     alarm_watch_.from_alarms_agent(node, sample);
   });
-  notifications_.on_stored(
-      [this](const notifications::Entry& entry) { alarm_watch_.heard(entry); });
+  notifications_.on_stored([this](std::span<const notifications::Entry> entries) {
+    return alarm_watch_.heard(entries);
+  });
   alarm_watch_.on_saying(
       [this](notifications::Entry entry) { notifications_.say(std::move(entry)); });
   loop_watch_.on_change([this](bool is_late, const std::string& how) {
@@ -212,6 +221,16 @@ Daemon::Daemon(asio::io_context& io, const LoopMeter& meter, Budget& outsiders, 
   topology_.on_admins([this](std::size_t count) {
     alarm_watch_.condition(alarms::daemon_subject(), "nodes_that_are_admin", "", count > 0,
                            ops::json::object{{"nodes", count}});
+  });
+  agents_.on_dropping(
+      [this](const std::string& node, const std::string& why, std::uint64_t dropped) {
+        if (auto row = topology_.find(node))
+          alarm_watch_.condition(alarms::subject_of(*row), "agent_quota", "", true,
+                                 ops::json::object{{"messages", why}, {"dropped", dropped}});
+      });
+  alarm_desk_.on_held_back([this](const alarms::Subject& subject) {
+    if (auto row = topology_.find(subject.id))
+      alarm_watch_.condition(alarms::subject_of(*row), "alarm_quota", "", true);
   });
   agents_.on_lacking([this](const std::string& node, const mesh::Agents::Lacking& lacking) {
     topology_.node_lacks(node, lacking);
@@ -263,7 +282,7 @@ Task<> Daemon::start() {
     log::warn("release archives: {}", swept.error().text());
   erlang_door_.open();  // nobody is answered from rows that are not read yet
   CO_TRYV(rest_door_.listen());
-  audit_.note_daemon("daemon.start", "version=" MUSTER_VERSION);
+  audit_.note_daemon("daemon.start", "version=" MUSTER_VERSION + started_with_);
   co_return Result<>();
 }
 
@@ -273,6 +292,7 @@ std::string Daemon::whereabouts() const {
 }
 
 void Daemon::reload_certificates() {
+  audit_.note_daemon("daemon.reload");
   auto say = [](std::string_view what, const Result<bool>& loaded) {
     if (!loaded)
       log::error("{}: the certificate stays the old one: {}", what, loaded.error().text());

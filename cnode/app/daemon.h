@@ -56,7 +56,7 @@ class Daemon {
   Task<> start();
   asio::awaitable<void> stop();
   /// Agents that obey another installation are taken over. Before start().
-  void take_over() { agents_.take_over(); }
+  void take_over();
   /// Reads the certificates of HTTPS and of TLS distribution again: new connections get them. Those
   /// that cannot be used leave the old ones in place, and the log says so.
   void reload_certificates();
@@ -82,6 +82,7 @@ class Daemon {
   bool is_cookie_from_before_;
   access::TokenTable tokens_;
   access::Audit audit_;
+  std::string started_with_;  ///< options that change whom it trusts, for the audit
   ops::EventBus events_;
   ops::Table table_;
   mesh::NodeManager manager_;

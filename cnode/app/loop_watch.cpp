@@ -58,7 +58,11 @@ asio::awaitable<void> LoopWatch::run_watching() {
     auto busy = worked_or_waited();
     lateness_.add(by);
     latest_.add(by, now);
-    auto is_late = late_.looked(by, busy - std::exchange(before, busy), now);
+    // A turn that follows a sleep stands for itself, not for what was slept through.
+    auto turn = by < LateLoop::span ? meter_.longest().within(std::chrono::seconds(2), now)
+                                    : steady_clock::duration{};
+    bool is_slow = slow_.looked(turn, turn, now);
+    bool is_late = late_.looked(by, busy - std::exchange(before, busy), now) || is_slow;
     if (told == is_late || !tell_) continue;
     told = is_late;
     tell_(is_late, fmt::format("what was due ran up to {:.1f} s late in the last minute; the "

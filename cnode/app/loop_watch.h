@@ -8,7 +8,8 @@
 namespace muster::app {
 
 /// Looks after the loop: how late it runs a timer, how long its turns take. Puts both on the health
-/// sheet and tells when the loop is late for good. Owned by the daemon; lives on the loop.
+/// sheet and tells when the loop is late for good, or its turns are long: a quarter of a second of
+/// CPU, where a millisecond is usual. Owned by the daemon; lives on the loop.
 class LoopWatch {
  public:
   /// Called once at the start and then whenever it changes: whether the loop is late, and how.
@@ -28,7 +29,7 @@ class LoopWatch {
   Tell tell_;
   Histogram lateness_;
   RecentMost latest_;
-  LateLoop late_;
+  LateLoop late_, slow_{std::chrono::milliseconds(250)};
   TaskGroup running_;
 };
 

@@ -21,8 +21,8 @@ void Losses::add(const Budget::Loss& loss, Time now) {
           loss.who, loss.held, loss.wanted);
     else
       log::warn(
-          "memory for outsiders is spent ([limits] outsiders_megabytes): the connection of {} "
-          "that held {} bytes is closed",
+          "memory for outsiders is spent ([limits] outsiders_megabytes): {} held {} bytes and "
+          "loses them",
           loss.who, loss.held);
   }
   auto own = by_account_.find(loss.who);

@@ -112,9 +112,9 @@ asio::awaitable<void> run_reloading(Daemon& daemon, Options options) {
 asio::awaitable<void> run(Daemon& daemon, Options options, std::string warning, int& exit_code) {
   TaskGroup upkeep(co_await asio::this_coro::executor);
   upkeep.spawn("trim memory", run_trimming());
-  upkeep.spawn("reload", run_reloading(daemon, options));
   auto started = co_await daemon.start();
   if (started) {
+    upkeep.spawn("reload", run_reloading(daemon, options));
     if (!warning.empty()) log::warn("{}", warning);
     log::info("muster: ready, {}", daemon.whereabouts());
     auto why = co_await wait_for_end(options.ends_with_stdin);
@@ -130,6 +130,7 @@ asio::awaitable<void> run(Daemon& daemon, Options options, std::string warning, 
 
 Result<> serve(const Options& options, int& exit_code) {
   guard_process();
+  std::signal(SIGHUP, SIG_IGN);  // until there is something to read again
   TRY(auto config, configure(options));
   spdlog::set_level(spdlog::level::from_str(config.log_level));
   TRY(auto data_dir, DataDir::open(config.data_dir));

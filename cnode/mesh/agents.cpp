@@ -82,9 +82,8 @@ class Agents::Receiver final : public dist::Process {
   std::function<void(const dist::Link&, const char* why)> refuse;
 
  private:
-  /// What an agent says has a few thousand terms, at most 25,000 (8,000 modules are 16,000 and
-  /// 1,000 metrics of libraries 24,000). What is more is none of its messages; it costs a few
-  /// milliseconds to see that.
+  /// What an agent says has a few thousand terms; 8,000 modules are 16,000, and 1,000 metrics of
+  /// libraries 24,000. What is more costs a few milliseconds to see, and is dropped.
   static constexpr etf::Limits most{64, 40'000};
 };
 
@@ -116,15 +115,15 @@ bool Agents::admits(const dist::Link& link, std::size_t bytes) {
   return false;
 }
 
-/// Said once a minute, with how many there were.
 void Agents::refuse(const dist::Link& link, const char* why) {
   auto* guest = guest_of(link);
   if (!guest) return;
   auto now = std::chrono::steady_clock::now();
-  if (++guest->refused > 1 && now < guest->refusals_said + 60s) return;
-  guest->refusals_said = now;
-  log::warn("{}: messages of its agents {}, and are dropped: {} until now", link.peer(), why,
-            guest->refused);
+  bool is_first = ++guest->refused == 1;
+  if (is_first) log::warn("{}: messages of its agents {}, and are dropped", link.peer(), why);
+  if (!is_first && now < guest->refusals_told + 10s) return;
+  guest->refusals_told = now;
+  if (drop_sink_) drop_sink_(link.peer(), why, guest->refused);
 }
 
 void Agents::on_sample(const std::string& agent, Sink sink) {

@@ -40,6 +40,12 @@ class Agents {
   using LackSink = std::function<void(const std::string& node, const Lacking& lacking)>;
   void on_lacking(LackSink sink) { lack_sink_ = std::move(sink); }
 
+  /// The agents of a node say more than they may, and the rest is dropped: how many messages, until
+  /// now. Told every 10 s while it is so.
+  using DropSink =
+      std::function<void(const std::string& node, const std::string& why, std::uint64_t dropped)>;
+  void on_dropping(DropSink sink) { drop_sink_ = std::move(sink); }
+
   /// What an agent of a node is to be told (a map; README of muster_agents): at once if it runs,
   /// and whenever it is started again. An empty map: nothing, from its next start on.
   void configure(const std::string& node, const std::string& agent, etf::Map settings);
@@ -71,7 +77,7 @@ class Agents {
     Lacking lacking;
     MessageShare share{MessageShare::Clock::now()};
     std::uint64_t refused = 0;  ///< messages beyond it, or too large
-    std::chrono::steady_clock::time_point refusals_said{};
+    std::chrono::steady_clock::time_point refusals_told{};
   };
   asio::awaitable<void> begin(std::shared_ptr<dist::Link> link, std::string otp_release);
   void run_for(const dist::Link& link, std::string name, asio::awaitable<void> task);
@@ -96,6 +102,7 @@ class Agents {
   bool takes_over_ = false;
   std::shared_ptr<Receiver> receiver_;
   LackSink lack_sink_;
+  DropSink drop_sink_;
   std::unordered_map<std::string, Guest> guests_;                              ///< by node name
   std::unordered_map<std::string, std::map<std::string, etf::Map>> settings_;  ///< node, agent
   Slots starts_{64};  ///< agents being loaded or started at once

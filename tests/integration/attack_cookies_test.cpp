@@ -19,8 +19,10 @@ TEST(AttackCookies, TheHomeCookieIsOfTheRoleThatTheConfigurationSays) {
   struct Case {
     std::string role, may_look, may_make;
   };
-  for (auto& [role, may_look, may_make] :
-       {Case{"none", "error", "error"}, {"viewer", "ok", "error"}, {"admin", "ok", "ok"}}) {
+  for (auto& [role, may_look, may_make] : {Case{"none", "error", "error"},
+                                           {"viewer", "ok", "error"},
+                                           {"operator", "ok", "error"},
+                                           {"admin", "ok", "ok"}}) {
     SCOPED_TRACE(role);
     Serve daemon(epmd);
     TempDir dir;

@@ -12,6 +12,7 @@
 #include "dist/frame_writer.h"
 #include "epmd.h"
 #include "erl.h"
+#include "managed_nodes.h"
 #include "ports.h"
 #include "stranger.h"
 
@@ -139,6 +140,38 @@ TEST_F(AttackOnTheLoop, AReferenceThatIsUsedTwiceIsRefused) {
   }
   std::this_thread::sleep_for(1s);
   EXPECT_EQ(daemon.rest("GET", "/api/topo/nodes").status, 200);
+}
+
+// Each text met each pattern in one turn of the loop: tens of milliseconds for one of each.
+TEST_F(AttackOnTheLoop, HardPatternsOfManyRulesForLongTextsKeepNobodyWaiting) {
+  ErlNode node(epmd, {});
+  ManagedNodes(daemon).bring_up(node.name());
+  for (int i = 0; i < 50; ++i) {
+    auto reply =
+        daemon.rest("POST", "/api/alarms/rules",
+                    {{"id", "hard" + std::to_string(i)},
+                     {"severity", "minor"},
+                     {"pattern", "a[ab]{400}" + std::string(1, static_cast<char>('c' + i % 20))}});
+    ASSERT_EQ(reply.status, 201) << reply.text;
+  }
+  const auto stored = [&] {
+    return daemon.rest("GET", "/api/notifications?limit=1&node=" + node.name())
+        .json.at("items")
+        .as_array()
+        .size();
+  };
+  int rounds = 0;
+  ask_until(
+      [&] {
+        node.eval(
+            "[logger:error(\"~s\", [[$` + rand:uniform(2) || _ <- lists:seq(1, 8000)]]) || "
+            "_ <- [1, 2, 3, 4, 5]], ok");
+        return ++rounds >= 40 && stored() > 0;
+      },
+      60s);
+  expect_served();
+  EXPECT_GT(daemon.longest_turn("minute"), 0);
+  EXPECT_LE(daemon.longest_turn("minute"), 0.5) << "without optimization";
 }
 
 }  // namespace

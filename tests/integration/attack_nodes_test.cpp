@@ -23,6 +23,8 @@ using Steady = std::chrono::steady_clock;
 /// A real node that sends what the agent `metrics` would, with names that it invents.
 class AttackByMetrics : public AlarmTest {
  protected:
+  AttackByMetrics()
+      : AlarmTest("[alarms.agent_quota]\nquiet = 3\n[alarms.alarm_quota]\nquiet = 3\n") {}
   std::size_t metrics_of(const std::string& node) {
     auto reply = daemon_.rest("GET", "/api/metrics?node=" + node);
     return reply.status == 200 ? reply.json.at("items").as_array().size() : 0;
@@ -98,10 +100,30 @@ TEST_F(AttackByMetrics, LiesThatAreCostlyToLookAtKeepNobodyWaiting) {
                         "}, rpc:call(node(Daemon), muster, echo, [1])"),
               "{ok,1}");
     // A millisecond or two; without optimization ten times that, and what is quadratic a hundred.
-    EXPECT_LE(daemon_.longest_turn("minute"), 0.5);
+    auto turn = daemon_.longest_turn("minute");
+    EXPECT_GT(turn, 0);
+    EXPECT_LE(turn, 0.5);
   }
   raised("application_stopped", "major");
+  raised("alarm_quota", "warning", seconds(40), evil.name());
+  over("alarm_quota");
   EXPECT_EQ(daemon_.log().find("and are dropped"), std::string::npos) << "all were looked at";
+}
+
+TEST_F(AttackByMetrics, WhatIsBeyondTheShareOfItsAgentsIsDroppedAndAnAlarm) {
+  ErlNode evil(epmd_, named("evil@127.0.0.1"));
+  add(evil.name());
+  wait_for_agent(evil, "metrics");
+  evil.eval(
+      "Agent = hd([whereis(N) || N <- registered(), "
+      "lists:prefix(\"muster_agent_metrics\", atom_to_list(N))]),"
+      "{monitors, Ms} = process_info(Agent, monitors),"
+      "[Daemon | _] = [P || {process, P} <- Ms, is_pid(P), node(P) =/= node()],"
+      "Large = binary:copy(<<0>>, 1000000),"
+      "[Daemon ! {muster_agent, metrics, Agent, Large} || _ <- lists:seq(1, 20)], ok");
+  raised("agent_quota", "warning", seconds(40), evil.name());
+  EXPECT_NE(daemon_.log().find("and are dropped"), std::string::npos);
+  over("agent_quota");
 }
 
 /// A real node that sends what the agent `notifications` would, without end.

@@ -112,6 +112,8 @@ TEST_F(AttackRoles, ANodeWithACookieOfItsOwnCallsNothingByAnyWay) {
   EXPECT_EQ(nodes_.get("guest@127.0.0.1").at("role"), "none");
   EXPECT_GE(nodes_.get("guest@127.0.0.1").at("forbidden").to_number<int>(), 22);
   EXPECT_EQ(nodes_.get("other@127.0.0.1").at("forbidden"), 0) << "nor what others tried";
+  auto audit = daemon_.rest("GET", "/api/audit?limit=1000").text;
+  EXPECT_NE(audit.find("node.request"), std::string::npos) << audit;
   HttpRequest request;
   request.url = daemon_.url("/metrics");
   request.headers = {"Authorization: Bearer " + daemon_.token()};

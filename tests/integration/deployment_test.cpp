@@ -36,6 +36,12 @@ std::vector<std::string> ids(const json::array& nodes) {
 class LocalDeployment : public testing::Test {
  protected:
   json::object local() const { return {{"type", "local"}, {"folder", home.path().string()}}; }
+  /// What a deployed node may do here.
+  std::string role_of(const json::value& row) const {
+    auto node = daemon.rest("GET", "/api/topo/nodes/" + text(row.as_object(), "id"));
+    EXPECT_EQ(node.status, 200) << node.text;
+    return node.status == 200 ? text(node.json.as_object(), "role") : "";
+  }
 
   LocalHome home;
   Epmd epmd;
@@ -57,6 +63,7 @@ TEST_F(LocalDeployment, ThreeNodesAreDeployedConnectedStoppedStartedAndRemoved) 
     EXPECT_EQ(text(row.as_object(), "name"), text(row.as_object(), "id") + "@127.0.0.1");
   }
   ASSERT_TRUE(deployer.wait_for("shop", "UP", 3)) << deployer.describe("shop");
+  EXPECT_EQ(role_of(rows[0]), "none");
   EXPECT_EQ(visible(home.path()), ids(rows));
   EXPECT_EQ(archives(home.path()).size(), 1u);
 
@@ -114,6 +121,17 @@ TEST_F(LocalDeployment, AStartCommandThatNeverReturnsEndsInError) {
   EXPECT_EQ(daemon.rest("DELETE", "/api/orch/nodes/" + ids(rows)[0]).status, 202);
   EXPECT_TRUE(deployer.wait_until_gone("shop")) << deployer.describe("shop");
   EXPECT_TRUE(processes_of(ids(rows)[0]).empty());
+}
+
+TEST_F(LocalDeployment, NodesHaveTheRoleOfTheirFamilyOrElseOfTheirRelease) {
+  TinyRelease first("first"), second("second");
+  deployer.define("first", local(), first, {{"role", "operator"}}, {{"role", "viewer"}});
+  deployer.define("second", local(), second, {{"role", "operator"}});
+  auto of_family = deployer.deploy("first", 1), of_release = deployer.deploy("second", 1);
+  ASSERT_TRUE(deployer.wait_for("first", "UP", 1)) << deployer.describe("first");
+  ASSERT_TRUE(deployer.wait_for("second", "UP", 1)) << deployer.describe("second");
+  EXPECT_EQ(role_of(of_family[0]), "viewer");
+  EXPECT_EQ(role_of(of_release[0]), "operator");
 }
 
 TEST_F(LocalDeployment, AForegroundReleaseIsDetached) {

@@ -13,7 +13,8 @@ Result<RunningCall> RunningCall::begin(muster::dist::Link& link, const etf::Term
   RunningCall call(link);
   if (!call.claim_.set(frames + etf::weight(arguments), half))
     return Error(Errc::unavailable,
-                 "calls under way hold all memory that there is for them: try again later");
+                 "what runs for this node and waits for it takes half of the memory that there is "
+                 "for all: try again later");
   return call;
 }
 

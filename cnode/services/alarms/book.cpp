@@ -83,12 +83,20 @@ void Book::restore(Alarm alarm) {
   by_id_.insert_or_assign(id, std::move(alarm));
 }
 
+bool is_seen_here(const Report& report) {
+  auto& condition = report.condition;
+  return report.source == Source::builtin &&
+         (condition == "node_down" || condition == "node_restarted" ||
+          condition.ends_with("_quota"));
+}
+
 std::optional<Change> Book::raise(Report report, Timestamp at, const std::string& new_id) {
   auto& of_subject = ids_[subject_key(report.subject)];
   auto key = condition_key(report.source, report.condition, report.instance);
   auto known = of_subject.find(key);
   if (known == of_subject.end()) {
-    if (of_subject.size() >= most_per_subject) {
+    constexpr std::size_t seen_here = 20;
+    if (of_subject.size() >= most_per_subject + (is_seen_here(report) ? seen_here : 0)) {
       ++refused_;
       return std::nullopt;
     }

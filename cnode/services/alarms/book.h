@@ -62,4 +62,8 @@ class Book {
   std::uint64_t refused_ = 0;
 };
 
+/// What the daemon sees of a node by itself (node_down, what it is over): what the node says
+/// neither delays it nor takes its place.
+bool is_seen_here(const Report& report);
+
 }  // namespace muster::alarms

@@ -5,6 +5,7 @@
 #include "base/log.h"
 #include "base/random.h"
 #include "base/timeout.h"
+#include "base/turn.h"
 #include "ops/rows.h"
 
 namespace muster::alarms {
@@ -20,13 +21,6 @@ Result<> check_text(const std::optional<std::string>& text, const char* field) {
   if (text && text->size() > longest_text)
     return Error(Errc::too_large, fmt::format("at most {} bytes", longest_text), field);
   return {};
-}
-
-/// What the daemon sees of a node by itself waits for nothing that the node says.
-bool is_paced(const Report& report) {
-  bool is_seen_here = report.source == Source::builtin &&
-                      (report.condition == "node_down" || report.condition == "node_restarted");
-  return report.subject.scope == Scope::node && !is_seen_here;
 }
 
 }  // namespace
@@ -82,12 +76,12 @@ asio::awaitable<void> Desk::stop() {
 }
 
 void Desk::raise(Report report) {
-  if (is_paced(report)) {
+  if (report.subject.scope == Scope::node && !is_seen_here(report)) {
     auto* known = book_.find(report.subject, report.source, report.condition, report.instance);
     if (known && known->severity == report.severity)
       pace_.drop(report.subject, report.source, report.condition, report.instance);
     else if (!pace_.admits(report, clock_.steady()))
-      return say_refused();
+      return held_back(report.subject);
   }
   raise_now(std::move(report));
 }
@@ -97,17 +91,34 @@ void Desk::raise_held() {
 }
 
 asio::awaitable<void> Desk::run_raising_held() {
-  for (;;) {
+  constexpr int tells_every = 10;
+  for (int seconds = 1;; ++seconds) {
     co_await pause(1s);
     raise_held();
+    if (seconds % tells_every != 0 || !held_told_) continue;
+    auto held = std::exchange(held_back_, {});
+    Turn turn;
+    for (auto& [id, subject] : held) {
+      if (turn.is_over()) co_await next_turn(turn);
+      held_told_(subject);
+    }
   }
 }
 
+void Desk::held_back(const Subject& subject) {
+  if (subject.scope == Scope::node) held_back_.try_emplace(subject.id, subject);
+  say_refused();
+}
+
 void Desk::raise_now(Report report) {
+  auto subject = report.subject;
+  bool is_ours = is_seen_here(report);
   if (auto change = book_.raise(std::move(report), clock_.now(), random_uuid()))
     changed(std::move(*change));
-  else
+  else if (is_ours)
     say_refused();
+  else
+    held_back(subject);
 }
 
 void Desk::say_refused() {

@@ -45,6 +45,8 @@ class Desk {
   void on_change(Post post) { post_ = std::move(post); }
   /// Letters have been written.
   void on_posted(std::function<void()> told) { posted_ = std::move(told); }
+  /// Alarms of this node were held or refused in the last 10 s, for it had too many.
+  void on_held_back(std::function<void(const Subject&)> told) { held_told_ = std::move(told); }
   /// Somebody cleared an alarm by hand: who raised it may raise it again.
   void on_cleared_by_hand(std::function<void(const Alarm&)> told) { by_hand_ = std::move(told); }
 
@@ -58,6 +60,7 @@ class Desk {
   Task<Alarm> comment(CommentOnAlarm request, ops::Caller caller);
 
   void raise_now(Report report);
+  void held_back(const Subject& subject);
   void say_refused();
   asio::awaitable<void> run_raising_held();
   void changed(Change change);
@@ -83,6 +86,9 @@ class Desk {
   asio::steady_timer has_work_;
   bool is_ending_ = false;
   std::uint64_t cleared_ = 0, refused_said_ = 0;
+  std::map<std::string, Subject>
+      held_back_;  ///< by id: of whom alarms were, since it was told last
+  std::function<void(const Subject&)> held_told_;
   TaskGroup running_, raising_;
 };
 

@@ -10,7 +10,7 @@ namespace muster::alarms {
 namespace {
 
 constexpr std::size_t longest_pattern = 1024, longest_text = 4096, most_covered = 1000;
-// The time of a match is this times the text's length, and the loop waits for it.
+// The time of a match is this times the text's length; PatternSearch has a second for a batch.
 constexpr int most_steps = 500;
 
 bool is_id(const std::string& id) {

@@ -80,7 +80,7 @@ struct ReadyRule {
 };
 
 /// Checks a rule and makes it ready. Patterns run in linear time whatever they are (RE2), within
-/// 1 MiB and, over the longest text, within a turn of the loop. Errors: bad_request naming the
+/// 1 MiB. Errors: bad_request naming the
 /// field: an unknown metric, a pattern that does not compile or is too large, a clear level on the
 /// wrong side, levels out of order.
 Result<ReadyRule> make_ready(Rule rule, const std::function<bool(const std::string&)>& is_metric);

@@ -124,7 +124,8 @@ void RuleEngine::settle(Place& place, const RulePtr& rule, std::string_view inst
                         Timestamp at) {
   auto* live = find_live(place, *rule, instance);
   if (!live) {
-    if (level == 0 || place.live.size() >= most_live) return;
+    bool is_one = rule->rule.kind == RuleKind::event && instance.empty();
+    if (level == 0 || (place.live.size() >= most_live && !is_one)) return;
     live = &add_live(place, rule, instance);
   }
   live->seen = at;

@@ -25,6 +25,9 @@ struct LogLine {
   std::string_view source, kind, text, pid, mfa, application;
 };
 
+/// Whether kind, source and severity are what a notification rule looks at.
+bool looks_at(const Rule& rule, const LogLine& line);
+
 /// What the engine has decided: a condition holds at a level, again, or (level 0) no more.
 struct Finding {
   const Rule& rule;
@@ -44,6 +47,7 @@ struct Finding {
 class RuleEngine {
  public:
   using Emit = std::function<void(const Finding&)>;
+  using RulePtr = std::shared_ptr<const ReadyRule>;
   explicit RuleEngine(Emit emit) : emit_(std::move(emit)) {}
 
   /// A rule of the same id goes first, and what it has raised is over.
@@ -61,7 +65,11 @@ class RuleEngine {
   /// All values of one collection of one node. Rules that name no label look at 1,100 labels of a
   /// metric.
   void samples(const Subject& node, std::span<const Sample> samples, Timestamp at);
-  void notification(const Subject& node, const LogLine& line, Timestamp at);
+  /// `found`: the rules whose pattern is in its text, of those that have one.
+  void notification(const Subject& node, const LogLine& line, std::span<const RulePtr> found,
+                    Timestamp at);
+  /// The rules with a pattern.
+  std::vector<RulePtr> pattern_rules() const;
   /// To be called before what an agent sends that has measured less because it was busy: what it
   /// does not report is not over.
   void keep(const Subject& node, Timestamp at);
@@ -90,7 +98,6 @@ class RuleEngine {
   std::size_t live() const;
 
  private:
-  using RulePtr = std::shared_ptr<const ReadyRule>;
   /// One condition of one subject, pending or raised.
   struct Live {
     RulePtr rule;

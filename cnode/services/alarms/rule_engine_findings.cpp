@@ -1,8 +1,7 @@
 // What the rule engine makes of notifications, of what agents found, and of what is so or not.
 #include "services/alarms/rule_engine.h"
 
-#include <re2/re2.h>
-
+#include <algorithm>
 #include <limits>
 #include <span>
 
@@ -73,16 +72,25 @@ value as_evidence(const Found& found) {
 
 }  // namespace
 
-void RuleEngine::notification(const Subject& node, const LogLine& line, Timestamp at) {
+bool looks_at(const Rule& rule, const LogLine& line) {
+  if (rule.log_kind && *rule.log_kind != line.kind) return false;
+  if (rule.log_source && *rule.log_source != line.source) return false;
+  return !rule.log_severity || line.severity <= severity_number(*rule.log_severity);
+}
+
+std::vector<RuleEngine::RulePtr> RuleEngine::pattern_rules() const {
+  std::vector<RulePtr> rules;
+  for (auto& rule : of_notifications_)
+    if (rule->pattern) rules.push_back(rule);
+  return rules;
+}
+
+void RuleEngine::notification(const Subject& node, const LogLine& line,
+                              std::span<const RulePtr> found, Timestamp at) {
   for (auto& rule : of_notifications_) {
     auto& r = rule->rule;
-    if (r.log_kind && *r.log_kind != line.kind) continue;
-    if (r.log_source && *r.log_source != line.source) continue;
-    if (r.log_severity && line.severity > severity_number(*r.log_severity)) continue;
-    if (!rule->covers(node)) continue;
-    if (rule->pattern && !re2::RE2::PartialMatch(
-                             re2::StringPiece(line.text.data(), line.text.size()), *rule->pattern))
-      continue;
+    if (!looks_at(r, line) || !rule->covers(node)) continue;
+    if (rule->pattern && std::find(found.begin(), found.end(), rule) == found.end()) continue;
     auto& where = place(node);
     auto* live = find_live(where, *rule, {});
     if (!live) live = &add_live(where, rule, {});

@@ -242,11 +242,12 @@ void Watch::from_alarms_agent(const std::string& name, const etf::Term& message)
   dropped_[node.id]["alarms"] += SampleReader::dropped(message);
   std::vector<etf::Term> list;
   auto first = [&] { return std::span(list).first(std::min(list.size(), most_passed_on)); };
-  if (auto* raised = map->find("raised"); raised && raised->proper_list(list))
-    for (auto& alarm : first()) pass_on(node, alarm);
-  list.clear();
+  // What is in both was raised again after it had been cleared.
   if (auto* cleared = map->find("cleared"); cleared && cleared->proper_list(list))
     for (auto& id : first()) pass_off(node, id);
+  list.clear();
+  if (auto* raised = map->find("raised"); raised && raised->proper_list(list))
+    for (auto& alarm : first()) pass_on(node, alarm);
   if (auto* present = map->find("present")) only_present(node, *present, map->find("complete"));
   if (auto* queues = map->find("long_queues"))
     engine_.check(node, "long_queues", *queues, moment(), is_cut(*map, *queues));
@@ -321,18 +322,31 @@ void Watch::checked(const Subject& node, const etf::Term& checks) {
   }
 }
 
-void Watch::heard(const notifications::Entry& entry) {
-  if (entry.source == "muster") return;  // what the daemon says comes from what it knows already
-  auto row = topology_.find(entry.node_id);
-  if (!row) return;
-  LogLine line{static_cast<int>(entry.severity),
-               entry.source,
-               entry.kind,
-               entry.text,
-               entry.pid,
-               entry.mfa,
-               entry.application};
-  engine_.notification(subject_of(*row), line, moment());
+asio::awaitable<void> Watch::heard(std::span<const notifications::Entry> entries) {
+  std::vector<const notifications::Entry*> heard;
+  std::vector<LogLine> lines;
+  for (auto& entry : entries) {
+    if (entry.source == "muster")
+      continue;  // what the daemon says comes from what it knows already
+    heard.push_back(&entry);
+    lines.push_back({static_cast<int>(entry.severity), entry.source, entry.kind, entry.text,
+                     entry.pid, entry.mfa, entry.application});
+  }
+  auto found = co_await search_.find(engine_.pattern_rules(), lines);
+  not_looked_at_ += found.left_out;
+  if (not_looked_at_ > 2 * not_looked_at_said_) {
+    not_looked_at_said_ = not_looked_at_;
+    log::warn(
+        "alarms: the patterns of rules take too long: not all were looked for in {} "
+        "notifications until now",
+        not_looked_at_);
+  }
+  Turn turn;
+  for (std::size_t i = 0; i < lines.size(); ++i) {
+    if (turn.is_over()) co_await next_turn(turn);
+    if (auto row = topology_.find(heard[i]->node_id))
+      engine_.notification(subject_of(*row), lines[i], found.in[i], moment());
+  }
 }
 
 void Watch::condition(const Subject& subject, const std::string& id, const std::string& instance,

@@ -5,6 +5,7 @@
 #include "services/alarms/desk.h"
 #include "services/alarms/family_view.h"
 #include "services/alarms/passed_on.h"
+#include "services/alarms/pattern_search.h"
 #include "services/alarms/rule_rows.h"
 #include "services/alarms/rule_types.h"
 #include "services/alarms/sample_reader.h"
@@ -33,7 +34,8 @@ class Watch {
   void from_metrics_agent(const std::string& node, const etf::Term& message);
   void from_notifications_agent(const std::string& node, const etf::Term& message);
   void from_alarms_agent(const std::string& node, const etf::Term& message);
-  void heard(const notifications::Entry& entry);
+  /// What was stored; it stays until this has ended.
+  asio::awaitable<void> heard(std::span<const notifications::Entry> entries);
   /// Something the daemon knows by itself, of a node or of itself, is so or not: decided by the
   /// rule `id`, of kind event. To be said again after a restart, either way: what was raised before
   /// holds until then.
@@ -72,6 +74,8 @@ class Watch {
   Desk& desk_;
   const Clock& clock_;
   RuleEngine engine_;
+  PatternSearch search_;
+  std::uint64_t not_looked_at_ = 0, not_looked_at_said_ = 0;  ///< notifications, for want of time
   SampleReader reader_;
   /// Events that agents have let go since the daemon's start, by node's id and agent.
   std::map<std::string, std::map<std::string, std::uint64_t>> dropped_;

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <utility>
 
 namespace muster::notifications {
 
@@ -54,17 +55,38 @@ bool Intake::has_room(const Node& node, std::size_t bytes) const {
          (node.bytes + bytes) * turns_.size() <= limits_.all_bytes;
 }
 
+/// In steps, so that few of its changes concern the budget.
+bool Intake::claim(Node& node, std::size_t bytes) {
+  constexpr std::size_t unclaimed = 64 * 1024, step = 64 * 1024;
+  if (bytes <= unclaimed) return node.held.reset(), true;
+  if (!node.held)
+    node.held = std::make_unique<Held>(budget_, "notifications:" + node.node,
+                                       [this, &node] { empty_out(node); });
+  return node.held->claim.set((bytes + step - 1) / step * step);
+}
+
+/// Others need the memory.
+void Intake::empty_out(Node& node) {
+  for (auto& entry : node.queue) count_drop(node, entry.source);
+  node.queue.clear();
+  bytes_ -= std::exchange(node.bytes, 0);
+  node.held->claim.set(0);
+}
+
+void Intake::count_drop(Node& node, const std::string& source) {
+  if (node.dropped_here.empty() && node.dropped_there.empty()) with_drops_.push_back(&node);
+  count(node.dropped_here, source, 1);
+  ++dropped_;
+}
+
 void Intake::offer(Entry entry, Time now) {
   auto& node = node_of(entry, now);
   std::chrono::duration<double> passed = now - node.filled;
   node.filled = now;
   node.tokens = std::min(limits_.burst, node.tokens + passed.count() * limits_.per_second);
-  if (node.tokens < 1 || !has_room(node, entry.bytes())) {
-    if (node.dropped_here.empty() && node.dropped_there.empty()) with_drops_.push_back(&node);
-    count(node.dropped_here, entry.source, 1);
-    ++dropped_;
-    return;
-  }
+  bool fits =
+      node.tokens >= 1 && has_room(node, entry.bytes()) && claim(node, node.bytes + entry.bytes());
+  if (!fits) return count_drop(node, entry.source);
   node.tokens -= 1;
   push(node, std::move(entry), false);
 }
@@ -103,6 +125,7 @@ std::vector<Entry> Intake::take(std::size_t most, Timestamp at, Time now) {
       taken.push_back(std::move(entry));
       node.queue.pop_front();
     }
+    claim(node, node.bytes);
     node.has_turn = !node.queue.empty();
     if (node.has_turn) turns_.push_back(&node);
   }
@@ -112,6 +135,7 @@ std::vector<Entry> Intake::take(std::size_t most, Timestamp at, Time now) {
 void Intake::put_back(std::vector<Entry> entries) {
   for (auto entry = entries.rbegin(); entry != entries.rend(); ++entry) {
     auto& node = node_of(*entry, {});
+    claim(node, node.bytes + entry->bytes());  // refused, it is kept: it was here before
     push(node, std::move(*entry), true);
   }
 }
@@ -144,7 +168,8 @@ void Intake::announce(Timestamp at, Time now, std::vector<Entry>& out) {
       drops.clear();
     };
     say(node->dropped_there, "by the node's agent");
-    say(node->dropped_here, fmt::format("here: more than {} a second", limits_.per_second));
+    say(node->dropped_here, fmt::format("here: more than {} a second, or than there is memory for",
+                                        limits_.per_second));
     return true;
   });
 }

@@ -2,11 +2,15 @@
 
 #include <chrono>
 #include <deque>
+#include <functional>
 #include <map>
+#include <memory>
 #include <string>
 #include <unordered_map>
+#include <utility>
 #include <vector>
 
+#include "base/budget.h"
 #include "services/notifications/entry.h"
 
 namespace muster::notifications {
@@ -21,13 +25,15 @@ struct IntakeLimits {
 
 /// Between the links and the archive: a bounded queue for each node, emptied in turns, so that a
 /// node that logs without end fills its own queue only and delays nobody. What does not fit is
-/// dropped and counted; the count becomes an entry of that node itself, once a second at most.
+/// dropped and counted; the count becomes an entry of that node itself, once a second at most. More
+/// than a little of a node's queue is claimed from the budget; told to go there, it is dropped.
 /// Plain data, owned by the service.
 class Intake {
  public:
   using Time = std::chrono::steady_clock::time_point;
 
-  explicit Intake(IntakeLimits limits = {}) : limits_(limits) {}
+  explicit Intake(IntakeLimits limits = {}, Budget* budget = nullptr)
+      : limits_(limits), budget_(budget) {}
 
   void offer(Entry entry, Time now);
   /// The node's agent dropped some before it sent them.
@@ -46,6 +52,13 @@ class Intake {
   std::uint64_t dropped() const { return dropped_; }
 
  private:
+  /// A place in the budget, apart from that of the node's link: a full queue goes before that does.
+  struct Held {
+    Held(Budget* budget, std::string account, std::function<void()> evict)
+        : holder(budget, std::move(account), std::move(evict)), claim(holder) {}
+    Budget::Holder holder;
+    Budget::Claim claim;
+  };
   struct Node {
     std::deque<Entry> queue;
     std::size_t bytes = 0;
@@ -55,13 +68,18 @@ class Intake {
     std::map<std::string, std::uint64_t> dropped_here, dropped_there;  ///< by source
     Time announced;
     std::string node_id, node, family;
+    std::unique_ptr<Held> held;  ///< where its queue is more than a little
   };
   Node& node_of(const Entry& entry, Time now);
   bool has_room(const Node& node, std::size_t bytes) const;
+  bool claim(Node& node, std::size_t bytes);
+  void empty_out(Node& node);
+  void count_drop(Node& node, const std::string& source);
   void push(Node& node, Entry entry, bool in_front);
   void announce(Timestamp at, Time now, std::vector<Entry>& out);
 
   IntakeLimits limits_;
+  Budget* budget_;
   std::unordered_map<std::string, Node> nodes_;  ///< by name
   std::deque<Node*> turns_;
   std::vector<Node*> with_drops_;

@@ -8,6 +8,7 @@
 #include "base/clean_text.h"
 #include "base/log.h"
 #include "base/timeout.h"
+#include "base/turn.h"
 #include "etf/decode.h"
 #include "ops/rows.h"
 #include "services/notifications/entry_reader.h"
@@ -56,12 +57,13 @@ NotificationView view_of(const Entry& entry) {
 
 Notifications::Notifications(asio::any_io_executor executor, Settings settings,
                              store::Database& database, topology::Topology& topology,
-                             ops::EventBus& events, const Clock& clock, ConfigureAgent configure)
+                             ops::EventBus& events, const Clock& clock, ConfigureAgent configure,
+                             Budget* outsiders)
     : settings_(std::move(settings)),
       topology_(topology),
       events_(events),
       clock_(clock),
-      intake_(settings_.limits),
+      intake_(settings_.limits, outsiders),
       shares_(settings_.retention.bytes),
       levels_(database, topology, settings_.limits.per_second, std::move(configure)),
       has_work_(executor, asio::steady_timer::time_point::max()),
@@ -199,12 +201,15 @@ asio::awaitable<void> Notifications::store_once() {
   if (batch.empty()) co_return;
   auto stored = co_await archive_->append(batch);
   auto first_left = std::find_if(batch.begin(), batch.end(), [](auto& e) { return e.id == 0; });
+  Turn turn;
   for (auto entry = batch.begin(); entry != first_left; ++entry) {
-    if (listener_) listener_(*entry);
+    if (turn.is_over()) co_await next_turn(turn);
     auto event = event_of(*entry);
     event.text = clean_text(event.text, most_event_text, Lines::kept);
     events_.publish("notifications.entry", std::move(event));
   }
+  if (listener_ && !is_ending_)
+    co_await listener_(std::span<const Entry>(batch.begin(), first_left));
   if (stored) co_return;
   log::error("notifications wait: {}", stored.error().text());
   batch.erase(batch.begin(), first_left);

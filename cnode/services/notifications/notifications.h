@@ -3,6 +3,7 @@
 #include <boost/asio/steady_timer.hpp>
 #include <functional>
 #include <memory>
+#include <span>
 #include <unordered_map>
 
 #include "base/task_group.h"
@@ -30,7 +31,7 @@ class Notifications {
   };
   Notifications(asio::any_io_executor executor, Settings settings, store::Database& database,
                 topology::Topology& topology, ops::EventBus& events, const Clock& clock,
-                ConfigureAgent configure);
+                ConfigureAgent configure, Budget* outsiders = nullptr);
 
   std::vector<ops::Operation> operations();
   static std::vector<ops::Topic> topics();
@@ -53,7 +54,8 @@ class Notifications {
   std::uint64_t dropped() const { return intake_.dropped() + shares_.left_out(); }
   std::uint64_t disk_bytes() const { return archive_ ? archive_->bytes() : 0; }
   /// Hears of every entry once it is stored. For the rules of alarms.
-  void on_stored(std::function<void(const Entry&)> listener) { listener_ = std::move(listener); }
+  using Listener = std::function<asio::awaitable<void>(std::span<const Entry>)>;
+  void on_stored(Listener listener) { listener_ = std::move(listener); }
 
  private:
   Task<ops::Page<NotificationView>> list(ListNotifications request, ops::Caller caller);
@@ -81,7 +83,7 @@ class Notifications {
   LevelDesk levels_;
   std::unordered_map<std::string, topology::NodeState> states_;  ///< by name, as last said
   std::unique_ptr<ops::Subscription> heard_;
-  std::function<void(const Entry&)> listener_;
+  Listener listener_;
   ShareListener share_listener_;
   asio::steady_timer has_work_;
   bool is_ending_ = false;

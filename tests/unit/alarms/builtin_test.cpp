@@ -7,6 +7,7 @@
 #include <sstream>
 
 #include "services/alarms/passed_on.h"
+#include "services/alarms/pattern_search.h"
 #include "services/alarms/sample_reader.h"
 #include "services/alarms/schemas.h"
 
@@ -215,7 +216,8 @@ TEST_F(BuiltinAlarms, NotificationsAreCounted) {
     line.text = rule.pattern ? std::string_view(*rule.pattern) : "x";
     for (std::uint32_t i = 0; i < rule.count; ++i) {
       expect(rule, 0, "too early");
-      engine.notification(node, line, now);
+      auto found = PatternSearch::search(engine.pattern_rules(), std::span(&line, 1));
+      engine.notification(node, line, found.in[0], now);
     }
     expect(rule, 1, "after enough of them");
     pass(static_cast<int>(*rule.quiet) + 1);

@@ -1,4 +1,4 @@
-#include "services/alarms/rule_engine.h"
+#include "services/alarms/pattern_search.h"
 
 #include <gtest/gtest.h>
 
@@ -47,7 +47,8 @@ class RuleEngineTest : public testing::Test {
     line.text = text;
     line.kind = kind;
     line.severity = severity;
-    engine.notification(node, line, now);
+    auto found = PatternSearch::search(engine.pattern_rules(), std::span(&line, 1));
+    engine.notification(node, line, found.in[0], now);
   }
 
   Timestamp now{std::chrono::hours(480'000)};
@@ -315,6 +316,32 @@ TEST_F(RuleEngineTest, AHostilePatternCannotHoldItUp) {
   EXPECT_LT(std::chrono::steady_clock::now() - began, std::chrono::seconds(5));
 }
 
+TEST(PatternSearch, FindsTheRulesOfEachLineAndLeavesOutWhatItHasNoTimeFor) {
+  auto ready = [](std::string pattern) {
+    Rule rule;
+    rule.id = "r";
+    rule.kind = RuleKind::notification;
+    rule.levels = {{Severity::major, std::nullopt, std::nullopt}};
+    rule.pattern = std::move(pattern);
+    rule.log_kind = "report";
+    return std::make_shared<const ReadyRule>(*make_ready(std::move(rule), &any_metric));
+  };
+  PatternSearch::Rules rules{ready("a"), ready("b")};
+  std::vector<LogLine> lines(3);
+  for (auto& line : lines) line.kind = "report";
+  lines[0].text = "ab";
+  lines[1].text = "b";
+  lines[2].text = "ab";
+  lines[2].kind = "crash";
+  auto found = PatternSearch::search(rules, lines);
+  EXPECT_EQ(found.in[0], rules);
+  EXPECT_EQ(found.in[1], PatternSearch::Rules{rules[1]});
+  EXPECT_TRUE(found.in[2].empty()) << "another kind";
+  EXPECT_EQ(found.left_out, 0u);
+  found = PatternSearch::search(rules, lines, std::chrono::seconds(0));
+  EXPECT_EQ(found.left_out, 2u) << "of the third nothing was wanted";
+}
+
 Rule of_queues() {
   Rule rule;
   rule.id = "queues";
@@ -460,7 +487,7 @@ TEST(Rules, AreCheckedWhenTheyAreMade) {
   log.pattern = "((a{100}){100}){100}";
   EXPECT_EQ(refused(log), "/pattern") << "too large when compiled";
   log.pattern = "(?:(?:.{30}){30}a)c";  // 112 ms for the longest text
-  EXPECT_EQ(refused(log), "/pattern") << "the loop would wait for it";
+  EXPECT_EQ(refused(log), "/pattern") << "others would wait for it";
 }
 
 TEST(RuleEngineSpeed, TenThousandNodesCostLittle) {

@@ -135,6 +135,12 @@ TEST_F(LateLoopTest, OneTurnOfAMinuteIsToldAtOnce) {
   EXPECT_TRUE(late_.looked(50s, 50s, now_));
 }
 
+TEST_F(LateLoopTest, WhatCountsAsLateIsItsOwners) {
+  late_ = LateLoop(250ms);
+  EXPECT_FALSE(look(2min, 240ms, 240ms));
+  EXPECT_TRUE(look(30s, 260ms, 260ms));
+}
+
 TEST_F(LateLoopTest, LateForLessThanASecondIsNoAlarm) {
   EXPECT_FALSE(look(10min, 900ms, 900ms));
 }

@@ -112,6 +112,23 @@ TEST_F(IntakeTest, BoundsTheBytesOfAllWithoutHittingTheSmall) {
   EXPECT_GT(bounded.dropped(), 800u);
 }
 
+TEST_F(IntakeTest, WhatWaitsOfANodeIsOfTheBudgetAndGoesWhereOthersNeedIt) {
+  Budget budget(1 << 20);
+  auto large = limits();
+  large.burst = large.queued = 10'000;
+  Intake held(large, &budget);
+  for (int i = 0; i < 100; ++i) held.offer(entry("big@h", std::string(8000, 'x')), now);
+  held.offer(entry("small@h"), now);
+  EXPECT_GE(budget.held(), 800'000u);
+  EXPECT_EQ(budget.accounts(), 1u) << "who has little claims nothing";
+  Budget::Holder other(&budget, "token:x", [] {});
+  EXPECT_TRUE(other.take(500'000));
+  EXPECT_EQ(held.dropped(), 100u);
+  auto taken = held.take(1000, {}, now);
+  EXPECT_EQ(taken.size(), 2u) << "the small one's, and how much was dropped";
+  EXPECT_EQ(budget.held(), 500'000u);
+}
+
 TEST_F(IntakeTest, ForgetsANode) {
   offer("a@h", 61);
   intake.forget("a@h");

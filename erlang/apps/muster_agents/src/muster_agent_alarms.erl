@@ -13,7 +13,7 @@
 %% with sources sasl, elarm (id {elarm, Id, Src}) and mnesia. Each interval also: present => [Id], all
 %% that is known to be raised, since an overload of alarms is dropped (dropped => N), and complete =>
 %% [Source]: those of which it is all that there is. A daemon that is new is told all that is raised,
-%% 25 kB of it in a message.
+%% 25 kB of it in a message. What is in both lists was cleared and raised again.
 %% After each scan: long_queues => [#{pid, name, len, ...evidence}], the longest 20 of the long_count in
 %% scan => #{processes, scanned, sum, most, long_count, wall_us} or #{skipped => Why}, and checks => #{Key => Value} of those that have changed
 %% since they were last sent to this daemon:
@@ -71,8 +71,8 @@ first() ->
              checks => #{}, attached => erlang:monotonic_time(millisecond)}).
 
 %% An overload of Mnesia's is over after a minute, and the agent before us may not have said so.
-lease(_, Options, State) ->
-    {#{sent => #{}, dropped => 0, unsaid => [{mnesia, overload}]}, wish(Options, State)}.
+lease(Handle, Options, State) ->
+    {#{handle => Handle, sent => #{}, dropped => 0, unsaid => [{mnesia, overload}]}, wish(Options, State)}.
 
 settings(_, Map, Data, State) -> {Data, wish(Map, State)}.
 
@@ -90,11 +90,14 @@ tick(interval, #{sent := Sent, dropped := Before, unsaid := Unsaid} = Data, Stat
     Dropped = atomics:get(maps:get(gate, New), ?DROPPED),
     Ids = maps:keys(Present),
     %% All of them to a daemon that is new, as many at once as it takes; after that they come as they change.
-    {Raised, Untold} = fitting([A || Id <- maps:get(untold, Sent, Ids), #{Id := A} <- [Present]]),
+    {Raised, Untold} = told(maps:get(untold, Sent, Ids), Data, New),
     {#{raised => Raised, cleared => Unsaid -- Ids, present => Ids,
        complete => case map_size(Present) < ?MOST_PRESENT of true -> Complete; false -> [] end,
        dropped => Dropped - Before},
-     Data#{sent := Sent#{untold => [Id || #{id := Id} <- Untold]}, dropped := Dropped, unsaid := []}, New};
+     Data#{sent := Sent#{untold => Untold}, dropped := Dropped, unsaid := []}, New};
+tick(more, #{sent := #{untold := [_ | _] = Ids} = Sent} = Data, State) ->
+    {Raised, Untold} = told(Ids, Data, State),
+    {#{raised => Raised}, Data#{sent := Sent#{untold := Untold}}, State};
 tick(batch, Data, #{batch := {Raised, Cleared}} = State) ->
     {#{raised => Raised, cleared => Cleared}, Data, State};
 tick(scan, #{sent := Sent} = Data, #{checks := Checks} = State) ->
@@ -106,6 +109,12 @@ tick(scan, #{sent := Sent} = Data, #{checks := Checks} = State) ->
      end, Data#{sent := maps:merge(Sent, Checks)}, State};
 tick(_, Data, State) ->
     {none, Data, State}.
+
+%% Of these the first, as many as fit into a message, and which are left to be told in 100 ms.
+told(Ids, #{handle := Handle}, #{present := Present}) ->
+    {Raised, Untold} = fitting([A || Id <- Ids, #{Id := A} <- [Present]]),
+    _ = Untold =:= [] orelse later(?BATCH_MS, Handle, more),
+    {Raised, [Id || #{id := Id} <- Untold]}.
 
 %% What fits into one message, and the rest.
 fitting(Alarms) -> fitting(Alarms, ?RAISED_BYTES, []).
@@ -128,11 +137,15 @@ message({mnesia_system_event, Event}, State) ->
     {none, from_mnesia(Event, State)};
 message({overload_over, Ref}, #{mnesia := {_, Ref}} = State) ->
     {none, note({clear, {mnesia, overload}}, State)};
-message(flush, #{raised := Raised, cleared := Cleared} = State) ->
+message(flush, #{raised := Raised, cleared := Cleared, gate := Gate, present := Present} = State) ->
     self() ! flushed,
-    {Now, Later} = fitting(lists:reverse(Raised)),
+    {Now, Rest} = fitting(lists:reverse(Raised)),
+    {Later, Dropped} = lists:split(min(length(Rest), ?MOST_PRESENT), Rest),
+    atomics:add(Gate, ?DROPPED, length(Dropped)),
     _ = Later =:= [] orelse erlang:send_after(?BATCH_MS, self(), flush),
-    {{due, batch}, State#{raised := lists:reverse(Later), cleared := [],
+    %% What was dropped is found again by resync.
+    {{due, batch}, State#{present := maps:without([Id || #{id := Id} <- Dropped], Present),
+                          raised := lists:reverse(Later), cleared := [],
                           batch := {Now, lists:reverse(Cleared)}}};
 message(flushed, State) ->
     {none, State#{batch := none}};
