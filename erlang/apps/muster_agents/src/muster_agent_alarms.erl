@@ -35,7 +35,7 @@
 
 -define(NAME, alarms).
 -define(LOST, true).
--define(MOST_HEAP_WORDS, 1 bsl 18).   % while it sends what is loaded; 10 kB else
+-define(MOST_HEAP_WORDS, 1 bsl 21).   % 16 MB, while it reads a thousand alarms; 10 kB else
 -include("muster_agent.hrl").
 -include("muster_agent_bound.hrl").
 

@@ -535,7 +535,9 @@ start_daemon(Executable, Dir) ->
     Port = open_port({spawn_executable, Executable},
                      [{args, ["serve", "--name", Name, "--cookie-file", CookieFile, "--data-dir",
                               filename:join(Dir, "data"), "--http", Http,
-                              "--exit-on-stdin-close"]}, stderr_to_stdout, exit_status]),
+                              "--exit-on-stdin-close"]},
+                      {env, [{"HOME", Dir}]},   % a cookie that lies in the user's is none of its business
+                      stderr_to_stdout, exit_status]),
     {os_pid, Pid} = erlang:port_info(Port, os_pid),
     #{node => list_to_atom(Name), pid => integer_to_list(Pid), port => Port}.
 
