@@ -123,8 +123,8 @@ class Budget::Claim {
     if (holder_) holder_->give_back(bytes_);
   }
 
-  /// From now on so many bytes in all; `share` as in take(). False: refused, and it stays as it was.
-  /// Less is always granted.
+  /// From now on so many bytes in all; `share` as in take(). False: refused, and it stays as it
+  /// was. Less is always granted.
   bool set(std::uint64_t bytes, unsigned share = 1) {
     if (!holder_ || bytes == bytes_) return true;
     if (bytes > bytes_) {
