@@ -5,6 +5,7 @@
 #include "app/config.h"
 #include "app/data_dir.h"
 #include "app/guard_process.h"
+#include "services/access/audit_rows.h"
 #include "store/key_file.h"
 
 namespace muster::app {
@@ -12,7 +13,10 @@ namespace {
 
 Result<std::size_t> rotate(const std::filesystem::path& folder) {
   TRY(auto data_dir, DataDir::open_existing(folder));
-  return store::rotate_key(data_dir.path());
+  auto record = [](store::Connection& db) {
+    return access::put_offline(db, "daemon.rotate_key", SystemClock().now());
+  };
+  return store::rotate_key(data_dir.path(), record);
 }
 
 }  // namespace

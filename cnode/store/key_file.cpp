@@ -155,7 +155,8 @@ Result<Cipher> open_key(const fs::path& data_dir, LostSecrets lost) {
                            file.string(), tally.lost, tally.values, remedy));
 }
 
-Result<std::size_t> rotate_key(const fs::path& data_dir) {
+Result<std::size_t> rotate_key(const fs::path& data_dir,
+                               const std::function<Result<>(Connection&)>& record) {
   const auto file = data_dir / "secret.key", next = data_dir / "secret.key.next";
   std::error_code ec;
   if (!fs::exists(data_dir / "muster.db", ec))
@@ -182,6 +183,7 @@ Result<std::size_t> rotate_key(const fs::path& data_dir) {
       };
       TRYV(each_sealed(db, column, again));
     }
+    TRYV(record(db));
     return db.execute("COMMIT");
   }();
   if (!sealed) {

@@ -1,8 +1,10 @@
 #pragma once
 
 #include <filesystem>
+#include <functional>
 
 #include "store/cipher.h"
+#include "store/connection.h"
 
 namespace muster::store {
 
@@ -19,8 +21,10 @@ Result<Cipher> open_key(const std::filesystem::path& data_dir, LostSecrets lost)
 
 /// Makes a new key and seals everything with it; says how many values. The new key is written
 /// beside the old one, then all values change in one transaction, then the new key takes the old
-/// one's place: wherever it is interrupted, open_key() goes on from there. Errors: those of
-/// open_key(); not_found, where there is no database.
-Result<std::size_t> rotate_key(const std::filesystem::path& data_dir);
+/// one's place: wherever it is interrupted, open_key() goes on from there. `record` writes down in
+/// the same transaction that it was done. Errors: those of open_key() and of `record`; not_found,
+/// where there is no database.
+Result<std::size_t> rotate_key(const std::filesystem::path& data_dir,
+                               const std::function<Result<>(Connection&)>& record);
 
 }  // namespace muster::store

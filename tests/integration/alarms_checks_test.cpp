@@ -125,6 +125,22 @@ TEST_F(AlarmsOfChecks, WhatNobodyListsOutlivesTheAgent) {
   over("mnesia_inconsistent");
 }
 
+/// Both are told in one message.
+TEST_F(AlarmsOfChecks, WhatIsClearedAndSetAgainAtOnceIsThere) {
+  ErlNode erl(epmd_, named("a@127.0.0.1"));
+  erl.eval("ok = application:start(sasl)");
+  erl.eval("alarm_handler:set_alarm({valve, \"first\"})");
+  add(erl.name());
+  raised("valve");
+  erl.eval(
+      "alarm_handler:clear_alarm(valve), alarm_handler:set_alarm({valve, \"second\"}), "
+      "alarm_handler:set_alarm({later, bird})");
+  raised("later");
+  auto valves = list("condition=valve");
+  ASSERT_EQ(valves.size(), 1u);
+  EXPECT_EQ(valves[0].at("description"), "second");
+}
+
 TEST_F(AlarmsOfChecks, WhatApplicationsRaise) {
   ErlNode erl(epmd_, named("s@127.0.0.1"));
   erl.eval("ok = application:start(sasl)");

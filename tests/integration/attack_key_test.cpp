@@ -34,6 +34,12 @@ class AttackKey : public testing::Test {
     auto status = process.wait(30s);
     return std::to_string(status.value_or(-1)) + " " + process.output();
   }
+  std::size_t rotations() const {
+    return daemon.rest("GET", "/api/audit?operation=daemon.rotate_key")
+        .json.at("items")
+        .as_array()
+        .size();
+  }
   Epmd epmd;
   Serve daemon{epmd};
   fs::path key = daemon.data() / "secret.key";
@@ -79,6 +85,7 @@ TEST_F(AttackKey, IsRotatedOfflineOnly) {
   EXPECT_THAT(rotate(), testing::StartsWith("0 1 secrets"));
   EXPECT_NE(read_file(key), before);
   EXPECT_TRUE(daemon.start()) << daemon.said();
+  EXPECT_EQ(rotations(), 1u);
 }
 
 TEST_F(AttackKey, ARotationThatIsKilledIsFinishedOrUndone) {
@@ -99,6 +106,8 @@ TEST_F(AttackKey, ARotationThatIsKilledIsFinishedOrUndone) {
   }
   EXPECT_GT(undone, 0);
   EXPECT_GT(finished, 0);
+  ASSERT_TRUE(daemon.start());
+  EXPECT_EQ(rotations(), static_cast<std::size_t>(finished));
 }
 
 }  // namespace

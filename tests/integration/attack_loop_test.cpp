@@ -137,8 +137,9 @@ TEST_F(AttackOnTheLoop, AReferenceThatIsUsedTwiceIsRefused) {
     ASSERT_TRUE(peer.is_in());
     peer.say(requests, 8s);
     EXPECT_THAT(peer.hear(1 << 20, 2s), HasSubstr("badopt"));
+    EXPECT_EQ(daemon.figure("muster_daemon_links"), 1);
   }
-  std::this_thread::sleep_for(1s);
+  EXPECT_TRUE(eventually([&] { return daemon.figure("muster_daemon_links") == 0; }));
   EXPECT_EQ(daemon.rest("GET", "/api/topo/nodes").status, 200);
 }
 

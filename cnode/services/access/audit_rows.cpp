@@ -33,6 +33,13 @@ Result<> put_one(Connection& db, const AuditEntry& entry) {
   return s.bind(entry.about).bind(text_of(entry.outcome)).bind(entry.code.value_or("")).run();
 }
 
+Result<std::int64_t> last_id_in(Connection& db) {
+  Statement s(db, "SELECT coalesce(max(id), 0) FROM audit");
+  auto last = s.step() ? s.integer(0) : 0;
+  TRYV(s.result());
+  return last;
+}
+
 Result<> trim(Connection& db, std::int64_t bound) {
   Statement count(db, "SELECT count(*) FROM audit");
   auto all = count.step() ? count.integer(0) : 0;
@@ -73,13 +80,7 @@ AuditEntry entry_of(const Statement& s) {
 }  // namespace
 
 Task<std::int64_t> AuditRows::last_id() {
-  auto job = [](Connection& db) -> Result<std::int64_t> {
-    Statement s(db, "SELECT coalesce(max(id), 0) FROM audit");
-    auto last = s.step() ? s.integer(0) : 0;
-    TRYV(s.result());
-    return last;
-  };
-  co_return co_await database_.read(job);
+  co_return co_await database_.read(last_id_in);
 }
 
 Task<> AuditRows::put(std::vector<AuditEntry> entries) {
@@ -126,6 +127,17 @@ Task<ops::Page<AuditEntry>> AuditRows::find(AskAudit request) {
     return page;
   };
   co_return co_await database_.read(job);
+}
+
+Result<> put_offline(Connection& db, std::string operation, Timestamp now) {
+  AuditEntry entry;
+  TRY(auto last, last_id_in(db));
+  entry.id = last + 1;
+  entry.at = entry.last_at = now;
+  entry.caller = "daemon";
+  entry.role = ops::Role::admin;
+  entry.operation = std::move(operation);
+  return put_one(db, entry);
 }
 
 }  // namespace muster::access

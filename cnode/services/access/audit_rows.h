@@ -26,4 +26,7 @@ class AuditRows {
   const std::size_t bound_;
 };
 
+/// The daemon's own entry, by whoever has the database to himself. Its id is the next.
+Result<> put_offline(store::Connection& db, std::string operation, Timestamp now);
+
 }  // namespace muster::access

@@ -91,19 +91,23 @@ bool Daemon::stop() {
   return process_->wait(std::chrono::seconds(10)) == 0;
 }
 
-double Daemon::longest_turn(const std::string& window) const {
+double Daemon::figure(const std::string& family, const boost::json::object& labels) const {
   HttpRequest request;
   request.url = url("/api/metrics/daemon");
   request.headers = {"Authorization: Bearer " + token()};
   const auto reply = http(request);
   if (reply.status != 200) return 0;
-  for (auto& family : reply.json.at("items").as_array()) {
-    if (family.at("name") != "muster_daemon_loop_longest_turn_seconds") continue;
-    for (auto& one : family.at("values").as_array())
-      if (one.at("labels").at("window").as_string() == window)
-        return one.at("value").to_number<double>();
+  for (auto& one : reply.json.at("items").as_array()) {
+    if (one.at("name").as_string() != family) continue;
+    for (auto& value : one.at("values").as_array())
+      if (labels.empty() || value.at("labels").as_object() == labels)
+        return value.at("value").to_number<double>();
   }
   return 0;
+}
+
+double Daemon::longest_turn(const std::string& window) const {
+  return figure("muster_daemon_loop_longest_turn_seconds", {{"window", window}});
 }
 
 HttpReply Daemon::rest(const std::string& method, const std::string& path,

@@ -53,6 +53,9 @@ class Daemon {
   /// SIGTERM. True when it ended with exit code 0 within ten seconds.
   bool stop();
 
+  /// What it says of itself in that family of muster_daemon_*: the first value, or the one with
+  /// these labels; 0 where it does not answer, or says none.
+  double figure(const std::string& family, const boost::json::object& labels = {}) const;
   /// CPU seconds of the longest turn of its loop in the last "10s" or "minute", as it says; 0 where
   /// it does not answer.
   double longest_turn(const std::string& window) const;

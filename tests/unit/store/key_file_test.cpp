@@ -134,7 +134,10 @@ TEST_F(KeyFile, RotationSealsEverythingAnew) {
   add_node("n", old, "riak");
   add_run(old, "arguments");
   auto old_key = bytes_of(key);
-  auto rotated = rotate_key(data);
+  bool is_recorded = false;
+  auto record = [&](Connection&) { return is_recorded = true, Result<>(); };
+  auto rotated = rotate_key(data, record);
+  EXPECT_TRUE(is_recorded);
   ASSERT_TRUE(rotated) << rotated.error().text();
   EXPECT_EQ(*rotated, 2U);
   EXPECT_NE(bytes_of(key), old_key);
@@ -148,7 +151,8 @@ TEST_F(KeyFile, RotationRefusesWhatItCannotOpen) {
   auto old = *open_key(data, LostSecrets::refuse);
   add_node("n", old, "riak");
   add_run(Cipher(Secret(std::string(32, 'x'))), "lost");
-  EXPECT_THAT(rotate_key(data).error().text(), HasSubstr("command_runs/r/arguments"));
+  EXPECT_THAT(rotate_key(data, [](auto&) { return Result<>(); }).error().text(),
+              HasSubstr("command_runs/r/arguments"));
   EXPECT_EQ(cookie_of("n", old), "riak");
 }
 

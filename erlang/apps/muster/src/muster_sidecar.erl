@@ -1,11 +1,12 @@
 %% Runs the daemon as a port program for as long as the application runs.
 %%
-%% The daemon has a cookie of its own, which is made here (`cookie` in its data directory, 0600) and kept:
-%% this node knows it for the daemon's name alone, and so is admin there. Neither this node's cookie
-%% nor the daemon's is on a command line. Its log lines go to `logger`, domain [muster, daemon]. When it ends it is started
-%% again after 1 s, doubled up to 60 s while it does not stay up for a minute. When the application
-%% stops it gets SIGTERM, and SIGKILL if that has not ended it in 10 s; when this emulator dies by
-%% whatever cause, its stdin is closed, which it takes as the same request (--exit-on-stdin-close).
+%% The daemon has a cookie of its own, which is made here (`cookie` in its data directory, 0600) and
+%% kept: this node knows it for the daemon's name alone, and so is admin there. Neither this node's
+%% cookie nor the daemon's is on a command line. Its log lines go to `logger`, domain [muster, daemon].
+%% When it ends it is started again after 1 s, doubled up to 60 s while it does not stay up for a
+%% minute. When the application stops it gets SIGTERM, and SIGKILL if that has not ended it in 10 s;
+%% when this emulator dies by whatever cause, its stdin is closed, which it takes as the same request
+%% (--exit-on-stdin-close).
 -module(muster_sidecar).
 -behaviour(gen_server).
 

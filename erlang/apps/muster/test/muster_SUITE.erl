@@ -18,6 +18,7 @@
 -export([every_function_calls_its_operation/1, what_takes_long_is_given_its_time/1,
          problems_are_errors/1]).
 -export([facade_and_daemon_offer_the_same/1, the_real_daemon_answers/1,
+         the_real_daemon_watches_its_own_release/1,
          the_real_daemon_ends_with_the_application/1, the_real_daemon_ends_with_the_emulator/1]).
 %% Called on the peers.
 -export([log/2, log_to/1, answer_as/1, limit_of/1]).
@@ -37,6 +38,7 @@ groups() ->
      {facade, [], [every_function_calls_its_operation, what_takes_long_is_given_its_time,
                    problems_are_errors]},
      {real_daemon, [], [facade_and_daemon_offer_the_same, the_real_daemon_answers,
+                        the_real_daemon_watches_its_own_release,
                         the_real_daemon_ends_with_the_application,
                         the_real_daemon_ends_with_the_emulator]}].
 
@@ -297,6 +299,27 @@ the_real_daemon_answers(Config) ->
     ?assertMatch({ok, _}, peer:call(Node, muster, list_nodes, [[]])),
     ?assertMatch({error, #{code := bad_request}},
                  peer:call(Node, muster, add_node, [#{nonsense => 1}])).
+
+%% As README says: by its row it may do what it did by the daemon's cookie alone.
+the_real_daemon_watches_its_own_release(Config) ->
+    start(Config),
+    Node = ?config(node, Config),
+    ok = peer:call(Node, muster, await, [20000], 30000),
+    Name = muster_test_nodes:name(Node),
+    {ok, Daemon} = peer:call(Node, muster, daemon, []),
+    Cookie = peer:call(Node, erlang, get_cookie, [Daemon]),
+    ?assertMatch({ok, #{role := admin}},
+                 peer:call(Node, muster, add_node,
+                           [#{name => Name, cookie => Cookie, role => admin}])),
+    muster_test_nodes:until('UP', fun() ->
+                                          {ok, #{state := State}} =
+                                              peer:call(Node, muster, get_node, [#{id => Name}]),
+                                          State
+                                  end),
+    ?assertMatch({ok, _}, peer:call(Node, muster, call, [muster, list_tokens, #{}])),
+    %% Who has the daemon's own cookie could come in as another at any time.
+    ?assertMatch({error, #{code := bad_request, field := <<"/role">>}},
+                 peer:call(Node, muster, update_node, [#{id => Name, role => viewer}])).
 
 the_real_daemon_ends_with_the_application(Config) ->
     start(Config),
