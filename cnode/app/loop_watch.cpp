@@ -50,6 +50,7 @@ asio::awaitable<void> LoopWatch::run_watching() {
   asio::steady_timer timer(running_.executor());
   auto before = worked_or_waited();
   std::optional<bool> told;
+  steady_clock::duration last{};
   for (;;) {
     timer.expires_after(look_every);
     co_await timer.async_wait(asio::use_awaitable);
@@ -61,7 +62,9 @@ asio::awaitable<void> LoopWatch::run_watching() {
     // A turn that follows a sleep stands for itself, not for what was slept through.
     auto turn = by < LateLoop::span ? meter_.longest().within(std::chrono::seconds(2), now)
                                     : steady_clock::duration{};
-    bool is_slow = slow_.looked(turn, turn, now);
+    // It is in the window for several looks, and counts once.
+    auto fresh = turn == std::exchange(last, turn) ? steady_clock::duration{} : turn;
+    bool is_slow = slow_.looked(fresh, fresh, now);
     bool is_late = late_.looked(by, busy - std::exchange(before, busy), now) || is_slow;
     if (told == is_late || !tell_) continue;
     told = is_late;

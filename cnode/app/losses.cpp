@@ -10,8 +10,16 @@ void Losses::add(const Budget::Loss& loss, Time now) {
   constexpr std::size_t most_accounts = 1000;
   if (now - since_ >= span) {
     since_ = now;
-    count_ = 0;
+    count_ = of_share_ = 0;
     by_account_.clear();
+  }
+  if (loss.is_of_share) {
+    if (++of_share_ == 1)
+      log::warn(
+          "{} holds {} bytes of the memory for outsiders and is refused {} more, which is more "
+          "than one may hold ([limits] outsiders_megabytes)",
+          loss.who, loss.held, loss.wanted);
+    return;
   }
   if (++count_ == 1) {
     if (loss.wanted > 0)

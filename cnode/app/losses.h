@@ -11,8 +11,8 @@
 namespace muster::app {
 
 /// Says who went short when the memory for outsiders was spent: in the log (the first of ten
-/// seconds, and the tenth), and to `repeated` when there are ten in ten seconds. Plain decisions;
-/// made by the Daemon, lives on the loop.
+/// seconds, and the tenth), and to `repeated` when there are ten in ten seconds. Who wanted more
+/// than one may hold is only in the log. Plain decisions; made by the Daemon, lives on the loop.
 class Losses {
  public:
   using Time = std::chrono::steady_clock::time_point;
@@ -27,7 +27,7 @@ class Losses {
  private:
   Repeated repeated_;
   Time since_{};
-  std::uint64_t count_ = 0;
+  std::uint64_t count_ = 0, of_share_ = 0;
   std::map<std::string, std::uint64_t, std::less<>> by_account_;
 };
 

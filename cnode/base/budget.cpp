@@ -7,7 +7,8 @@ namespace muster {
 Budget::~Budget() = default;
 
 bool Budget::take(Holder& holder, std::uint64_t bytes, unsigned share) {
-  if (holder.is_leaving_ || holder.held_ + bytes > limit_ / share) return refuse(holder, bytes);
+  if (holder.is_leaving_) return refuse(holder, bytes);
+  if (holder.held_ + bytes > limit_ / share) return refuse(holder, bytes, true);
   if (!holder.account_) enter(holder);
   auto& own = *holder.account_;
   while (held_ - std::min(leaving_, slack()) + bytes > limit_) {
@@ -35,9 +36,9 @@ void Budget::give_back(Holder& holder, std::uint64_t bytes) {
   if (holder.held_ == 0) leave(holder);
 }
 
-bool Budget::refuse(Holder& holder, std::uint64_t bytes) {
+bool Budget::refuse(Holder& holder, std::uint64_t bytes, bool is_of_share) {
   ++refused_;
-  told_({holder.name_, holder.account_ ? holder.account_->held : 0, bytes});
+  told_({holder.name_, holder.account_ ? holder.account_->held : 0, bytes, is_of_share});
   if (holder.account_ && holder.held_ == 0) leave(holder);
   return false;
 }
@@ -47,7 +48,7 @@ void Budget::evict(Account& account) {
   for (auto* each : account.holders)
     if (!each->is_leaving_ && (!greediest || each->held_ > greediest->held_)) greediest = each;
   ++evicted_;
-  told_({account.name, greediest->held_, 0});
+  told_({account.name, greediest->held_, 0, false});
   greediest->is_leaving_ = true;
   leaving_ += greediest->held_;
   set(account, account.held - greediest->held_);

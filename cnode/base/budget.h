@@ -37,6 +37,7 @@ class Budget {
   struct Loss {
     std::string_view who;        ///< the account
     std::uint64_t held, wanted;  ///< bytes; `wanted` is 0 where a holder was told to go
+    bool is_of_share = false;    ///< it is more than one may hold, whatever is free
   };
 
   explicit Budget(std::uint64_t limit) : limit_(limit) {}
@@ -63,7 +64,7 @@ class Budget {
   bool take(Holder& holder, std::uint64_t bytes, unsigned share);
   void give_back(Holder& holder, std::uint64_t bytes);
   void evict(Account& account);
-  bool refuse(Holder& holder, std::uint64_t bytes);
+  bool refuse(Holder& holder, std::uint64_t bytes, bool is_of_share = false);
   Account& open(std::string_view name);
   void enter(Holder& holder);
   void leave(Holder& holder);

@@ -40,8 +40,7 @@ Dialer::Dialer(std::shared_ptr<NodeCore> core, TaskGroup& group)
     : core_(std::move(core)),
       group_(group),
       dials_(std::make_shared<Dials>()),
-      resolver_(core_->context.get_executor(),
-                system_look_up(std::make_shared<tcp::resolver>(core_->context)),
+      resolver_(core_->context.get_executor(), system_look_up(core_->context.get_executor()),
                 {core_->config.times.connect}) {}
 
 Task<std::shared_ptr<Link>> Dialer::connect(std::string peer) {

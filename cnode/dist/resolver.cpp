@@ -1,7 +1,12 @@
 #include "dist/resolver.h"
 
 #include <boost/asio/as_tuple.hpp>
+#include <boost/asio/io_context.hpp>
+#include <boost/asio/post.hpp>
+#include <boost/asio/thread_pool.hpp>
 #include <boost/asio/use_awaitable.hpp>
+
+#include <optional>
 
 #include "dist/link_error.h"
 
@@ -11,6 +16,19 @@ namespace {
 using std::chrono::steady_clock;
 using tcp = boost::asio::ip::tcp;
 constexpr std::size_t most_hosts = 20'000;
+
+/// Blocks for as long as the system does.
+Result<Resolver::Addresses> ask_system(const std::string& host) {
+  boost::asio::io_context none;
+  boost::system::error_code ec;
+  auto found = tcp::resolver(none).resolve(host, "", ec);
+  if (ec == boost::asio::error::host_not_found_try_again)
+    return Error(LinkError::timeout, "no answer about the host " + host);
+  Resolver::Addresses addresses;
+  for (auto& entry : found) addresses.push_back(entry.endpoint().address());
+  if (ec || addresses.empty()) return Error(LinkError::refused, "the host " + host + " is unknown");
+  return addresses;
+}
 
 }  // namespace
 
@@ -29,7 +47,8 @@ Task<Resolver::Addresses> Resolver::resolve(std::string name) {
     if (now < host->until) co_return host->known;
     host->is_looked_up = true;
     host->patience.expires_at(now + times_.patience);
-    look_up_(name, [host, kept = times_.kept](Result<Addresses> result) {
+    bool is_known = host->known && !host->known->empty();
+    look_up_(name, is_known, [host, kept = times_.kept](Result<Addresses> result) {
       // A name service that does not answer just now takes nothing away.
       bool is_an_answer = result || result.error().code != LinkError::timeout;
       if (is_an_answer || !host->known || host->known->empty()) host->known = std::move(result);
@@ -45,19 +64,21 @@ Task<Resolver::Addresses> Resolver::resolve(std::string name) {
   co_return host->known;
 }
 
-Resolver::LookUp system_look_up(std::shared_ptr<tcp::resolver> resolver) {
-  return [resolver](const std::string& host, Resolver::Done done) {
-    auto answered = [host, done](boost::system::error_code ec, tcp::resolver::results_type found) {
-      if (ec == boost::asio::error::operation_aborted) return;
-      if (ec == boost::asio::error::host_not_found_try_again)
-        return done(Error(LinkError::timeout, "no answer about the host " + host));
-      Resolver::Addresses addresses;
-      for (auto& entry : found) addresses.push_back(entry.endpoint().address());
-      if (ec || addresses.empty())
-        return done(Error(LinkError::refused, "the host " + host + " is unknown"));
-      done(std::move(addresses));
+Resolver::LookUp system_look_up(boost::asio::any_io_executor executor) {
+  struct Pools {
+    std::optional<boost::asio::thread_pool> known, others;
+  };
+  auto pools = std::make_shared<Pools>();
+  return [executor, pools](const std::string& host, bool is_known, Resolver::Done done) {
+    auto& pool = is_known ? pools->known : pools->others;
+    if (!pool) pool.emplace(is_known ? 4U : 16U);
+    auto look = [executor, host, done = std::move(done)]() mutable {
+      auto answer = [done = std::move(done), found = ask_system(host)]() mutable {
+        done(std::move(found));
+      };
+      boost::asio::post(executor, std::move(answer));
     };
-    resolver->async_resolve(host, "", std::move(answered));
+    boost::asio::post(*pool, std::move(look));
   };
 }
 

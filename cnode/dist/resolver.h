@@ -24,8 +24,9 @@ class Resolver {
  public:
   using Addresses = std::vector<boost::asio::ip::address>;
   using Done = std::function<void(Result<Addresses>)>;
-  /// Begins a look-up. `done` is called later, or never; it may outlive the Resolver.
-  using LookUp = std::function<void(const std::string& host, Done done)>;
+  /// Begins a look-up, of a host whose addresses are known already or not. `done` is called later,
+  /// or never; it may outlive the Resolver.
+  using LookUp = std::function<void(const std::string& host, bool is_known, Done done)>;
   struct Times {
     std::chrono::steady_clock::duration patience;  ///< of one who asks
     std::chrono::steady_clock::duration kept = std::chrono::seconds(30);
@@ -52,7 +53,9 @@ class Resolver {
   std::unordered_map<std::string, std::shared_ptr<Host>> hosts_;
 };
 
-/// By the system: getaddrinfo, one after the other on the thread that Asio has for it.
-Resolver::LookUp system_look_up(std::shared_ptr<boost::asio::ip::tcp::resolver> resolver);
+/// By the system: getaddrinfo, on threads that are made when the first name comes: a few for hosts
+/// that are known, more for others, so that names which nobody answers for keep neither those nor
+/// each other waiting for long. Ends when what is under way does (the system's limit, often 10 s).
+Resolver::LookUp system_look_up(boost::asio::any_io_executor executor);
 
 }  // namespace muster::dist

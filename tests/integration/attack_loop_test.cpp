@@ -156,7 +156,7 @@ TEST_F(AttackOnTheLoop, HardPatternsOfManyRulesForLongTextsKeepNobodyWaiting) {
     ASSERT_EQ(reply.status, 201) << reply.text;
   }
   const auto stored = [&] {
-    return daemon.rest("GET", "/api/notifications?limit=1&node=" + node.name())
+    return daemon.rest("GET", "/api/notifications?limit=50&source=logger&node=" + node.name())
         .json.at("items")
         .as_array()
         .size();
@@ -167,7 +167,7 @@ TEST_F(AttackOnTheLoop, HardPatternsOfManyRulesForLongTextsKeepNobodyWaiting) {
         node.eval(
             "[logger:error(\"~s\", [[$` + rand:uniform(2) || _ <- lists:seq(1, 8000)]]) || "
             "_ <- [1, 2, 3, 4, 5]], ok");
-        return ++rounds >= 40 && stored() > 0;
+        return ++rounds >= 40 && stored() == 50;
       },
       60s);
   expect_served();

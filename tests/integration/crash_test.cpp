@@ -66,7 +66,6 @@ class Crashes : public testing::Test {
           },
           60s);
       EXPECT_TRUE(was_killed) << deployer.describe(family);
-      disarm();
       reached_end = outlives_its_commits(family);
       if (!reached_end) daemon.start();
       EXPECT_TRUE(deployer.wait_for(family, "UP", {}, 60s)) << deployer.describe(family);
@@ -85,14 +84,16 @@ class Crashes : public testing::Test {
     EXPECT_TRUE(visible(home.path()).empty());
     EXPECT_TRUE(eventually([&] { return archives(home.path()).empty(); }));
   }
-  /// UP is told before it is written: whatever was to be written then has been when this ends.
+  /// UP is told before it is written: whatever was to be written then has been when this ends, and
+  /// it is disarmed.
   bool outlives_its_commits(const std::string& token) {
-    if (!daemon.process().is_running()) return false;
-    HttpRequest write{"POST",
-                      daemon.url("/api/tokens"),
-                      {"Authorization: Bearer " + daemon.token()},
+    const std::vector<std::string> headers{"Authorization: Bearer " + daemon.token()};
+    HttpRequest write{"POST", daemon.url("/api/tokens"), headers,
                       json::serialize(json::object{{"name", token}, {"role", "viewer"}})};
-    if (http(write).status == 201) return true;
+    HttpRequest read{"GET", daemon.url("/api/tokens"), headers, ""};
+    const bool is_written = daemon.process().is_running() && http(write).status == 201;
+    disarm();
+    if (is_written && http(read).status == 200) return true;
     EXPECT_TRUE(eventually([&] { return !daemon.process().is_running(); }));
     return false;
   }

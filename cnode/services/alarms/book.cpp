@@ -2,6 +2,8 @@
 
 #include <fmt/format.h>
 
+#include <set>
+
 namespace muster::alarms {
 
 namespace {
@@ -84,10 +86,10 @@ void Book::restore(Alarm alarm) {
 }
 
 bool is_seen_here(const Report& report) {
-  auto& condition = report.condition;
-  return report.source == Source::builtin &&
-         (condition == "node_down" || condition == "node_restarted" ||
-          condition.ends_with("_quota"));
+  static const std::set<std::string, std::less<>> conditions{"node_down",          "node_restarted",
+                                                             "series_quota",       "agent_quota",
+                                                             "notification_quota", "alarm_quota"};
+  return report.source == Source::builtin && conditions.contains(report.condition);
 }
 
 std::optional<Change> Book::raise(Report report, Timestamp at, const std::string& new_id) {

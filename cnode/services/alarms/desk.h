@@ -45,7 +45,7 @@ class Desk {
   void on_change(Post post) { post_ = std::move(post); }
   /// Letters have been written.
   void on_posted(std::function<void()> told) { posted_ = std::move(told); }
-  /// Alarms of this node were held or refused in the last 10 s, for it had too many.
+  /// Every 10 s: alarms of this node are held, or were refused since, for it had too many.
   void on_held_back(std::function<void(const Subject&)> told) { held_told_ = std::move(told); }
   /// Somebody cleared an alarm by hand: who raised it may raise it again.
   void on_cleared_by_hand(std::function<void(const Alarm&)> told) { by_hand_ = std::move(told); }

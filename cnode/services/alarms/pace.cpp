@@ -73,4 +73,11 @@ std::vector<Report> Pace::take_due(Time now) {
   return due;
 }
 
+std::vector<Subject> Pace::holding() const {
+  std::vector<Subject> subjects;
+  for (auto& [id, node] : nodes_)
+    if (!node.held.empty()) subjects.push_back(node.held.begin()->second.subject);
+  return subjects;
+}
+
 }  // namespace muster::alarms

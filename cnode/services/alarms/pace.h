@@ -32,6 +32,8 @@ class Pace {
   void drop_all(const Subject& subject, const std::function<bool(const Alarm&)>& choose);
   /// What was held and may be raised now.
   std::vector<Report> take_due(Time now);
+  /// The nodes of which something is held.
+  std::vector<Subject> holding() const;
   std::uint64_t refused() const { return refused_; }
 
  private:

@@ -3,38 +3,78 @@
 #include <re2/re2.h>
 
 #include <algorithm>
+#include <unordered_map>
 
 #include "base/offload.h"
 
 namespace muster::alarms {
+namespace {
+
+using Clock = std::chrono::steady_clock;
+using Index = std::uint32_t;
+
+/// What is to be looked at: the first line of each node, then the second of each, and so on.
+std::vector<Index> in_turns(std::span<const PatternSearch::Heard> heard) {
+  std::unordered_map<std::string_view, Index> lines_of;
+  std::vector<std::pair<Index, Index>> by_turn;  // which line of its node it is, and where it is
+  for (Index i = 0; i < heard.size(); ++i) by_turn.emplace_back(lines_of[heard[i].node.id]++, i);
+  std::sort(by_turn.begin(), by_turn.end());
+  std::vector<Index> order;
+  for (auto& [turn, i] : by_turn) order.push_back(i);
+  return order;
+}
+
+struct Task {
+  RuleEngine::RulePtr rule;
+  std::vector<Index> lines;
+  std::size_t next = 0;
+  bool is_done() const { return next == lines.size(); }
+};
+
+std::vector<Task> tasks_of(const PatternSearch::Rules& rules,
+                           std::span<const PatternSearch::Heard> heard) {
+  auto order = in_turns(heard);
+  std::vector<Task> tasks;
+  for (auto& rule : rules) {
+    Task task{rule, {}};
+    for (auto i : order)
+      if (looks_at(rule->rule, heard[i].line) && rule->covers(heard[i].node))
+        task.lines.push_back(i);
+    if (!task.is_done()) tasks.push_back(std::move(task));
+  }
+  return tasks;
+}
+
+}  // namespace
 
 asio::awaitable<PatternSearch::Found> PatternSearch::find(Rules rules,
-                                                          std::span<const LogLine> lines) {
-  if (rules.empty() || lines.empty()) co_return Found{std::vector<Rules>(lines.size())};
-  auto job = [&] { return search(rules, lines); };
+                                                          std::span<const Heard> heard) {
+  if (rules.empty() || heard.empty()) co_return Found{std::vector<Rules>(heard.size())};
+  auto job = [&] { return search(rules, heard); };
   co_return co_await offload(thread_, job);
 }
 
-/// Each rule has its share of the time, and what those before it have left: a hard one takes
-/// nothing from the others.
-PatternSearch::Found PatternSearch::search(const Rules& rules, std::span<const LogLine> lines,
-                                           std::chrono::steady_clock::duration limit) {
-  using Clock = std::chrono::steady_clock;
-  Found found{std::vector<Rules>(lines.size())};
-  std::vector<bool> is_left_out(lines.size());
-  auto share = limit / static_cast<Clock::duration::rep>(std::max<std::size_t>(1, rules.size()));
-  auto until = Clock::now();
-  for (auto& rule : rules) {
-    until += share;
-    for (std::size_t i = 0; i < lines.size(); ++i) {
-      if (!looks_at(rule->rule, lines[i])) continue;
-      auto& text = lines[i].text;
-      if (Clock::now() >= until)
-        is_left_out[i] = true;
-      else if (re2::RE2::PartialMatch(re2::StringPiece(text.data(), text.size()), *rule->pattern))
-        found.in[i].push_back(rule);
+PatternSearch::Found PatternSearch::search(const Rules& rules, std::span<const Heard> heard,
+                                           Clock::duration limit) {
+  const auto until = Clock::now() + limit;
+  Found found{std::vector<Rules>(heard.size())};
+  auto tasks = tasks_of(rules, heard);
+  for (auto now = Clock::now(); !tasks.empty() && now < until; now = Clock::now()) {
+    auto share = (until - now) / static_cast<Clock::duration::rep>(tasks.size());
+    for (auto& task : tasks) {
+      for (auto end = std::min(until, Clock::now() + share); !task.is_done() && Clock::now() < end;
+           ++task.next) {
+        auto at = task.lines[task.next];
+        auto& text = heard[at].line.text;
+        if (re2::RE2::PartialMatch(re2::StringPiece(text.data(), text.size()), *task.rule->pattern))
+          found.in[at].push_back(task.rule);
+      }
     }
+    std::erase_if(tasks, [](const Task& task) { return task.is_done(); });
   }
+  std::vector<bool> is_left_out(heard.size());
+  for (auto& task : tasks)
+    for (auto i = task.next; i < task.lines.size(); ++i) is_left_out[task.lines[i]] = true;
   found.left_out =
       static_cast<std::size_t>(std::count(is_left_out.begin(), is_left_out.end(), true));
   return found;

@@ -10,7 +10,9 @@ using ops::json::value;
 namespace {
 
 constexpr auto unreported_after = std::chrono::minutes(15);
-constexpr std::size_t most_points = 64, most_trails = 1000;
+constexpr std::size_t most_points = 64;
+/// Of a place. Users' rules leave the other half to those that are built in.
+constexpr std::size_t most_trails = 4000;
 constexpr std::size_t most_labels = 1100;  ///< of a metric: a node may have 1,024 schedulers
 
 }  // namespace
@@ -88,7 +90,8 @@ std::optional<double> RuleEngine::measured(Place& place, const RulePtr& rule, co
                                            Timestamp at) {
   auto trail = place.trails.find(ByRule::View(rule->rule.id, sample.label));
   if (trail == place.trails.end()) {
-    if (place.trails.size() >= most_trails) return std::nullopt;
+    auto most = rule->rule.source == Source::builtin ? most_trails : most_trails / 2;
+    if (place.trails.size() >= most) return std::nullopt;
     trail = place.trails.try_emplace({rule->rule.id, sample.label}, Trail{rule, {}}).first;
   }
   auto& values = trail->second.values;

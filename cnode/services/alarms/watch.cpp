@@ -323,16 +323,18 @@ void Watch::checked(const Subject& node, const etf::Term& checks) {
 }
 
 asio::awaitable<void> Watch::heard(std::span<const notifications::Entry> entries) {
-  std::vector<const notifications::Entry*> heard;
-  std::vector<LogLine> lines;
+  std::vector<PatternSearch::Heard> heard;
+  Turn turn;
   for (auto& entry : entries) {
+    if (turn.is_over()) co_await next_turn(turn);
     if (entry.source == "muster")
       continue;  // what the daemon says comes from what it knows already
-    heard.push_back(&entry);
-    lines.push_back({static_cast<int>(entry.severity), entry.source, entry.kind, entry.text,
-                     entry.pid, entry.mfa, entry.application});
+    if (auto* row = topology_.peek(entry.node_id))
+      heard.push_back({subject_of(*row),
+                       {static_cast<int>(entry.severity), entry.source, entry.kind, entry.text,
+                        entry.pid, entry.mfa, entry.application}});
   }
-  auto found = co_await search_.find(engine_.pattern_rules(), lines);
+  auto found = co_await search_.find(engine_.pattern_rules(), heard);
   not_looked_at_ += found.left_out;
   if (not_looked_at_ > 2 * not_looked_at_said_) {
     not_looked_at_said_ = not_looked_at_;
@@ -341,11 +343,10 @@ asio::awaitable<void> Watch::heard(std::span<const notifications::Entry> entries
         "notifications until now",
         not_looked_at_);
   }
-  Turn turn;
-  for (std::size_t i = 0; i < lines.size(); ++i) {
+  for (std::size_t i = 0; i < heard.size(); ++i) {
     if (turn.is_over()) co_await next_turn(turn);
-    if (auto row = topology_.find(heard[i]->node_id))
-      engine_.notification(subject_of(*row), lines[i], found.in[i], moment());
+    auto& [node, line] = heard[i];
+    if (topology_.peek(node.id)) engine_.notification(node, line, found.in[i], moment());
   }
 }
 

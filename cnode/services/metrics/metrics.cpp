@@ -115,7 +115,7 @@ void Metrics::from_other_agent(const std::string& node, const std::string& agent
 void Metrics::take(const topology::NodeRow& row, Quotas::Node& quota, Reading reading) {
   accounts_.add_to(row.name, reading, clock_.steady());
   dropped_ += reading.left_out;
-  quotas_.note(quota, row, reading, dictionary_);
+  quotas_.note(quota, row, reading, dictionary_, clock_.steady());
   auto day = day_of(clock_.now());
   auto id = reading.node;
   std::erase_if(reading.samples,

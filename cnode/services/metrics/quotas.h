@@ -14,7 +14,8 @@ namespace muster::metrics {
 
 /// What a node may send: five messages a second (20 at once), and no more series than the
 /// dictionary gives it. Too many series is said when it begins, and when a round of the node brings
-/// none too many any more. Owned by the service; lives on the loop.
+/// none too many any more, half a minute after the last that did. Owned by the service; lives on
+/// the loop.
 class Quotas {
  public:
   using Time = std::chrono::steady_clock::time_point;
@@ -41,18 +42,21 @@ class Quotas {
     double messages_ = most_at_once;
     Time filled_;
     std::optional<bool> is_over_;  ///< none: not said since the daemon's start
+    Time last_over_;
   };
   /// Stays until the node is forgotten.
   Node& of(const std::string& node) { return nodes_[node]; }
 
   void note(Node& node, const topology::NodeRow& row, const Reading& reading,
-            const Dictionary& dictionary) {
+            const Dictionary& dictionary, Time now) {
     // Where the dictionary is full of what others brought it is not this node's fault.
-    bool now = reading.refused > 0 && dictionary.made_by(reading.node) >= dictionary.quota();
-    if (node.is_over_ == now) return;
-    node.is_over_ = now;
+    bool is_over = reading.refused > 0 && dictionary.made_by(reading.node) >= dictionary.quota();
+    if (is_over) node.last_over_ = now;
+    if (node.is_over_ == is_over) return;
+    if (node.is_over_ == true && now < node.last_over_ + quiet) return;
+    node.is_over_ = is_over;
     if (!listener_) return;
-    listener_(row, now,
+    listener_(row, is_over,
               ops::json::object{{"series", dictionary.made_by(reading.node)},
                                 {"most", dictionary.quota()},
                                 {"left_out", reading.refused}});
@@ -61,6 +65,7 @@ class Quotas {
 
  private:
   static constexpr double per_second = 5, most_at_once = 20;
+  static constexpr std::chrono::seconds quiet{30};
   Listener listener_;
   std::unordered_map<std::string, Node> nodes_;  ///< by name
 };

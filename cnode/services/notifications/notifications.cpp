@@ -103,6 +103,7 @@ asio::awaitable<void> Notifications::stop() {
   running_.cancel();
   co_await running_.join();
   is_ending_ = true;
+  heard_until_ = clock_.steady() + 1s;
   has_work_.cancel();
   co_await storing_.join();
 }
@@ -208,7 +209,7 @@ asio::awaitable<void> Notifications::store_once() {
     event.text = clean_text(event.text, most_event_text, Lines::kept);
     events_.publish("notifications.entry", std::move(event));
   }
-  if (listener_ && !is_ending_)
+  if (listener_ && clock_.steady() < heard_until_)
     co_await listener_(std::span<const Entry>(batch.begin(), first_left));
   if (stored) co_return;
   log::error("notifications wait: {}", stored.error().text());

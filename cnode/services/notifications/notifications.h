@@ -87,6 +87,7 @@ class Notifications {
   ShareListener share_listener_;
   asio::steady_timer has_work_;
   bool is_ending_ = false;
+  std::chrono::steady_clock::time_point heard_until_ = std::chrono::steady_clock::time_point::max();
   TaskGroup storing_, running_;
 };
 

@@ -117,6 +117,8 @@ TEST(AlarmBook, RefusesASubjectsFlood) {
   more.instance = "more";
   EXPECT_FALSE(book.raise(more, at(1), "x"));
   EXPECT_EQ(book.refused(), 1u);
+  EXPECT_FALSE(book.raise(report("mnesia/my_quota"), at(1), "x")) << "the node's own name for it";
+  EXPECT_TRUE(book.raise(report("node_down"), at(1), "down"));
   EXPECT_TRUE(book.raise(report("process_limit", Severity::minor, "n2"), at(1), "y"));
 }
 

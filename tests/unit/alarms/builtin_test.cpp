@@ -216,7 +216,8 @@ TEST_F(BuiltinAlarms, NotificationsAreCounted) {
     line.text = rule.pattern ? std::string_view(*rule.pattern) : "x";
     for (std::uint32_t i = 0; i < rule.count; ++i) {
       expect(rule, 0, "too early");
-      auto found = PatternSearch::search(engine.pattern_rules(), std::span(&line, 1));
+      PatternSearch::Heard heard{node, line};
+      auto found = PatternSearch::search(engine.pattern_rules(), std::span(&heard, 1));
       engine.notification(node, line, found.in[0], now);
     }
     expect(rule, 1, "after enough of them");

@@ -40,6 +40,16 @@ TEST_F(PaceTest, TheLastStateIsTheOneThatIsDue) {
   EXPECT_EQ(due[0].severity, Severity::major);
 }
 
+TEST_F(PaceTest, SaysOfWhomSomethingIsHeld) {
+  use_up();
+  EXPECT_TRUE(pace.holding().empty());
+  pace.admits(report("a"), now);
+  ASSERT_EQ(pace.holding().size(), 1u);
+  EXPECT_EQ(pace.holding()[0].id, report("a").subject.id);
+  pace.take_due(now + seconds(10));
+  EXPECT_TRUE(pace.holding().empty());
+}
+
 TEST_F(PaceTest, WhatIsOverMeanwhileIsNotDue) {
   use_up();
   for (auto* condition : {"a", "b", "c"}) EXPECT_FALSE(pace.admits(report(condition), now));

@@ -47,7 +47,8 @@ class RuleEngineTest : public testing::Test {
     line.text = text;
     line.kind = kind;
     line.severity = severity;
-    auto found = PatternSearch::search(engine.pattern_rules(), std::span(&line, 1));
+    PatternSearch::Heard heard{node, line};
+    auto found = PatternSearch::search(engine.pattern_rules(), std::span(&heard, 1));
     engine.notification(node, line, found.in[0], now);
   }
 
@@ -262,6 +263,25 @@ TEST_F(RuleEngineTest, EachLabelHasItsOwnWholeAndAFewAreLookedAt) {
   EXPECT_EQ(take(), "named[l1120]=1 ") << "a rule sees the label that it names";
 }
 
+TEST_F(RuleEngineTest, RatesOfUsersRulesLeaveRoomForThoseThatAreBuiltIn) {
+  std::vector<Sample> samples;
+  for (auto* id : {"u1", "u2", "u3"}) {
+    auto users = threshold(id, {{Severity::minor, 1e9, 1e8}});
+    users.measure = Measure::per_minute;
+    add(users);
+  }
+  auto own = threshold("own", {{Severity::minor, 70, 60}});
+  own.metric = "count";
+  own.measure = Measure::per_minute;
+  own.source = Source::builtin;
+  add(own);
+  for (int i = 0; i < 1000; ++i) samples.push_back({engine.metric("m"), std::to_string(i), 1});
+  engine.samples(node, samples, now);
+  EXPECT_EQ(sample(1, {}, "count"), "");
+  now += std::chrono::minutes(1);
+  EXPECT_EQ(sample(100, {}, "count"), "own=1 ");
+}
+
 TEST_F(RuleEngineTest, HoldsOnlyForItsNodesAndFamilies) {
   auto rule = threshold("t", {{Severity::minor, 70, 60}});
   rule.families = {"shop"};
@@ -314,32 +334,6 @@ TEST_F(RuleEngineTest, AHostilePatternCannotHoldItUp) {
   auto began = std::chrono::steady_clock::now();
   for (int i = 0; i < 20; ++i) say(std::string(8192, 'a') + "!");
   EXPECT_LT(std::chrono::steady_clock::now() - began, std::chrono::seconds(5));
-}
-
-TEST(PatternSearch, FindsTheRulesOfEachLineAndLeavesOutWhatItHasNoTimeFor) {
-  auto ready = [](std::string pattern) {
-    Rule rule;
-    rule.id = "r";
-    rule.kind = RuleKind::notification;
-    rule.levels = {{Severity::major, std::nullopt, std::nullopt}};
-    rule.pattern = std::move(pattern);
-    rule.log_kind = "report";
-    return std::make_shared<const ReadyRule>(*make_ready(std::move(rule), &any_metric));
-  };
-  PatternSearch::Rules rules{ready("a"), ready("b")};
-  std::vector<LogLine> lines(3);
-  for (auto& line : lines) line.kind = "report";
-  lines[0].text = "ab";
-  lines[1].text = "b";
-  lines[2].text = "ab";
-  lines[2].kind = "crash";
-  auto found = PatternSearch::search(rules, lines);
-  EXPECT_EQ(found.in[0], rules);
-  EXPECT_EQ(found.in[1], PatternSearch::Rules{rules[1]});
-  EXPECT_TRUE(found.in[2].empty()) << "another kind";
-  EXPECT_EQ(found.left_out, 0u);
-  found = PatternSearch::search(rules, lines, std::chrono::seconds(0));
-  EXPECT_EQ(found.left_out, 2u) << "of the third nothing was wanted";
 }
 
 Rule of_queues() {

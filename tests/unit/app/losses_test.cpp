@@ -25,5 +25,19 @@ TEST(Losses, AreAnAlarmWhenThereAreManyInAShortTime) {
   EXPECT_EQ(told, (std::vector<std::string>{"token:a", "token:b"}));
 }
 
+// The alarm would say that memory is spent while half of it is free.
+TEST(Losses, WhoWantsMoreThanOneMayHoldIsNoAlarm) {
+  int told = 0;
+  Losses losses([&](auto&, auto) { ++told; });
+  for (int i = 0; i < 100; ++i) losses.add({"a@h", 100, 1, true}, Losses::Time(1h));
+  EXPECT_EQ(told, 0);
+  Budget budget(1000);
+  bool is_of_share = false;
+  budget.on_loss([&](const Budget::Loss& loss) { is_of_share = loss.is_of_share; });
+  Budget::Holder holder(&budget, "a@h", [] {});
+  EXPECT_FALSE(holder.take(501, 2));
+  EXPECT_TRUE(is_of_share);
+}
+
 }  // namespace
 }  // namespace muster::app

@@ -18,7 +18,10 @@ class ResolverTest : public testing::Test {
   Resolver make(Resolver::Times times) {
     return Resolver(
         io.get_executor(),
-        [this](const std::string&, Resolver::Done done) { pending.push_back(std::move(done)); },
+        [this](const std::string&, bool is_known, Resolver::Done done) {
+          known.push_back(is_known);
+          pending.push_back(std::move(done));
+        },
         times);
   }
   using Answer = std::shared_ptr<std::optional<Result<Resolver::Addresses>>>;
@@ -40,6 +43,7 @@ class ResolverTest : public testing::Test {
 
   boost::asio::io_context io;
   std::vector<Resolver::Done> pending;
+  std::vector<bool> known;  ///< what each was told of its host
 };
 
 TEST_F(ResolverTest, AnUnknownHostIsLookedUpOnceForAllItsNodesAndTheirRedials) {
@@ -81,6 +85,7 @@ TEST_F(ResolverTest, WhatWasKnownServesUntilThereIsAnotherAnswer) {
   pending[1](silent());
   EXPECT_TRUE((*ask(resolver))->has_value());
   ASSERT_EQ(pending.size(), 3u);
+  EXPECT_EQ(known, (std::vector{false, true, true}));
   pending[2](gone());
   EXPECT_FALSE((*ask(resolver))->has_value());
 }

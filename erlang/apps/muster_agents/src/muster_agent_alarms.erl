@@ -13,10 +13,11 @@
 %% with sources sasl, elarm (id {elarm, Id, Src}) and mnesia. Each interval also: present => [Id], all
 %% that is known to be raised, since an overload of alarms is dropped (dropped => N), and complete =>
 %% [Source]: those of which it is all that there is. A daemon that is new is told all that is raised,
-%% 25 kB of it in a message. What is in both lists was cleared and raised again.
+%% 25 kB of it in a message. What is in both lists was cleared and raised again. Without present, where
+%% that would be too much for a message, what was told stands.
 %% After each scan: long_queues => [#{pid, name, len, ...evidence}], the longest 20 of the long_count in
-%% scan => #{processes, scanned, sum, most, long_count, wall_us} or #{skipped => Why}, and checks => #{Key => Value} of those that have changed
-%% since they were last sent to this daemon:
+%% scan => #{processes, scanned, sum, most, long_count, wall_us} or #{skipped => Why}, and checks =>
+%% #{Key => Value} of those that have changed since they were last sent to this daemon:
 %%     old_code => [Module], code_mode => interactive | embedded, timezone => Seconds,
 %%     multi_scheduling => [blocked | blocked_normal], peers => [Node],
 %%     applications => #{App => Version},
@@ -42,7 +43,11 @@
 -define(BATCH_MS, 100).
 -define(MOST_IN_FLIGHT, 200).
 -define(MOST_PRESENT, 1000).
--define(RAISED_BYTES, 25000).   % in one message: no more terms than bytes, and the daemon takes 40,000
+%% Of one message, of which the daemon takes 40,000 terms: those have no more terms than bytes.
+-define(RAISED_BYTES, 25000).
+-define(ID_PARTS, 40).
+-define(MOST_ID_TERMS, 14000).
+-define(MOST_CLEARED, 200).
 -define(SLICE, 1000).
 -define(SLICE_PAUSE_MS, 10).
 -define(SCAN_BUDGET_US, 100000).
@@ -91,10 +96,14 @@ tick(interval, #{sent := Sent, dropped := Before, unsaid := Unsaid} = Data, Stat
     Ids = maps:keys(Present),
     %% All of them to a daemon that is new, as many at once as it takes; after that they come as they change.
     {Raised, Untold} = told(maps:get(untold, Sent, Ids), Data, New),
-    {#{raised => Raised, cleared => Unsaid -- Ids, present => Ids,
-       complete => case map_size(Present) < ?MOST_PRESENT of true -> Complete; false -> [] end,
-       dropped => Dropped - Before},
-     Data#{sent := Sent#{untold => Untold}, dropped := Dropped, unsaid := []}, New};
+    Over = Unsaid -- Ids,
+    {Cleared, Later} = lists:split(min(length(Over), ?MOST_CLEARED), Over),
+    Sample = #{raised => Raised, cleared => Cleared, dropped => Dropped - Before},
+    {case terms_left({Ids, Cleared}, ?MOST_ID_TERMS) > 0 of
+         true when map_size(Present) < ?MOST_PRESENT -> Sample#{present => Ids, complete => Complete};
+         _ -> Sample
+     end,
+     Data#{sent := Sent#{untold => Untold}, dropped := Dropped, unsaid := Later}, New};
 tick(more, #{sent := #{untold := [_ | _] = Ids} = Sent} = Data, State) ->
     {Raised, Untold} = told(Ids, Data, State),
     {#{raised => Raised}, Data#{sent := Sent#{untold := Untold}}, State};
@@ -115,6 +124,13 @@ told(Ids, #{handle := Handle}, #{present := Present}) ->
     {Raised, Untold} = fitting([A || Id <- Ids, #{Id := A} <- [Present]]),
     _ = Untold =:= [] orelse later(?BATCH_MS, Handle, more),
     {Raised, [Id || #{id := Id} <- Untold]}.
+
+%% What is left of so many terms when this one is taken away.
+terms_left(Term, Left) when Left > 0, is_tuple(Term) ->
+    lists:foldl(fun terms_left/2, Left - 1, tuple_to_list(Term));
+terms_left([Head | Tail], Left) when Left > 0 -> terms_left(Tail, terms_left(Head, Left));
+terms_left(Term, Left) when Left > 0, is_map(Term) -> terms_left(maps:to_list(Term), Left);
+terms_left(_, Left) -> Left - 1.
 
 %% What fits into one message, and the rest.
 fitting(Alarms) -> fitting(Alarms, ?RAISED_BYTES, []).
@@ -268,10 +284,12 @@ from_elarm(Alarm, State) when element(1, Alarm) =:= alarm, tuple_size(Alarm) >= 
                       additional_information => bound(More)}}, State);
 from_elarm(_, State) -> State.
 
-elarm_id(Id, Src) -> bound({elarm, Id, Src}).
+elarm_id(Id, Src) -> bound_id({elarm, Id, Src}).
+
+bound_id(Id) -> element(1, bound(Id, ?MOST_DEPTH, ?ID_PARTS)).
 
 alarm(Id, Description, Source, Severity) ->
-    #{id => bound(Id), description => bound(Description), source => Source, severity => Severity,
+    #{id => bound_id(Id), description => bound(Description), source => Source, severity => Severity,
       at => microseconds()}.
 
 %% What is raised as the sources have it, for what was dropped or came before us; and of which sources
@@ -283,7 +301,7 @@ resync(Source, {Complete, #{present := Present} = State}) ->
     case catch theirs(Source) of
         {ok, Alarms} when length(Alarms) =< ?MOST_PRESENT ->
             Now = maps:from_list([{case A of
-                                       {Id, _} -> bound(Id);
+                                       {Id, _} -> bound_id(Id);
                                        _ -> elarm_id(element(2, A), element(4, A))
                                    end, A} || A <- Alarms]),
             {[Source | Complete],
@@ -326,7 +344,7 @@ init({Agent, Gate}) -> {ok, {Agent, Gate}}.
 handle_event({set_alarm, {Id, Description}}, State) ->
     {ok, hand_on(fun() -> {raise, alarm(Id, Description, sasl, indeterminate)} end, State)};
 handle_event({clear_alarm, Id}, State) ->
-    {ok, hand_on(fun() -> {clear, bound(Id)} end, State)};
+    {ok, hand_on(fun() -> {clear, bound_id(Id)} end, State)};
 handle_event(_, State) -> {ok, State}.
 
 hand_on(Make, {Agent, Gate} = State) ->

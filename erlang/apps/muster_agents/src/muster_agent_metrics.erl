@@ -135,7 +135,7 @@ message(_, State) -> {none, State}.
 
 %% In the guard.
 give_back(Held) ->
-    _ = [erlang:system_flag(microstate_accounting, false) || microstate_accounting <- Held],
+    _ = [turn_msacc_off(5) || microstate_accounting <- Held],
     _ = [ask(telemetry, detach, [Id]) || {telemetry, Id} <- Held],
     ok.
 
@@ -424,16 +424,30 @@ microseconds(Threads) ->
 %% Nobody can ask whether it is on. But if it is, the counters of the thread that we run on move; so
 %% we know before we touch it, and the guard knows before it can be lost.
 take_msacc() ->
-    First = erlang:statistics(microstate_accounting),
-    case lists:sort(erlang:statistics(microstate_accounting)) =:= lists:sort(First) of
-        true -> turn_msacc_on();
-        false -> on
+    case is_msacc_on() of
+        true -> on;
+        false -> turn_msacc_on()
     end.
+
+is_msacc_on() ->
+    First = erlang:statistics(microstate_accounting),
+    lists:sort(erlang:statistics(microstate_accounting)) =/= lists:sort(First).
 
 turn_msacc_on() ->
     also_hold(microstate_accounting),
     _ = erlang:system_flag(microstate_accounting, true),
     on.
+
+%% Agents that come and go at once may leave it on for some of the threads only; a thread for which it
+%% is off then takes `false` for done (erl_msacc.c). So it is made the same for all first.
+turn_msacc_off(Tries) ->
+    _ = erlang:system_flag(microstate_accounting, false),
+    case Tries > 0 andalso is_msacc_on() of
+        true ->
+            _ = erlang:system_flag(microstate_accounting, true),
+            turn_msacc_off(Tries - 1);
+        false -> ok
+    end.
 
 %% Somebody turned it off, perhaps another daemon's agent when it left.
 keep_msacc(#{microstate_accounting := Same}, #{msacc := Same} = State) ->

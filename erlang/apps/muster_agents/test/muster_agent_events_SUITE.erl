@@ -11,7 +11,8 @@
          big_terms_are_bounded/1, scheduler_events_arrive/1,
          an_owned_system_monitor_is_left_alone/1, a_lost_system_monitor_is_not_taken_back/1,
          a_crash_dump_is_found/1, lager_is_listened_to/1, a_lost_handler_comes_back/1]).
--export([sasl_alarms_are_handed_on/1, alarms_that_were_there_before/1, many_that_were_there_before/1]).
+-export([sasl_alarms_are_handed_on/1, alarms_that_were_there_before/1, many_that_were_there_before/1,
+         wide_ids_are_told_too/1]).
 -export([alarms_beside_another_handler/1,
          long_queues_are_found/1, old_code_is_found/1, checks_are_sent_when_they_change/1,
          broken_applications_are_found/1, mnesia_is_listened_to/1, elarm_is_listened_to/1]).
@@ -40,7 +41,8 @@ groups() ->
                                          a_crash_dump_is_found, lager_is_listened_to]},
      {alarms, [], [{group, alarms_raised}, {group, alarms_looked_for}]},
      {alarms_raised, [parallel], [sasl_alarms_are_handed_on, alarms_that_were_there_before,
-                                  many_that_were_there_before, alarms_beside_another_handler,
+                                  many_that_were_there_before, wide_ids_are_told_too,
+                                  alarms_beside_another_handler,
                                   mnesia_is_listened_to, elarm_is_listened_to]},
      {alarms_looked_for, [parallel], [long_queues_are_found, old_code_is_found,
                                       checks_are_sent_when_they_change,
@@ -316,6 +318,21 @@ many_that_were_there_before(Config) ->
     [ok = call(Config, alarm_handler, clear_alarm, [Id]) || Id <- Ids],
     muster_test_nodes:until([], fun() -> Ids -- cleared(Guest) end),
     back_to_normal(Guest, Later, Config).
+
+%% Their list alone were half of what the daemon takes in one message.
+wide_ids_are_told_too(Config) ->
+    Ids = [list_to_tuple([wide, N | lists:duplicate(27, x)]) || N <- lists:seq(1, 600)],
+    [ok = call(Config, alarm_handler, set_alarm, [{Id, []}]) || Id <- Ids],
+    Guest = guest(Config),
+    Told = fun() ->
+                   Raised = [R || #{raised := R} <- muster_test_agents:said(Guest)],
+                   lists:usort([Id || R <- Raised, #{id := Id} <- R])
+           end,
+    muster_test_nodes:until(Ids, Told),
+    ?assertEqual([], [Present || #{present := Present} <- muster_test_agents:said(Guest)]),
+    [ok = call(Config, alarm_handler, clear_alarm, [Id]) || Id <- Ids],
+    muster_test_nodes:until([], fun() -> Ids -- cleared(Guest) end),
+    back_to_normal(Guest, Config).
 
 %% A host that has put something else in the place of the usual handler.
 alarms_beside_another_handler(Config) ->
