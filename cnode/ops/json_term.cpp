@@ -1,11 +1,11 @@
 #include "ops/json_term.h"
 
+#include <algorithm>
+#include <boost/functional/hash.hpp>
 #include <cmath>
-#include <optional>
-#include <set>
+#include <unordered_set>
 
 #include "base/clean_text.h"
-#include "etf/encode.h"
 #include "etf/print.h"
 #include "ops/base64.h"
 
@@ -37,6 +37,8 @@ json::value list_json(const etf::Term& term, const etf::List& list) {
 
 constexpr std::string_view map_name = "$map";
 
+/// Each value is made once: made anew where a map turns out to be a list of pairs, it would take
+/// twice as long with each level.
 json::object map_json(const etf::Map& map) {
   json::object object;
   object.reserve(map.pairs.size());
@@ -44,68 +46,131 @@ json::object map_json(const etf::Map& map) {
   for (auto& [key, value] : map.pairs) {
     std::string name;
     if (!key.text(name) || !is_utf8(name)) name = etf::to_string(key);
-    is_exact = object.emplace(name, json_of(value)).second && is_exact;
+    is_exact = object.emplace(name, nullptr).second && is_exact;
   }
-  if (is_exact && (object.size() != 1 || object.begin()->key() != map_name)) return object;
+  if (is_exact && (object.size() != 1 || object.begin()->key() != map_name)) {
+    auto member = object.begin();
+    for (auto& pair : map.pairs) (member++)->value() = json_of(pair.second);
+    return object;
+  }
   json::array pairs;
+  pairs.reserve(map.pairs.size());
   for (auto& [key, value] : map.pairs) pairs.push_back(json::array{json_of(key), json_of(value)});
   object.clear();
   object.emplace(map_name, std::move(pairs));
   return object;
 }
 
-/// The map that {"$map": …} means; nothing where that is no list of pairs with different keys, of
-/// which a node would make no map either.
-std::optional<etf::Map> map_of(const json::object& object) {
-  if (object.size() != 1 || object.begin()->key() != map_name) return std::nullopt;
-  auto* pairs = object.begin()->value().if_array();
-  if (!pairs) return std::nullopt;
-  etf::Map map;
-  std::set<std::string> keys;
-  for (auto& each : *pairs) {
-    auto* pair = each.if_array();
-    if (!pair || pair->size() != 2) return std::nullopt;
-    auto key = term_of((*pair)[0]);
-    std::string encoded;
-    etf::encode(key, encoded);
-    if (!keys.insert(std::move(encoded)).second) return std::nullopt;
-    map.pairs.emplace_back(std::move(key), term_of((*pair)[1]));
+/// A term and a hash of it, by which keys are told apart without being looked at again.
+struct Made {
+  etf::Term term;
+  std::size_t hash;
+};
+
+Made made(const json::value& value);
+
+template <class T>
+Made leaf(json::kind kind, etf::Term term, const T& content) {
+  auto hash = static_cast<std::size_t>(kind);
+  boost::hash_combine(hash, std::hash<T>()(content));
+  return {std::move(term), hash};
+}
+
+Made made_list(const json::array& array) {
+  etf::List list;
+  list.elements.reserve(array.size());
+  auto hash = static_cast<std::size_t>(json::kind::array);
+  for (auto& each : array) {
+    auto element = made(each);
+    boost::hash_combine(hash, element.hash);
+    list.elements.push_back(std::move(element.term));
   }
-  return map;
+  return {std::move(list), hash};
+}
+
+/// Maps are the same in whatever order.
+class MapMaker {
+ public:
+  void add(Made key, Made value) {
+    is_map_ = keys_.insert(key.hash).second && is_map_;
+    auto pair = key.hash;
+    boost::hash_combine(pair, value.hash);
+    hash_ += pair;
+    map_.pairs.emplace_back(std::move(key.term), std::move(value.term));
+  }
+  /// Otherwise two keys are the same.
+  bool is_map() const { return is_map_; }
+  Made take() && { return {std::move(map_), hash_}; }
+  std::vector<std::pair<etf::Term, etf::Term>> pairs() && { return std::move(map_.pairs); }
+
+ private:
+  etf::Map map_;
+  std::unordered_set<std::size_t> keys_;
+  bool is_map_ = true;
+  std::size_t hash_ = static_cast<std::size_t>(json::kind::object);
+};
+
+Made made_text(std::string_view text) {
+  return leaf(json::kind::string, etf::binary(text), text);
+}
+
+bool is_pair(const json::value& value) {
+  auto* pair = value.if_array();
+  return pair && pair->size() == 2;
+}
+
+/// What {"$map": [[Key, Value], …]} means: that map; or what it says, where two keys are the same,
+/// of which a node would make no map either.
+Made made_by_pairs(const json::array& pairs) {
+  MapMaker maker;
+  for (auto& pair : pairs) maker.add(made(pair.get_array()[0]), made(pair.get_array()[1]));
+  if (maker.is_map()) return std::move(maker).take();
+  etf::List list;
+  for (auto& [key, value] : std::move(maker).pairs())
+    list.elements.push_back(etf::list(std::move(key), std::move(value)));
+  MapMaker said;
+  said.add(made_text(map_name), {std::move(list), pairs.size()});
+  return std::move(said).take();
+}
+
+Made made_map(const json::object& object) {
+  if (object.size() == 1 && object.begin()->key() == map_name) {
+    auto* pairs = object.begin()->value().if_array();
+    if (pairs && std::all_of(pairs->begin(), pairs->end(), is_pair)) return made_by_pairs(*pairs);
+  }
+  MapMaker maker;
+  for (auto& pair : object) maker.add(made_text(pair.key()), made(pair.value()));
+  return std::move(maker).take();
+}
+
+Made made(const json::value& value) {
+  const auto kind = value.kind();
+  switch (kind) {
+    case json::kind::bool_:
+      return leaf(kind, value.get_bool(), value.get_bool());
+    case json::kind::int64:
+      return leaf(kind, value.get_int64(), value.get_int64());
+    case json::kind::uint64:
+      return leaf(kind, unsigned_big(value.get_uint64()), value.get_uint64());
+    case json::kind::double_:
+      if (!std::isfinite(value.get_double())) break;  // Erlang has no infinity
+      return leaf(kind, value.get_double(), value.get_double());
+    case json::kind::string:
+      return made_text(value.get_string());
+    case json::kind::array:
+      return made_list(value.get_array());
+    case json::kind::object:
+      return made_map(value.get_object());
+    case json::kind::null:
+      break;
+  }
+  return leaf(json::kind::null, etf::atom("null"), 0);
 }
 
 }  // namespace
 
 etf::Term term_of(const json::value& value) {
-  switch (value.kind()) {
-    case json::kind::null:
-      return etf::atom("null");
-    case json::kind::bool_:
-      return value.get_bool();
-    case json::kind::int64:
-      return value.get_int64();
-    case json::kind::uint64:
-      return unsigned_big(value.get_uint64());
-    case json::kind::double_:  // Erlang has no infinity
-      return std::isfinite(value.get_double()) ? etf::Term(value.get_double()) : etf::atom("null");
-    case json::kind::string:
-      return etf::binary(value.get_string());
-    case json::kind::array: {
-      etf::List list;
-      list.elements.reserve(value.get_array().size());
-      for (auto& element : value.get_array()) list.elements.push_back(term_of(element));
-      return list;
-    }
-    case json::kind::object: {
-      if (auto given = map_of(value.get_object())) return *std::move(given);
-      etf::Map map;
-      map.pairs.reserve(value.get_object().size());
-      for (auto& pair : value.get_object())
-        map.pairs.emplace_back(etf::binary(pair.key()), term_of(pair.value()));
-      return map;
-    }
-  }
-  return etf::Term();
+  return made(value).term;
 }
 
 json::value json_of(const etf::Term& term) {

@@ -8,6 +8,7 @@
 #include "erl.h"
 #include "managed_nodes.h"
 #include "ports.h"
+#include "stranger.h"
 #include "websocket.h"
 
 namespace muster::test {
@@ -154,6 +155,28 @@ TEST_F(AttackCallers, AnExpiredTokenOpensNothingAndItsWebSocketsEnd) {
   ASSERT_FALSE(tried.empty());
   EXPECT_EQ(tried[0].at("caller"), "token:guest") << "no stranger";
   EXPECT_EQ(tried[0].at("about"), "expired");
+}
+
+// Its owner held back the last byte, and made himself another token after his own was gone.
+TEST_F(AttackCallers, ARequestThatHasBegunDoesNotOutliveItsToken) {
+  const auto body = json::serialize(json::object{{"name", "later"}, {"role", "admin"}});
+  auto head = [](const std::string& path, const std::string& token, std::size_t length) {
+    return "POST " + path + " HTTP/1.1\r\nHost: h\r\nAuthorization: Bearer " + token +
+           "\r\nContent-Type: application/json\r\nContent-Length: " + std::to_string(length) +
+           "\r\n\r\n";
+  };
+  const auto evil = token({{"name", "evil"}, {"role", "admin"}});
+  Stranger making(daemon_.http_port()), listening(daemon_.http_port());
+  making.say(head("/api/tokens", evil, body.size()) + body.substr(0, body.size() - 1));
+  listening.say(head("/api/events/ticket", evil, 2) + "{");
+  // Both have shown their token when a later request has been answered.
+  EXPECT_EQ(with(evil, "GET", "/api/topo/nodes").status, 200);
+  EXPECT_EQ(with(evil, "DELETE", "/api/tokens/evil").status, 200) << "he removes it himself";
+  making.say(body.substr(body.size() - 1));
+  listening.say("}");
+  EXPECT_THAT(making.hear(100), Not(HasSubstr("201")));
+  EXPECT_THAT(listening.hear(100), Not(HasSubstr("201")));
+  EXPECT_TRUE(daemon_.rest("GET", "/api/tokens").json.as_array().empty());
 }
 
 /// Calls every operation as a bound token would.

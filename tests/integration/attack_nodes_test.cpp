@@ -82,6 +82,8 @@ TEST_F(AttackByMetrics, LiesThatAreCostlyToLookAtKeepNobodyWaiting) {
       "Name = fun(I) -> integer_to_binary(I) end,"
       "Map = fun(From, F) -> maps:from_list([{Name(I), F(I)} || "
       "I <- lists:seq(From, From + 7000)]) end,"
+      "Deep = lists:foldl(fun(_, A) -> #{'$map' => A} end, 1, lists:seq(1, 55)),"
+      "Both = lists:foldl(fun(_, A) -> #{a => A, <<\"a\">> => 2} end, 1, lists:seq(1, 55)),"
       "Many = lists:seq(1, 7000), ok");
   for (std::string lie :
        {"alarms, Alarms, #{checks => #{applications => Map(1, fun(I) -> I end)}}",
@@ -92,6 +94,9 @@ TEST_F(AttackByMetrics, LiesThatAreCostlyToLookAtKeepNobodyWaiting) {
         "alarms, Alarms, #{long_queues => [#{pid => Name(I), len => 1000000} || I <- Many]}",
         "alarms, Alarms, #{raised => [#{id => Name(I)} || I <- Many], complete => [sasl], "
         "present => [Name(I) || I <- Many]}",
+        "alarms, Alarms, #{present => [], complete => [x || _ <- lists:seq(1, 39000)]}",
+        "alarms, Alarms, #{raised => [#{id => deep, description => Deep, more => Both}]}",
+        "alarms, Alarms, #{raised => [#{id => list_to_tuple([Name(I) || I <- Many])}]}",
         "alarms, Alarms, #{checks => #{config => #{a => Map(1, fun(I) -> I end)}, "
         "modules => Map(1, fun(I) -> I end), peers => [Name(I) || I <- Many]}}"}) {
     SCOPED_TRACE(lie);
@@ -106,6 +111,8 @@ TEST_F(AttackByMetrics, LiesThatAreCostlyToLookAtKeepNobodyWaiting) {
   }
   raised("application_stopped", "major");
   raised("alarm_quota", "warning", seconds(40), evil.name());
+  EXPECT_TRUE(list("condition=alarm_quota").size() == 1);
+  evil.eval("Daemon ! {muster_agent, alarms, Alarms, #{cleared => [Name(I) || I <- Many]}}, ok");
   over("alarm_quota");
   EXPECT_EQ(daemon_.log().find("and are dropped"), std::string::npos) << "all were looked at";
 }

@@ -68,7 +68,7 @@ Connection::~Connection() {
 
 Crowd::Member::State Connection::state() const {
   if (!is_idle_) return State::busy;
-  return listener_.empty() ? State::idle : State::listening;
+  return is_listening_ ? State::listening : State::idle;
 }
 
 Result<> Connection::belong_to(const std::string& caller) {
@@ -77,6 +77,11 @@ Result<> Connection::belong_to(const std::string& caller) {
   holder_.move_to(caller);
   caller_ = caller;
   return {};
+}
+
+void Connection::dismiss() {
+  is_dismissed_ = true;
+  if (is_listening_ || ends_when_dismissed_) close();
 }
 
 asio::awaitable<void> Connection::wait_for_turn() {
@@ -153,6 +158,7 @@ asio::awaitable<bool> Connection::read_head() {
 
 asio::awaitable<bool> Connection::serve() {
   if (!co_await read_head()) co_return false;
+  is_dismissed_ = ends_when_dismissed_ = false;
   auto& head = parser_.head();
   if (head.is_upgrade && head.path() == events_path) {
     co_await serve_events();
@@ -215,6 +221,7 @@ asio::awaitable<bool> Connection::serve_page(const Page& page) {
   auto opened = page.open(plan->parameters);
   if (!opened) co_return co_await send(problem_response(opened.error()));
   auto source = *std::move(opened);
+  ends_when_dismissed_ = true;
   bool keeps = head.is_http_1_1 && head.keeps_alive && parser_.is_done() && !shared_.is_stopping;
   Response response{200, page.content_type, {}, {}, true, head.is_http_1_1};
   Pace going(shared_.limits.transfer, shared_.limits.page_bytes_per_second);
@@ -253,7 +260,7 @@ asio::awaitable<void> Connection::serve_events() {
   }
   shared_.dispatcher.use_ticket(plan->ticket);
   is_idle_ = true;
-  listener_ = std::move(plan->caller.name);
+  is_listening_ = true;
   allow_any_time();
   auto socket = run_websocket(*stream_, parser_.head(), *std::move(subscribed));
   co_await std::move(socket);
@@ -310,6 +317,7 @@ asio::awaitable<Response> Connection::answer(const Plan& plan) {
       auto sent = co_await stream_->write("HTTP/1.1 100 Continue\r\n\r\n");
       if (!sent) co_return problem_response(sent.error());
     }
+    ends_when_dismissed_ = true;
     for (;;) {
       auto piece = co_await read_body();
       if (!piece) co_return problem_response(piece.error());
@@ -325,6 +333,7 @@ asio::awaitable<Response> Connection::answer(const Plan& plan) {
       if (!claim_.set(weight)) co_return problem_response(memory_is_short());
     }
   }
+  ends_when_dismissed_ = false;
   if (auto complete = body->finish(); !complete) co_return problem_response(complete.error());
   auto request = shared_.dispatcher.prepare(plan, *body);
   if (!request) co_return problem_response(request.error());
@@ -354,6 +363,7 @@ asio::awaitable<Response> Connection::answer_upload(const Plan& plan) {
     if (!sent) co_return problem_response(sent.error());
   }
   Body body(*this);
+  ends_when_dismissed_ = true;
   auto task = run_operation(plan, *std::move(request), &body);
   co_return co_await std::move(task);
 }
@@ -362,6 +372,8 @@ asio::awaitable<Response> Connection::run_operation(const Plan& plan, ops::Prepa
                                                     ops::BodySource* body) {
   auto& row = plan.operation->row();
   co_await wait_for_turn();
+  if (is_dismissed_)
+    co_return problem_response(Error(Errc::unauthorized, "this token has ended meanwhile"));
   try {
     auto task = plan.operation->run(std::move(request), plan.caller, body);
     if (auto limit = time_limit(*plan.operation, shared_.limits))
@@ -412,6 +424,10 @@ asio::awaitable<bool> Connection::send(Response response) {
     if (!co_await write_in_time(out, going)) co_return false;
     if (!has_body || !response.is_streamed) break;
     co_await wait_for_turn();
+    if (is_dismissed_) {
+      stream_->close();
+      co_return false;
+    }
     std::string piece;
     bool has_more = response.more->next(piece, piece_size);
     out = wrapped(piece);

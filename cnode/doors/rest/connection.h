@@ -66,8 +66,10 @@ class Connection : public std::enable_shared_from_this<Connection>, public Crowd
   /// Waits for a request, or serves a WebSocket: may be cut off.
   bool is_idle() const { return is_idle_; }
   State state() const override;
-  /// Whose events a WebSocket streams ("token:ci"); empty for any other connection.
-  const std::string& listener() const { return listener_; }
+  /// Whose its last request was ("token:ci"), or its events are.
+  const std::string& caller() const { return caller_; }
+  /// Its caller's token is no more: what it streams, or sends still, ends; what runs ends well.
+  void dismiss();
   void close() override { stream_->close(); }
 
  private:
@@ -107,9 +109,11 @@ class Connection : public std::enable_shared_from_this<Connection>, public Crowd
   std::string buffer_;  // came, not parsed yet
   std::string block_;
   bool is_idle_ = true;
-  std::string listener_;
-  std::string caller_;  ///< of the last request; the account until there is one
-  Pace coming_;         ///< of the body at hand
+  bool is_listening_ = false;  ///< a WebSocket
+  bool is_dismissed_ = false;
+  bool ends_when_dismissed_ = false;  ///< a body comes, or a page goes
+  std::string caller_;                ///< of the last request; the account until there is one
+  Pace coming_;                       ///< of the body at hand
   Budget::Holder holder_;
   Budget::Claim claim_;  ///< of the request at hand
   asio::steady_timer watchdog_;

@@ -127,7 +127,7 @@ asio::awaitable<void> Server::run_accepting() {
 void Server::dismiss(const std::string& caller) {
   tickets_.drop(caller);
   for (auto& connection : connections_)
-    if (connection->listener() == caller) connection->close();
+    if (connection->caller() == caller) connection->dismiss();
 }
 
 asio::awaitable<void> Server::serve(std::shared_ptr<Connection> connection) {

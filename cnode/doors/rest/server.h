@@ -46,7 +46,8 @@ class Server {
   /// Reads certificate and key again, for connections from now on. False: it speaks no TLS. Error:
   /// as listen(); what was read before stays.
   Result<bool> reload_certificate();
-  /// Ends the WebSockets of a caller whose token is no more, and its tickets.
+  /// Ends the WebSockets of a caller whose token is no more, its tickets, and its requests that
+  /// have not come whole.
   void dismiss(const std::string& caller);
   std::string url() const { return url_of(acceptor_.local_endpoint(), tls_.has_value(), false); }
   std::uint16_t port() const { return acceptor_.local_endpoint().port(); }

@@ -23,6 +23,30 @@ bool is_deeper(const value& evidence, int levels) {
   return false;
 }
 
+/// Whether it has no more levels, and not more than about `left` bytes, which are counted down.
+bool is_small(const etf::Term& term, int levels, std::size_t& left) {
+  constexpr std::size_t least = 2;  // of text, for each
+  auto is_paid = [&](std::size_t bytes) {
+    if (left < bytes) return false;
+    left -= bytes;
+    return true;
+  };
+  auto small = [&](const etf::Term& one) { return is_small(one, levels - 1, left); };
+  auto all_small = [&](const std::vector<etf::Term>& all) {
+    return levels > 1 && std::all_of(all.begin(), all.end(), small);
+  };
+  if (!is_paid(least)) return false;
+  if (auto* binary = term.get_if<etf::Binary>()) return is_paid(binary->bytes.size());
+  if (auto* chars = term.get_if<etf::CharList>()) return is_paid(chars->bytes.size());
+  if (auto* tuple = term.get_if<etf::Tuple>()) return all_small(tuple->elements);
+  if (auto* list = term.get_if<etf::List>())
+    return all_small(list->elements) && (!list->tail || small(*list->tail));
+  auto* map = term.get_if<etf::Map>();
+  return !map || (levels > 1 && std::all_of(map->pairs.begin(), map->pairs.end(), [&](auto& pair) {
+                    return small(pair.first) && small(pair.second);
+                  }));
+}
+
 value cleaned(const value& evidence) {
   if (auto* text = evidence.if_string()) return value(clean_text(*text, any_length, Lines::kept));
   if (auto* array = evidence.if_array()) {
@@ -50,6 +74,9 @@ value bounded_evidence(value evidence) {
 }
 
 value evidence_of(const etf::Term& term) {
+  auto left = most_evidence;
+  if (!is_small(term, deepest, left))
+    return ops::json::object{{"shortened", etf::to_string(term, most_evidence)}};
   return bounded_evidence(ops::json_of(term));
 }
 

@@ -27,6 +27,16 @@ Subject subject_of(const Alarm& alarm) {
           alarm.family_id, alarm.family};
 }
 
+/// Of a list that has no more than so many.
+std::optional<std::vector<etf::Term>> elements_of(const etf::Term* term, std::size_t most) {
+  auto* list = term ? term->get_if<etf::List>() : nullptr;
+  std::vector<etf::Term> elements;
+  if (!term || (list && list->elements.size() > most) || !term->proper_list(elements) ||
+      elements.size() > most)
+    return std::nullopt;
+  return elements;
+}
+
 /// Whether the agent says that it was too busy to measure all.
 bool is_backing_off(const etf::Map& message) {
   auto* agent = message.find("agent");
@@ -278,11 +288,11 @@ void Watch::pass_off(const Subject& node, const etf::Term& id) {
 /// Of sources whose whole list the agent could read, what is not in it is over. Of others (Mnesia
 /// has no list) it knows only what happened while it was there.
 void Watch::only_present(const Subject& node, const etf::Term& ids, const etf::Term* sources) {
-  std::vector<etf::Term> list, complete;
-  if (!ids.proper_list(list) || !sources || !sources->proper_list(complete)) return;
-  if (list.size() > most_passed_on) return;  // then none is known to be over
+  constexpr std::size_t most_sources = 8;
+  auto list = elements_of(&ids, most_passed_on), complete = elements_of(sources, most_sources);
+  if (!list || !complete) return;  // then none is known to be over
   std::set<std::tuple<Source, std::string, std::string>> present;
-  for (auto& id : list) {
+  for (auto& id : *list) {
     auto known = passed_on(id, engine_);
     present.emplace(known.source, known.condition, known.instance);
   }
@@ -295,7 +305,7 @@ void Watch::only_present(const Subject& node, const etf::Term& ids, const etf::T
     auto* source = "sasl";
     if (alarm.source == Source::elarm) source = "elarm";
     if (rule && rule->check && rule->check->starts_with("mnesia/")) source = "mnesia";
-    return std::any_of(complete.begin(), complete.end(),
+    return std::any_of(complete->begin(), complete->end(),
                        [&](const etf::Term& name) { return name.is_atom(source); });
   };
   desk_.clear_all(node, is_gone, "the node has it no more");

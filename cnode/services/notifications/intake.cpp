@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <set>
 #include <utility>
 
 namespace muster::notifications {
@@ -13,13 +14,16 @@ namespace {
 
 constexpr std::size_t one_turn = 32;
 constexpr std::size_t most_taken_bytes = 4 << 20;
-constexpr std::size_t most_sources = 32;
+constexpr std::uint64_t most_dropped = 1'000'000'000;  ///< of a source, between two announcements
 constexpr auto between_announcements = 1s;
 
+/// The count is said in the daemon's own words, so a node's names for its sources are not in it.
 void count(std::map<std::string, std::uint64_t>& drops, const std::string& source,
            std::uint64_t number) {
-  bool is_known = drops.contains(source) || drops.size() < most_sources;
-  drops[is_known ? source : "other"] += number;
+  static const std::set<std::string, std::less<>> known{
+      "logger", "sasl", "error_logger", "lager", "system_monitor", "crash_dump", "unreadable"};
+  auto& sum = drops[known.contains(source) ? source : "other"];
+  sum += std::min(number, most_dropped - std::min(sum, most_dropped));
 }
 
 std::string text_of(const std::map<std::string, std::uint64_t>& drops, std::string_view why) {

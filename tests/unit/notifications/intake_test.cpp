@@ -89,6 +89,19 @@ TEST_F(IntakeTest, SaysWhatTheAgentDropped) {
             "1234 notifications dropped by the node's agent (logger: 1200, sasl: 34)");
 }
 
+// They were said as the daemon's own words, and their sum went round.
+TEST_F(IntakeTest, SaysNoWordsOfANodeAndNoSumThatItMadeUp) {
+  constexpr auto most = static_cast<std::uint64_t>(INT64_MAX);
+  for (auto* name : {"x: 1) shop2@h is DOWN", "a", "b"})
+    intake.dropped_on_node(entry("a@h"), name, most);
+  intake.dropped_on_node(entry("a@h"), "sasl", most);
+  auto said = take();
+  ASSERT_EQ(said.size(), 1u);
+  EXPECT_EQ(said[0].text,
+            "2000000000 notifications dropped by the node's agent (other: 1000000000, "
+            "sasl: 1000000000)");
+}
+
 TEST_F(IntakeTest, KeepsInOrderWhatCouldNotBeStored) {
   offer("a@h", 5);
   auto taken = take(3);

@@ -271,6 +271,42 @@ TEST(Convert, AListOfPairsIsAMapWithKeysOfAnyKind) {
   EXPECT_EQ(term(R"({"$map":[["a",1],["a",2]]})").get_if<etf::Map>()->pairs.size(), 1u);
 }
 
+/// It is a map whose only key is the text "$map".
+bool is_said(const etf::Term& term) {
+  auto* map = term.get_if<etf::Map>();
+  return map && map->pairs.size() == 1 && map->pairs[0].first == binary("$map");
+}
+
+// Each level made what is in it twice: twenty levels took seconds, sixty never ended.
+TEST(Convert, MapsInMapsAreMadeOnce) {
+  etf::Term named = 1, both = 1;
+  std::string text = "1", same = "1";
+  for (int level = 0; level < 60; ++level) {
+    named = pairs({{binary("$map"), std::move(named)}});
+    both = pairs({{atom("a"), std::move(both)}, {binary("a"), 2}});
+  }
+  for (int level = 0; level < 20; ++level) {
+    text = R"({"$map":[[)" + text + ",1],0]}";
+    same = R"({"$map":[[1,)" + same + "],[1,2]]}";
+  }
+  EXPECT_TRUE(ops::json_of(named).as_object().contains("$map"));
+  EXPECT_TRUE(ops::json_of(both).as_object().contains("$map"));
+  for (auto& each : {text, same})
+    EXPECT_TRUE(is_said(ops::term_of(json::parse(each, {}, {.max_depth = 100}))));
+}
+
+TEST(Convert, KeysOfAMapAreToldApartByWhatTheyAre) {
+  auto term = [](std::string_view given) { return ops::term_of(json::parse(given)); };
+  EXPECT_EQ(term(R"({"$map":[[1,0],[1.0,0],["1",0],[[1],0],[{"a":1},0],[{"a":[1]},0]]})")
+                .get_if<etf::Map>()
+                ->pairs.size(),
+            6u);
+  auto is_map = [&](std::string_view given) { return !is_said(term(given)); };
+  EXPECT_FALSE(is_map(R"({"$map":[[{"a":1,"b":2},0],[{"b":2,"a":1},0]]})"));
+  EXPECT_FALSE(is_map(R"({"$map":[[null,0],[1e999,0]]})"));
+  EXPECT_TRUE(is_map(R"({"$map":[[["a","b"],0],[["b","a"],0]]})"));
+}
+
 TEST(Convert, UnsignedBeyondErlangsSmallIntegersIsABigOne) {
   auto term = ops::to_term(std::uint64_t{UINT64_MAX});
   ASSERT_TRUE(term.is<etf::BigInteger>());
