@@ -27,8 +27,13 @@ std::string first_word(const std::filesystem::path& file) {
   return word;
 }
 
+constexpr std::size_t longest_answer_mib = 256;
+
+/// Taking nothing makes curl give up.
 std::size_t append(char* bytes, std::size_t size, std::size_t count, void* to) {
-  static_cast<std::string*>(to)->append(bytes, size * count);
+  auto& body = *static_cast<std::string*>(to);
+  if (size * count > (longest_answer_mib << 20) - body.size()) return 0;
+  body.append(bytes, size * count);
   return size * count;
 }
 
@@ -175,6 +180,9 @@ Result<Answer> Client::send(const Request& request) {
   curl_easy_setopt(curl, CURLOPT_NOPROXY, place && place->is_loopback ? "*" : nullptr);
   if (!target_.ca.empty()) curl_easy_setopt(curl, CURLOPT_CAINFO, target_.ca.c_str());
   auto code = curl_easy_perform(curl);
+  if (code == CURLE_WRITE_ERROR)
+    return Error(Errc::internal, fmt::format("{}: the answer is larger than {} MiB", target_.url,
+                                             longest_answer_mib));
   if (code != CURLE_OK)
     return Error(Errc::unavailable, target_.url + ": " + (*why ? why : curl_easy_strerror(code)));
   long status = 0;

@@ -10,6 +10,9 @@
 namespace muster::cli {
 namespace {
 
+// What a daemon answers must not grow much when it is shown.
+constexpr std::size_t most_columns = 100, most_cells = 1'000'000, most_padded = 64u << 20;
+
 std::string cell(const json::value& value) {
   if (value.is_null()) return "";
   if (auto* text = value.if_string()) return std::string(*text);
@@ -22,12 +25,24 @@ std::size_t width(std::string_view text) {
       std::count_if(text.begin(), text.end(), [](char c) { return (c & 0xc0) != 0x80; }));
 }
 
-std::string table(const json::array& items) {
+/// The names of all members, as they come; one more than most_columns where there are more.
+std::vector<std::string> names_in(const json::array& items) {
   std::vector<std::string> names;
-  for (auto& item : items)
-    for (auto& pair : item.get_object())
+  for (auto& item : items) {
+    for (auto& pair : item.get_object()) {
+      if (names.size() > most_columns) return names;
       if (std::find(names.begin(), names.end(), pair.key()) == names.end())
         names.emplace_back(pair.key());
+    }
+  }
+  return names;
+}
+
+/// JSON instead, where the table would be too large.
+std::string table(const json::array& items) {
+  auto names = names_in(items);
+  if (names.size() > most_columns || items.size() * names.size() > most_cells)
+    return json::serialize(items) + '\n';
   std::vector<std::vector<std::string>> rows{names};
   for (auto& item : items) {
     auto& row = rows.emplace_back();
@@ -89,12 +104,16 @@ std::string columns(const std::vector<std::vector<std::string>>& rows) {
     widths.resize(std::max(widths.size(), row.size()));
     for (std::size_t i = 0; i < row.size(); ++i) widths[i] = std::max(widths[i], width(row[i]));
   }
+  std::size_t length = 0;
+  for (auto each : widths) length += each + 2;
+  if (length * rows.size() > most_padded) widths.assign(widths.size(), 0);  // not straight, then
   std::string out;
   for (auto& row : rows) {
     std::string line;
     for (std::size_t i = 0; i < row.size(); ++i) {
       line += clean_text(row[i], any_length);
-      if (i + 1 < row.size()) line.append(widths[i] - width(row[i]) + 2, ' ');
+      auto own = width(row[i]);
+      if (i + 1 < row.size()) line.append(std::max(widths[i], own) - own + 2, ' ');
     }
     line.erase(line.find_last_not_of(' ') + 1);
     out += line + '\n';

@@ -23,6 +23,7 @@
 #include "dist/monitor_table.h"
 #include "dist/process.h"
 #include "dist/proof.h"
+#include "etf/check.h"
 #include "etf/term.h"
 
 namespace muster::dist {
@@ -103,17 +104,21 @@ class Link : public std::enable_shared_from_this<Link> {
   void cast(std::string_view name, const etf::Term& request);
 
   /// M:F(A...) on the peer by erpc, or through rex where the peer is older than OTP 23. Errors of
-  /// the Task: timeout (the peer is told to kill it), closed, too_large, unsupported.
-  /// A cancelled caller cancels it on the peer, too.
+  /// the Task: timeout (the peer is told to kill it), closed, too_large (more than `most`, too),
+  /// unsupported. A cancelled caller cancels it on the peer, too.
   Task<CallOutcome> apply(std::string module, std::string function,
-                          std::vector<etf::Term> arguments, Duration limit);
-  /// The same when only a returned value is of use; everything else is an Error that says how it
-  /// ended.
+                          std::vector<etf::Term> arguments, Duration limit, etf::Limits most = {});
+  /// What the answers to the daemon's own questions have at most: what is longer is no answer, and
+  /// a millisecond or two of the loop go by with it.
+  static constexpr etf::Limits short_answer{64, 20'000};
+  /// The same when only a returned value is of use, which is short; everything else is an Error
+  /// that says how it ended.
   Task<etf::Term> call(std::string module, std::string function, std::vector<etf::Term> arguments,
                        Duration limit);
   /// gen_server:call({name, peer}, request). Errors: not_found (noproc), unavailable (it ended
   /// meanwhile; the reason is in the message), timeout, closed.
-  Task<etf::Term> gen_call(std::string name, etf::Term request, Duration limit);
+  Task<etf::Term> gen_call(std::string name, etf::Term request, Duration limit,
+                           etf::Limits most = {});
 
   /// erlang:monitor: `down` is called once with the reason (noproc, noconnection, …), from the loop
   /// and not from here, unless the handle goes first.
@@ -188,7 +193,8 @@ class Link : public std::enable_shared_from_this<Link> {
 
   // link_calls.cpp: what we ask of the peer.
   Task<CallOutcome> apply_by_rex(std::string module, std::string function,
-                                 std::vector<etf::Term> arguments, Duration limit);
+                                 std::vector<etf::Term> arguments, Duration limit,
+                                 etf::Limits most);
   MonitorHandle monitor_encoded(std::string target, Down down);
   void demonitor(std::uint64_t ref);
 

@@ -64,9 +64,10 @@ CallOutcome outcome_of_rex(etf::Term answer) {
 
 // --- Pending ---
 
-Link::Pending::Pending(Link& link, std::uint64_t ref, Link::Duration limit)
+Link::Pending::Pending(Link& link, std::uint64_t ref, Link::Duration limit, etf::Limits most)
     : link_(link.shared_from_this()),
       ref_(ref),
+      most_(most),
       wake_(link.core_->context, limit),
       claim_(link.holder_) {
   link.pending_.emplace(ref, this);
@@ -89,7 +90,7 @@ boost::asio::awaitable<bool> Link::Pending::wait() {
 /// Apart from wait(), whose frame each call under way has.
 boost::asio::awaitable<void> Link::Pending::take_apart() {
   auto job = [this] {
-    auto decoded = etf::decode(long_answer_);
+    auto decoded = etf::decode(long_answer_, most_);
     frame_.reset();
     return decoded;
   };
@@ -130,7 +131,7 @@ void Link::Pending::take(State next, std::string_view encoded) {
     frame_ = std::move(link_->handled_);
     if (!frame_) copy_ = encoded;
     long_answer_ = frame_ ? encoded : copy_;
-  } else if (!keep(etf::decode(encoded))) {
+  } else if (!keep(etf::decode(encoded, most_))) {
     state = State::waiting;  // until the link is gone
     return;
   }
@@ -217,16 +218,16 @@ void Link::cast(std::string_view name, const etf::Term& request) {
 // --- calls ---
 
 Task<CallOutcome> Link::apply(std::string module, std::string function,
-                              std::vector<etf::Term> arguments, Duration limit) {
+                              std::vector<etf::Term> arguments, Duration limit, etf::Limits most) {
   auto self = shared_from_this();
   if (!is_up_) co_return closed(peer_);
   if (!is_atom_name(module) || !is_atom_name(function))
     co_return Error(Errc::bad_request, "a module or function name of more than 255 bytes");
   if (!can(flag::spawn))
     co_return co_await apply_by_rex(std::move(module), std::move(function), std::move(arguments),
-                                    limit);
+                                    limit, most);
   auto ref = core_->fresh_ref();
-  Pending pending(*this, ref, limit);
+  Pending pending(*this, ref, limit, most);
   auto request = frame(Op::spawn_request, 6);
   request.own_ref(ref).own(core_->caller).own(core_->group_leader);
   request.tuple(3).atom("erpc").atom("execute_call").small(4);
@@ -266,19 +267,20 @@ Task<CallOutcome> Link::apply(std::string module, std::string function,
 }
 
 Task<CallOutcome> Link::apply_by_rex(std::string module, std::string function,
-                                     std::vector<etf::Term> arguments, Duration limit) {
+                                     std::vector<etf::Term> arguments, Duration limit,
+                                     etf::Limits most) {
   etf::Term request = etf::tuple(etf::atom("call"), etf::atom(module), etf::atom(function),
                                  etf::Term(etf::List{std::move(arguments), nullptr}),
                                  etf::Term(pid(core_->group_leader)));
-  CO_TRY(auto answer, co_await gen_call("rex", std::move(request), limit));
+  CO_TRY(auto answer, co_await gen_call("rex", std::move(request), limit, most));
   co_return outcome_of_rex(std::move(answer));
 }
 
 Task<etf::Term> Link::call(std::string module, std::string function,
                            std::vector<etf::Term> arguments, Duration limit) {
   auto what = fmt::format("{}:{} on {}", module, function, peer_);
-  CO_TRY(auto outcome,
-         co_await apply(std::move(module), std::move(function), std::move(arguments), limit));
+  CO_TRY(auto outcome, co_await apply(std::move(module), std::move(function), std::move(arguments),
+                                      limit, short_answer));
   if (outcome.is_ok()) co_return std::move(outcome.value);
   std::string_view how = outcome.kind == CallOutcome::Kind::threw    ? "threw"
                          : outcome.kind == CallOutcome::Kind::exited ? "exited with"
@@ -287,12 +289,13 @@ Task<etf::Term> Link::call(std::string module, std::string function,
                   fmt::format("{} {} {}", what, how, etf::to_string(outcome.value, 500)));
 }
 
-Task<etf::Term> Link::gen_call(std::string name, etf::Term request, Duration limit) {
+Task<etf::Term> Link::gen_call(std::string name, etf::Term request, Duration limit,
+                               etf::Limits most) {
   auto self = shared_from_this();
   if (!is_up_) co_return closed(peer_);
   if (!is_atom_name(name)) co_return Error(Errc::bad_request, "a name of more than 255 bytes");
   auto ref = core_->fresh_ref();
-  Pending pending(*this, ref, limit);
+  Pending pending(*this, ref, limit, most);
   bool is_monitored = (flags_ & monitors) == monitors;
   if (is_monitored) {
     auto monitor = frame(Op::monitor_p, 4);

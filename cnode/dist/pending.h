@@ -13,7 +13,8 @@ namespace muster::dist {
 /// A call of ours that waits for its answer; lives in the frame of the coroutine that made the
 /// call, and is known to the link by its reference.
 struct Link::Pending {
-  Pending(Link& link, std::uint64_t ref, Link::Duration limit);
+  /// An answer of more than `most` is not read.
+  Pending(Link& link, std::uint64_t ref, Link::Duration limit, etf::Limits most);
   Pending(const Pending&) = delete;
   ~Pending();
 
@@ -46,6 +47,7 @@ struct Link::Pending {
 
   std::shared_ptr<Link> link_;
   std::uint64_t ref_;
+  etf::Limits most_;
   boost::asio::steady_timer wake_;
   Budget::Claim claim_;  ///< for the answer
 };

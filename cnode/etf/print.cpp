@@ -13,7 +13,7 @@ namespace muster::etf {
 namespace {
 
 /// Bytes of an integer that is printed in decimal; that takes time with their square.
-constexpr std::size_t longest_decimal = 512;
+constexpr std::size_t longest_decimal = 64;
 
 constexpr std::array<std::string_view, 28> reserved_words = {
     "after", "and",   "andalso", "band",    "begin", "bnot", "bor",  "bsl", "bsr",   "bxor",
@@ -81,10 +81,12 @@ class Printer {
       out += value.str();
       return;
     }
+    constexpr std::string_view digits = "0123456789ABCDEF";
     out += "16#";
     auto hex = v.magnitude.rbegin();
     for (; hex != v.magnitude.rend() && out.size() < limit_; ++hex)
-      out += fmt::format("{:02X}", static_cast<unsigned char>(*hex));
+      (out += digits[static_cast<unsigned char>(*hex) >> 4]) +=
+          digits[static_cast<unsigned char>(*hex) & 15];
     if (hex != v.magnitude.rend()) out += "...";
   }
   void operator()(const Pid& v) { out += fmt::format("<{}.{}.{}>", v.node.name, v.id, v.serial); }

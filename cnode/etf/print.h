@@ -7,7 +7,7 @@
 namespace muster::etf {
 
 /// `term` as a shell would print it (~0tp), for logs, errors and tables; cut with "..." after about
-/// `limit` bytes; one line of printable characters, whatever is in it. Integers of more than 1,200
+/// `limit` bytes; one line of printable characters, whatever is in it. Integers of more than 150
 /// digits are printed in base 16.
 std::string to_string(const Term& term, std::size_t limit = 4096);
 

@@ -217,6 +217,7 @@ void Agents::taken(const dist::Link& link, const std::string& agent, const etf::
   auto at = guest->running.find(agent);
   if (at == guest->running.end() || !(at->second.pid == pid)) return;
   at->second.gone->cancel();
+  guest->running.erase(at);  // said once, however often it is
   lacks(link, agent, obeys(by));
 }
 

@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <array>
 #include <iterator>
 
 #include "base/clean_text.h"
@@ -20,6 +21,13 @@ std::string mended(std::string_view bytes) {
   return out;
 }
 
+/// Of the control characters.
+constexpr std::array<std::string_view, 32> escapes = {
+    "\\u0000", "\\u0001", "\\u0002", "\\u0003", "\\u0004", "\\u0005", "\\u0006", "\\u0007",
+    "\\u0008", "\\t",     "\\n",     "\\u000b", "\\u000c", "\\r",     "\\u000e", "\\u000f",
+    "\\u0010", "\\u0011", "\\u0012", "\\u0013", "\\u0014", "\\u0015", "\\u0016", "\\u0017",
+    "\\u0018", "\\u0019", "\\u001a", "\\u001b", "\\u001c", "\\u001d", "\\u001e", "\\u001f"};
+
 void append_valid(std::string& out, std::string_view text) {
   auto plain = [](unsigned char c) { return c >= 0x20 && c != '"' && c != '\\'; };
   out += '"';
@@ -29,23 +37,11 @@ void append_valid(std::string& out, std::string_view text) {
     out += text.substr(0, length);
     text.remove_prefix(length);
     if (text.empty()) break;
-    switch (char c = text.front()) {
-      case '"':
-      case '\\':
-        out += {'\\', c};
-        break;
-      case '\n':
-        out += "\\n";
-        break;
-      case '\r':
-        out += "\\r";
-        break;
-      case '\t':
-        out += "\\t";
-        break;
-      default:
-        fmt::format_to(std::back_inserter(out), "\\u{:04x}", static_cast<unsigned char>(c));
-    }
+    auto c = static_cast<unsigned char>(text.front());
+    if (c < escapes.size())
+      out += escapes[c];
+    else
+      out.append(1, '\\').append(1, text.front());
     text.remove_prefix(1);
   }
   out += '"';

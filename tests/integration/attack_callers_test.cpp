@@ -166,16 +166,21 @@ TEST_F(AttackCallers, ARequestThatHasBegunDoesNotOutliveItsToken) {
            "\r\n\r\n";
   };
   const auto evil = token({{"name", "evil"}, {"role", "admin"}});
-  Stranger making(daemon_.http_port()), listening(daemon_.http_port());
+  Stranger making(daemon_.http_port()), listening(daemon_.http_port()),
+      waiting(daemon_.http_port());
+  waiting.say("GET /api/events?wait=20 HTTP/1.1\r\nHost: h\r\nAuthorization: Bearer " + evil +
+              "\r\n\r\n");
   making.say(head("/api/tokens", evil, body.size()) + body.substr(0, body.size() - 1));
   listening.say(head("/api/events/ticket", evil, 2) + "{");
-  // Both have shown their token when a later request has been answered.
+  // All have shown their token when a later request has been answered.
   EXPECT_EQ(with(evil, "GET", "/api/topo/nodes").status, 200);
   EXPECT_EQ(with(evil, "DELETE", "/api/tokens/evil").status, 200) << "he removes it himself";
   making.say(body.substr(body.size() - 1));
   listening.say("}");
   EXPECT_THAT(making.hear(100), Not(HasSubstr("201")));
   EXPECT_THAT(listening.hear(100), Not(HasSubstr("201")));
+  daemon_.rest("POST", "/api/actions/add-node", {{"name", "n@127.0.0.1"}, {"cookie", "c"}});
+  EXPECT_THAT(waiting.hear(1000), Not(HasSubstr("node_added")));
   EXPECT_TRUE(daemon_.rest("GET", "/api/tokens").json.as_array().empty());
 }
 

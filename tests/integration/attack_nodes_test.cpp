@@ -115,6 +115,13 @@ TEST_F(AttackByMetrics, LiesThatAreCostlyToLookAtKeepNobodyWaiting) {
   evil.eval("Daemon ! {muster_agent, alarms, Alarms, #{cleared => [Name(I) || I <- Many]}}, ok");
   over("alarm_quota");
   EXPECT_EQ(daemon_.log().find("and are dropped"), std::string::npos) << "all were looked at";
+  evil.eval(
+      "[Daemon ! {muster_agent_taken, alarms, Alarms, list_to_atom(integer_to_list(I))} || "
+      "I <- lists:seq(1, 500)], rpc:call(node(Daemon), muster, echo, [1])");
+  auto log = daemon_.log();
+  auto first = log.find("it obeys another installation");
+  EXPECT_NE(first, std::string::npos);
+  EXPECT_EQ(log.find("it obeys another installation", first + 1), std::string::npos);
 }
 
 TEST_F(AttackByMetrics, WhatIsBeyondTheShareOfItsAgentsIsDroppedAndAnAlarm) {

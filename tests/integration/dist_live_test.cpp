@@ -188,6 +188,10 @@ TEST_P(DistLive, AnAnswerOfTooManyTermsEndsTheCallAndNotTheLink) {
   auto answer = muster_->wait((*link)->gen_call("rex", std::move(request), seconds(30)));
   ASSERT_FALSE(answer);
   EXPECT_EQ(answer.error().errc(), Errc::too_large) << answer.error().text();
+  // The daemon's own questions have short answers.
+  answer = muster_->wait((*link)->call("lists", "duplicate", {20'000, t::atom("x")}, seconds(30)));
+  ASSERT_FALSE(answer);
+  EXPECT_EQ(answer.error().errc(), Errc::too_large) << answer.error().text();
   EXPECT_EQ(muster_->events(), std::vector<std::string>{"up a@127.0.0.1"});
 }
 

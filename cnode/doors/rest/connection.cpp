@@ -372,8 +372,9 @@ asio::awaitable<Response> Connection::run_operation(const Plan& plan, ops::Prepa
                                                     ops::BodySource* body) {
   auto& row = plan.operation->row();
   co_await wait_for_turn();
-  if (is_dismissed_)
-    co_return problem_response(Error(Errc::unauthorized, "this token has ended meanwhile"));
+  const Error ended(Errc::unauthorized, "this token has ended meanwhile");
+  if (is_dismissed_) co_return problem_response(ended);
+  ends_when_dismissed_ = ends_when_dismissed_ || row.ends_with_caller;
   try {
     auto task = plan.operation->run(std::move(request), plan.caller, body);
     if (auto limit = time_limit(*plan.operation, shared_.limits))
@@ -381,6 +382,8 @@ asio::awaitable<Response> Connection::run_operation(const Plan& plan, ops::Prepa
     if (row.ends_with_caller)
       task = unless(wait_for_hang_up(), std::move(task), Error(Errc::unavailable, "hung up"));
     auto reply = co_await std::move(task);
+    // A change was made and is answered, perhaps this: that the token is removed.
+    if (is_dismissed_ && !row.is_change()) co_return problem_response(ended);
     if (!reply) co_return problem_response(reply.error());
     auto response = json_response(row.http.status, *reply);
     auto holds = response.body.size() + (response.more ? response.more->weight() : 0);

@@ -10,6 +10,7 @@ namespace muster::alarms {
 namespace {
 
 constexpr std::size_t longest_pattern = 1024, longest_text = 4096, most_covered = 1000;
+constexpr std::size_t most_covered_bytes = 64 * 1024, most_tags = 20, longest_tag = 100;
 // The time of a match is this times the text's length; PatternSearch has a second for a batch.
 constexpr int most_steps = 500;
 
@@ -21,6 +22,12 @@ bool is_id(const std::string& id) {
 
 Error bad(std::string field, std::string text) {
   return Error(Errc::bad_request, std::move(text), std::move(field));
+}
+
+std::size_t bytes_of(const std::vector<std::string>& texts) {
+  std::size_t sum = 0;
+  for (auto& text : texts) sum += text.size();
+  return sum;
 }
 
 Result<> check_levels(Rule& rule) {
@@ -134,7 +141,13 @@ Result<ReadyRule> make_ready(Rule rule, const std::function<bool(const std::stri
     TRYV(check_levels(rule));
   }
   for (auto [names, field] : {std::pair(&rule.nodes, "/nodes"), {&rule.families, "/families"}})
-    if (names->size() > most_covered) return bad(field, fmt::format("at most {}", most_covered));
+    if (names->size() > most_covered || bytes_of(*names) > most_covered_bytes)
+      return bad(field,
+                 fmt::format("at most {}, of {} bytes together", most_covered, most_covered_bytes));
+  // Each alarm has them.
+  if (rule.tags.size() > most_tags || bytes_of(rule.tags) > most_tags * longest_tag)
+    return bad("/tags",
+               fmt::format("at most {}, of {} bytes together", most_tags, most_tags * longest_tag));
   if (rule.window == 0 || rule.window > 86'400) return bad("/window", "1 to 86400 s wanted");
   if (rule.kind == RuleKind::notification && !rule.quiet) rule.quiet = 300;
   if (rule.quiet && (*rule.quiet == 0 || *rule.quiet > 86'400))

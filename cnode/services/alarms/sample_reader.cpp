@@ -7,7 +7,7 @@ namespace muster::alarms {
 
 namespace {
 
-constexpr std::size_t most_values = 20'000;
+constexpr std::size_t most_values = 20'000, most_name = 200;
 
 struct Reading {
   std::vector<std::string> keys;
@@ -50,7 +50,10 @@ std::string name_of(const etf::Term& term) {
   std::vector<etf::Term> parts;
   if (!term.is<etf::List>() || !term.proper_list(parts)) return node_text(term);
   std::string name;
-  for (auto& part : parts) name += (name.empty() ? "" : ".") + node_text(part);
+  for (auto& part : parts) {
+    if (name.size() > most_name) break;
+    name += (name.empty() ? "" : ".") + node_text(part);
+  }
   return name;
 }
 

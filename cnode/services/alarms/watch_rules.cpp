@@ -51,14 +51,17 @@ Task<Rule> Watch::add_rule(AddRule request, Caller) {
 }
 
 Task<ops::Page<Rule>> Watch::list_rules(ListRules request, Caller) {
-  std::map<std::string, Rule> rules;
+  std::map<std::string_view, const Rule*> rules;
   if (request.source.value_or(Source::builtin) == Source::builtin)
-    for (auto& rule : builtin_) rules[rule.id] = rule;
+    for (auto& rule : builtin_) rules[rule.id] = &rule;
   if (request.source.value_or(Source::user) == Source::user)
-    for (auto& [id, rule] : user_rules_) rules[id] = rule;
-  std::vector<Rule> sorted;
-  for (auto& [id, rule] : rules) sorted.push_back(rule);
-  co_return ops::page_of(sorted, request, [](const Rule& rule) { return rule.id; });
+    for (auto& [id, rule] : user_rules_) rules[id] = &rule;
+  ops::Page<Rule> page;
+  auto at = request.after ? rules.upper_bound(*request.after) : rules.begin();
+  for (; at != rules.end() && page.items.size() < request.count(); ++at)
+    page.items.push_back(*at->second);
+  if (at != rules.end()) page.next = page.items.back().id;
+  co_return page;
 }
 
 Task<Rule> Watch::remove_rule(RuleById request, Caller) {

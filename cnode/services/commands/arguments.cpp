@@ -7,7 +7,7 @@ using ops::json::value;
 
 namespace {
 
-constexpr std::size_t longest_atom = 255, longest_string = 65535;
+constexpr std::size_t longest_atom = 255, longest_string = 65535, most_atoms = 1000;
 
 class Reader {
  public:
@@ -45,6 +45,8 @@ class Reader {
     if (auto* text = from.if_string()) {
       if (key == "$atom" && text->size() <= longest_atom) {
         atoms_.emplace(*text);
+        if (atoms_.size() > most_atoms)
+          return Error(Errc::too_large, fmt::format("at most {} different atoms", most_atoms));
         return etf::atom(*text);
       }
       if (key == "$string" && text->size() <= longest_string)

@@ -20,6 +20,7 @@ using Duration = std::chrono::steady_clock::duration;
 
 constexpr auto default_limit = std::chrono::milliseconds(5000);
 constexpr std::uint32_t longest_limit = 3'600'000;
+constexpr std::size_t most_nodes = 10'000;
 
 std::string_view kind_name(dist::CallOutcome::Kind kind) {
   switch (kind) {
@@ -78,8 +79,12 @@ Result<std::vector<topology::NodeRow>> Commands::targets(const RunCommand& reque
   if (request.nodes.empty() == !request.family)
     return Error(Errc::bad_request, "either nodes or family wanted", "/nodes");
   if (request.family) return topology_.of_family(*request.family);
-  std::set<std::string> seen;
+  if (request.nodes.size() > most_nodes)
+    return Error(Errc::too_large, fmt::format("at most {} nodes", most_nodes), "/nodes");
+  std::set<std::string_view> asked;
+  std::set<std::string> seen;  // ids: a node may be asked for by its name, too
   for (std::size_t i = 0; i < request.nodes.size(); ++i) {
+    if (!asked.insert(request.nodes[i]).second) continue;
     auto node = topology_.find(request.nodes[i]);
     if (!node) return Error(Errc::not_found, node.error().message, fmt::format("/nodes/{}", i));
     if (seen.insert(node->id).second) nodes.push_back(std::move(*node));
@@ -95,15 +100,17 @@ Task<RunView> Commands::run(RunCommand request, Caller caller) {
   order.module = request.module;
   order.function = request.function;
   auto given = std::move(request.args).value_or(Arguments{});
-  order.arguments = std::move(given.terms);
   order.atoms = std::move(given.atoms);
   order.atoms.insert({request.module, request.function});
   order.limit = request.timeout ? std::chrono::milliseconds(*request.timeout) : default_limit;
+  order.left = nodes.size();
 
   RunView view{
       random_uuid(), order.module, order.function, caller.name, clock_.now(), std::nullopt, {}};
-  auto arguments = etf::encode_external(etf::List{order.arguments, nullptr});
-  CO_TRYV(co_await runs_.begin(view, std::move(arguments)));
+  etf::Term arguments(etf::List{std::move(given.terms), nullptr});
+  auto encoded = etf::encode_external(arguments);
+  order.arguments = std::move(arguments.get_if<etf::List>()->elements);
+  CO_TRYV(co_await runs_.begin(view, std::move(encoded)));
   view.results.resize(nodes.size());
   bool is_recorded = false;  // then its thread reads the answers, and they go with this call
   Budget::Holder holder(budget_, caller.name, [&] {
@@ -122,9 +129,10 @@ Task<RunView> Commands::run(RunCommand request, Caller caller) {
 }
 
 /// False: its answer is left out.
-asio::awaitable<bool> Commands::run_on(topology::NodeRow node, const Order& order,
-                                       NodeResult& result, Budget::Holder& holder) {
+asio::awaitable<bool> Commands::run_on(topology::NodeRow node, Order& order, NodeResult& result,
+                                       Budget::Holder& holder) {
   auto slot = co_await slots_.take();
+  co_await wait_for_turn();
   result.id = node.id;
   result.node = {node.name};
   auto start = clock_.steady();
@@ -140,18 +148,25 @@ asio::awaitable<bool> Commands::run_on(topology::NodeRow node, const Order& orde
   co_return fits;
 }
 
+/// Others have their turn when what was sent to nodes since the last one took long. One waits at a
+/// time, so those that go on afterwards do not all do so at once.
+asio::awaitable<void> Commands::wait_for_turn() {
+  auto held = co_await senders_.take();
+  if (turn_.is_over()) co_await next_turn(turn_);
+}
+
 /// The names are asked for as text first: an atom that the node has never seen is not sent, so that
 /// typing errors do not fill its atom table. A module that is not loaded yet counts when its file
 /// is on the code path. All of it within the one time limit.
-Task<dist::CallOutcome> Commands::apply(dist::Link& link, const Order& order) {
+Task<dist::CallOutcome> Commands::apply(dist::Link& link, Order& order) {
   auto end = clock_.steady() + order.limit;
   auto left = [&] { return std::max<Duration>(end - clock_.steady(), Duration(1)); };
   StockCalls known;
   for (auto& name : order.atoms)
     known.add("erlang", "binary_to_existing_atom", etf::list(etf::binary(name), etf::atom("utf8")));
-  auto arguments = std::move(known).arguments();
-  CO_TRY(auto check, co_await link.apply(StockCalls::module, StockCalls::function,
-                                         std::move(arguments), left()));
+  auto names = std::move(known).arguments();
+  CO_TRY(auto check,
+         co_await link.apply(StockCalls::module, StockCalls::function, std::move(names), left()));
   if (!check.is_ok()) {
     std::vector<etf::Term> file{etf::CharList{order.module + ".beam"}};
     CO_TRY(auto found, co_await link.apply("code", "where_is_file", std::move(file), left()));
@@ -162,7 +177,9 @@ Task<dist::CallOutcome> Commands::apply(dist::Link& link, const Order& order) {
                                   etf::tuple(etf::atom("undef"), mfa), etf::Term()};
     }
   }
-  co_return co_await link.apply(order.module, order.function, order.arguments, left());
+  co_await wait_for_turn();
+  auto arguments = --order.left == 0 ? std::move(order.arguments) : order.arguments;
+  co_return co_await link.apply(order.module, order.function, std::move(arguments), left());
 }
 
 Task<RunView> Commands::get_run(RunById request, Caller) {

@@ -4,6 +4,7 @@
 
 #include "base/budget.h"
 #include "base/slots.h"
+#include "base/turn.h"
 #include "ops/events.h"
 #include "ops/operation.h"
 #include "services/commands/runs.h"
@@ -16,7 +17,9 @@ namespace muster::commands {
 /// once), each with its own time limit; every run is recorded before it is sent. Arguments are
 /// values, never code to evaluate. Made by app; lives on the loop. A run whose caller gives up is
 /// cancelled on the nodes, and its record stays unfinished. What nodes have answered while others
-/// are awaited is claimed from the budget for the caller; what does not fit is left out.
+/// are awaited is claimed from the budget for the caller; what does not fit is left out. A request
+/// is copied and encoded for each node, so what is sent to many is not sent in one turn of the
+/// loop.
 class Commands {
  public:
   Commands(store::Database& database, const store::Cipher& cipher, topology::Topology& topology,
@@ -35,15 +38,17 @@ class Commands {
     std::vector<etf::Term> arguments;
     std::set<std::string> atoms;  ///< to be known on the node before the call is sent
     std::chrono::milliseconds limit;
+    std::size_t left = 0;  ///< nodes that it has not been sent to; the last takes the arguments
   };
   Task<RunView> run(RunCommand request, ops::Caller caller);
   Task<RunView> get_run(RunById request, ops::Caller caller);
   Task<ops::Page<RunSummary>> list_runs(ops::PageRequest request, ops::Caller caller);
 
   Result<std::vector<topology::NodeRow>> targets(const RunCommand& request) const;
-  asio::awaitable<bool> run_on(topology::NodeRow node, const Order& order, NodeResult& result,
+  asio::awaitable<bool> run_on(topology::NodeRow node, Order& order, NodeResult& result,
                                Budget::Holder& holder);
-  Task<dist::CallOutcome> apply(dist::Link& link, const Order& order);
+  Task<dist::CallOutcome> apply(dist::Link& link, Order& order);
+  asio::awaitable<void> wait_for_turn();
 
   Runs runs_;
   topology::Topology& topology_;
@@ -51,6 +56,8 @@ class Commands {
   const Clock& clock_;
   Budget* budget_;
   Slots slots_{256};
+  Slots senders_{1};  ///< who may look at turn_
+  Turn turn_;         ///< of all that send
 };
 
 }  // namespace muster::commands

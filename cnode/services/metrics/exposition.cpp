@@ -77,20 +77,22 @@ void ExpositionPlan::add(SeriesId id, const store::Series& series) {
     groups_of_[id - 1] = {group, older};
     return;
   }
-  auto help = series.kind + " " + series.name;
-  std::erase(help, '\n');
-  std::replace(help.begin(), help.end(), '\\', '/');
+  // Nodes share a name, so nothing else that one of them says stands over it.
+  auto name = clean_name(series.name);
   if (!series.part.empty()) add_label(line.labels, "part", series.part);
-  auto group = add("muster_library_" + clean_name(series.name), type_of_library(series.kind),
-                   std::move(help), std::move(line));
+  auto group = add("muster_library_" + name, type_of_library(series.kind),
+                   "What libraries on nodes call " + name, std::move(line));
   groups_of_[id - 1] = {group, group};
 }
 
 std::uint32_t ExpositionPlan::add(const std::string& name, std::string type, std::string help,
                                   Line line) {
   auto [at, is_new] = by_name_.try_emplace(name, groups_.size());
-  if (is_new) groups_.push_back({name, std::move(type), std::move(help), {}});
-  groups_[at->second].lines.push_back(std::move(line));
+  if (is_new) groups_.push_back({name, type, std::move(help), {}});
+  auto& group = groups_[at->second];
+  if (group.lines.empty()) group.type = type;
+  if (group.type != type) group.type = "untyped";
+  group.lines.push_back(std::move(line));
   return static_cast<std::uint32_t>(at->second);
 }
 

@@ -18,6 +18,7 @@ using ops::Caller;
 namespace {
 
 constexpr std::size_t most_pending = 4'000'000;  ///< samples that wait to be stored
+constexpr etf::Limits most_stock{64, 100'000};   ///< of stock calls: they list names and ports
 
 }  // namespace
 
@@ -154,7 +155,7 @@ asio::awaitable<void> Metrics::ask(topology::NodeRow row) {
   if (!link) co_return;
   auto arguments = stock_.calls().arguments();
   auto answer = co_await (*link)->apply(mesh::StockCalls::module, mesh::StockCalls::function,
-                                        std::move(arguments), 10s);
+                                        std::move(arguments), 10s, most_stock);
   if (!answer || !answer->is_ok()) co_return;
   auto sample = stock_.sample(answer->value);
   auto reading = reader_.read(sample, dictionary_.node(row.name));

@@ -1,6 +1,7 @@
 #include "services/metrics/sample_reader.h"
 
 #include <algorithm>
+#include <set>
 #include <span>
 
 #include "base/clean_text.h"
@@ -27,6 +28,15 @@ std::string name_of(const etf::Term& term) {
     (name += name.empty() ? "" : ".") += text_of(element);
   }
   return clean_text(name, most_text);
+}
+
+/// What folsom, exometer and telemetry call what they have; whatever else a node says is a gauge.
+std::string kind_of(const etf::Term& term) {
+  static const std::set<std::string, std::less<>> kinds{
+      "counter", "fast_counter", "gauge",        "histogram",   "duration", "meter",
+      "spiral",  "uniform",      "meter_reader", "measurement", "history",  "function"};
+  auto* atom = term.get_if<etf::Atom>();
+  return atom && kinds.contains(atom->name) ? atom->name : "gauge";
 }
 
 std::optional<store::Number> number_of(const etf::Term& term) {
@@ -102,7 +112,10 @@ void SampleReader::walk(const Step& step, const etf::Term& at, std::vector<std::
   for (auto metric : step.metrics) add(metric, labels, at, reading);
   auto* map = at.get_if<etf::Map>();
   if (!map) return;
-  for (auto& [key, value] : map->pairs) {
+  for (std::size_t i = 0; i < map->pairs.size(); ++i) {
+    if (reading.samples.size() >= most_samples)
+      return void(reading.left_out += map->pairs.size() - i);
+    auto& [key, value] = map->pairs[i];
     if (auto* atom = key.get_if<etf::Atom>())
       if (auto found = step.next.find(atom->name); found != step.next.end())
         walk(*found->second, value, labels, reading);
@@ -119,6 +132,7 @@ void SampleReader::add(std::size_t index, const std::vector<std::string>& labels
   if (!number) return;
   auto& metric = catalogue()[index];
   if (labels.size() != metric.labels.size()) return;
+  if (reading.samples.size() >= most_samples) return void(++reading.left_out);
   SeriesId id = 0;
   if (labels.empty()) {
     if (plain_[index] == 0) plain_[index] = dictionary_.series({metric.name, {}, metric.kind, {}});
@@ -144,11 +158,9 @@ void SampleReader::add(const store::Series& series, const etf::Term& value, Read
 }
 
 void SampleReader::keep(SeriesId id, const store::Number& number, Reading& reading) {
-  if (id == 0) ++reading.refused;
-  if (id == 0 || reading.samples.size() >= most_samples)
-    ++reading.left_out;
-  else
-    reading.samples.push_back({id, number.is_real, number.bits});
+  if (id != 0) return reading.samples.push_back({id, number.is_real, number.bits});
+  ++reading.refused;
+  ++reading.left_out;
 }
 
 /// {Library, Name, Kind, Value}: a number, or a map of numbers (a histogram and its like).
@@ -156,7 +168,7 @@ void SampleReader::read_library(const etf::Term& item, Reading& reading) {
   auto* parts = item.tuple(4);
   if (!parts) return;
   store::Series series{
-      text_of((*parts)[0]) + "." + name_of((*parts)[1]), {}, text_of((*parts)[2]), {}};
+      text_of((*parts)[0]) + "." + name_of((*parts)[1]), {}, kind_of((*parts)[2]), {}};
   auto* map = (*parts)[3].get_if<etf::Map>();
   if (!map) return add(series, (*parts)[3], reading);
   std::size_t count = 0;

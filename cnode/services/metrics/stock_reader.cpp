@@ -12,9 +12,14 @@ namespace {
 /// Null where there is nothing; `length` keeps what is counted.
 const etf::Term* step_into(const etf::Term& term, const std::string& key, etf::Term& length) {
   if (key == "#") {
-    std::vector<etf::Term> elements;
-    if (!term.proper_list(elements)) return nullptr;
-    length = static_cast<std::int64_t>(elements.size());
+    std::size_t count = 0;
+    if (auto* list = term.get_if<etf::List>(); list && !list->tail)
+      count = list->elements.size();
+    else if (auto* chars = term.get_if<etf::CharList>())
+      count = chars->bytes.size();
+    else
+      return nullptr;
+    length = static_cast<std::int64_t>(count);
     return &length;
   }
   std::size_t place = 0;

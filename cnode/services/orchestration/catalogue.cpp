@@ -5,13 +5,21 @@
 namespace muster::orchestration {
 namespace {
 
-/// By id, else by name. Error: not_found in the words given.
+/// By id, else by name.
+template <class T>
+const T* peek(const std::unordered_map<std::string, std::shared_ptr<const T>>& all,
+              const std::string& id_or_name) {
+  if (auto at = all.find(id_or_name); at != all.end()) return at->second.get();
+  for (auto& [id, row] : all)
+    if (row->name == id_or_name) return row.get();
+  return nullptr;
+}
+
+/// A copy. Error: not_found in the words given.
 template <class T>
 Result<T> look_up(const std::unordered_map<std::string, std::shared_ptr<const T>>& all,
                   const std::string& id_or_name, std::string_view what) {
-  if (auto at = all.find(id_or_name); at != all.end()) return *at->second;
-  for (auto& [id, row] : all)
-    if (row->name == id_or_name) return *row;
+  if (auto* row = peek(all, id_or_name)) return *row;
   return Error(Errc::not_found, fmt::format("no {} '{}'", what, id_or_name));
 }
 
@@ -48,6 +56,16 @@ Result<Release> Catalogue::release(const std::string& id_or_name) const {
 }
 Result<Family> Catalogue::family(const std::string& id_or_name) const {
   return look_up(families_, id_or_name, "node family");
+}
+
+const Provider* Catalogue::peek_provider(const std::string& id_or_name) const {
+  return peek(providers_, id_or_name);
+}
+const Release* Catalogue::peek_release(const std::string& id_or_name) const {
+  return peek(releases_, id_or_name);
+}
+const Family* Catalogue::peek_family(const std::string& id_or_name) const {
+  return peek(families_, id_or_name);
 }
 
 std::vector<std::string> Catalogue::families_named(const std::string& id_or_name) const {

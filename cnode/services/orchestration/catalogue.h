@@ -32,6 +32,11 @@ class Catalogue {
   Result<Release> release(const std::string& id_or_name) const;
   Result<Family> family(const std::string& id_or_name) const;
 
+  // The same without a copy; null when there is none. Good until the caller waits for something.
+  const Provider* peek_provider(const std::string& id_or_name) const;
+  const Release* peek_release(const std::string& id_or_name) const;
+  const Family* peek_family(const std::string& id_or_name) const;
+
   /// The ids of the families that have this id or name.
   std::vector<std::string> families_named(const std::string& id_or_name) const;
 

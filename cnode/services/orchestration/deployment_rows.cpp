@@ -125,8 +125,8 @@ Task<std::vector<HostRelease>> DeploymentRows::host_releases() {
   co_return co_await database_.read(job);
 }
 
-Task<> DeploymentRows::insert(std::vector<Deployment> nodes) {
-  auto job = [this, nodes = std::move(nodes)](Connection& db) -> Result<> {
+Task<> DeploymentRows::insert(const std::vector<Deployment>& nodes) {
+  auto job = [this, &nodes](Connection& db) -> Result<> {
     Statement s(db, kInsertNode);
     for (auto& node : nodes) {
       s.reset();

@@ -42,8 +42,9 @@ class DeploymentRows {
   Task<std::vector<Deployment>> nodes();
   Task<std::vector<HostRelease>> host_releases();
 
-  /// All or none. Errors: conflict, where something that a row refers to was deleted meanwhile.
-  virtual Task<> insert(std::vector<Deployment> nodes);
+  /// All or none; `nodes` are there until it has ended. Errors: conflict, where something that a
+  /// row refers to was deleted meanwhile.
+  virtual Task<> insert(const std::vector<Deployment>& nodes);
   /// What changes in the life of a row: goal, reached, step.
   virtual Task<> update(Deployment node);
   /// The row goes; with `release`, in the same commit that one is written.

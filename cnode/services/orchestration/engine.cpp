@@ -2,16 +2,44 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+
 #include "base/all.h"
 #include "base/backoff.h"
 #include "base/log.h"
 #include "base/random.h"
 #include "base/timeout.h"
+#include "base/turn.h"
 #include "services/orchestration/events.h"
 #include "services/orchestration/placement.h"
 #include "services/orchestration/steps.h"
 
 namespace muster::orchestration {
+namespace {
+
+/// Rows that are changed at the same time, so that the database writes them together.
+constexpr std::size_t most_changed_at_once = 200;
+
+/// A part of the quota, until its nodes are in the fleet.
+struct Reserved {
+  Reserved(std::size_t& total, std::size_t count) : total_(total), count_(count) {
+    total_ += count_;
+  }
+  Reserved(const Reserved&) = delete;
+  Reserved& operator=(const Reserved&) = delete;
+  ~Reserved() { total_ -= count_; }
+
+  void use_one() {
+    --total_;
+    --count_;
+  }
+
+ private:
+  std::size_t& total_;
+  std::size_t count_;
+};
+
+}  // namespace
 
 using topology::NodeState;
 
@@ -72,7 +100,7 @@ Catalogue::Uses Engine::uses() const {
   uses.family = counted(&Deployment::family_id);
   uses.domain = counted(&Deployment::domain_id);
   uses.archive = counted(&Deployment::sha256);
-  uses.node_count = [this](const std::string& id) { return fleet_.of_family(id).size(); };
+  uses.node_count = [this](const std::string& id) { return fleet_.count_of_family(id); };
   return uses;
 }
 
@@ -84,30 +112,36 @@ NodeState Engine::state_of(const Deployment& row) const {
   return health && health->is_up ? NodeState::up : NodeState::down;
 }
 
-Result<std::vector<Place>> Engine::places(const DeployOrder& order) {
+Task<std::vector<Place>> Engine::places(const DeployOrder& order) {
   std::string provider_id;
   if (!order.provider.empty()) {
-    auto provider = catalogue_.provider(order.provider);
-    if (!provider) return Error(Errc::not_found, provider.error().message, "/provider");
+    auto* provider = catalogue_.peek_provider(order.provider);
+    if (!provider)
+      co_return Error(Errc::not_found, fmt::format("no provider '{}'", order.provider),
+                      "/provider");
     provider_id = provider->id;
   }
-  auto loads = fleet_.loads();
   std::vector<Place> places;
+  Turn turn;
   for (auto& domain : order.family.domains) {
+    if (turn.is_over()) co_await next_turn(turn);
     if (!provider_id.empty() && domain.provider_id != provider_id) continue;
-    TRY(auto driver, catalogue_.driver(domain.provider_id));
+    CO_TRY(auto* driver, catalogue_.driver(domain.provider_id));
+    auto& loads = fleet_.loads();
     for (auto& machine : driver->machines()) {
+      auto load = loads.find(domain.provider_id + '/' + machine.id);
       places.push_back({domain.provider_id, domain.id, machine.id, machine.node_host,
-                        domain.ssh_user, loads[domain.provider_id + '/' + machine.id]});
+                        domain.ssh_user, load == loads.end() ? 0 : load->second});
     }
   }
   if (places.empty())
-    return Error(Errc::conflict,
-                 provider_id.empty()
-                     ? fmt::format("node family '{}' has no deployment domain", order.family.name)
-                     : fmt::format("node family '{}' has no deployment domain of provider '{}'",
-                                   order.family.name, order.provider));
-  return places;
+    co_return Error(
+        Errc::conflict,
+        provider_id.empty()
+            ? fmt::format("node family '{}' has no deployment domain", order.family.name)
+            : fmt::format("node family '{}' has no deployment domain of provider '{}'",
+                          order.family.name, order.provider));
+  co_return places;
 }
 
 Task<std::vector<FleetNodePtr>> Engine::deploy(DeployOrder order) {
@@ -116,9 +150,19 @@ Task<std::vector<FleetNodePtr>> Engine::deploy(DeployOrder order) {
     co_return Error(Errc::conflict, fmt::format("node family '{}' has no release", family.name));
   CO_TRY(auto release, catalogue_.release(family.release_id));
   CO_TRYV(catalogue_.archive(release));
-  CO_TRY(auto places, this->places(order));
+  const auto there = fleet_.all().size() + being_deployed_;
+  if (order.amount > most_nodes - std::min(there, most_nodes))
+    co_return Error(Errc::quota, fmt::format("there are {} deployed nodes, at most {}: deploy "
+                                             "fewer, or first delete those that nobody needs "
+                                             "(delete_node, delete_family_nodes)",
+                                             there, most_nodes));
+  Reserved reserved(being_deployed_, order.amount);
+  CO_TRY(auto places, co_await this->places(order));
   std::vector<Deployment> rows;
+  rows.reserve(order.amount);
+  Turn turn;
   for (auto index : place(order.amount, places)) {
+    if (turn.is_over()) co_await next_turn(turn);
     auto& at = places[index];
     Deployment row;
     row.id = random_uuid();
@@ -138,16 +182,29 @@ Task<std::vector<FleetNodePtr>> Engine::deploy(DeployOrder order) {
     row.created_at = row.changed_at = clock_.now();
     rows.push_back(std::move(row));
   }
+  // Others had their turn: its archive may be gone.
+  auto* release_now = catalogue_.peek_release(release.id);
+  if (!release_now || release_now->sha256 != release.sha256)
+    co_return Error(Errc::conflict,
+                    fmt::format("release {} was changed meanwhile: deploy again", release.name));
   CO_TRYV(co_await rows_.insert(rows));
+  // The rows are written: a caller that goes away does not keep them out of the fleet.
+  const bool is_thrown = co_await asio::this_coro::throw_if_cancelled();
+  co_await asio::this_coro::throw_if_cancelled(false);
   std::vector<FleetNodePtr> nodes;
+  nodes.reserve(rows.size());
+  turn = Turn();
   for (auto& row : rows) {
+    if (turn.is_over()) co_await next_turn(turn);
     auto node = fleet_.add(std::move(row));
+    reserved.use_one();
     bus_.publish(
         "topology.node_state",
         topology::NodeStateEvent{node->row.id, {node->row.name}, NodeState::uninit, {}, {}});
     go_on(node);
     nodes.push_back(std::move(node));
   }
+  co_await asio::this_coro::throw_if_cancelled(is_thrown);
   co_return nodes;
 }
 
@@ -167,13 +224,24 @@ Task<> Engine::want(FleetNodePtr node, Goal goal) {
   co_return Result<>();
 }
 
+/// Some hundred at a time: others have their turn while those are written. What a node became
+/// meanwhile counts: one that went by itself is no error.
 Task<> Engine::want_all(std::vector<FleetNodePtr> nodes, Goal goal) {
-  std::vector<Task<>> tasks;
-  for (auto& node : nodes)
-    if (goal == Goal::gone || node->row.goal != Goal::gone) tasks.push_back(want(node, goal));
-  for (auto& result : co_await all(std::move(tasks)))
-    if (!result && result.error().errc() != Errc::conflict) co_return result;
-  co_return Result<>();
+  Result<> first_error;
+  Turn turn;
+  for (auto node = nodes.begin(); node != nodes.end();) {
+    std::vector<Task<>> tasks;
+    for (; node != nodes.end() && tasks.size() < most_changed_at_once; ++node)
+      if (!(*node)->is_gone && (goal == Goal::gone || (*node)->row.goal != Goal::gone))
+        tasks.push_back(want(*node, goal));
+    for (auto& result : co_await all(std::move(tasks))) {
+      if (result || !first_error) continue;
+      auto errc = result.error().errc();
+      if (errc != Errc::conflict && errc != Errc::not_found) first_error = result;
+    }
+    if (turn.is_over()) co_await next_turn(turn);
+  }
+  co_return first_error;
 }
 
 Task<> Engine::retry(FleetNodePtr node) {
@@ -207,8 +275,7 @@ Task<std::string> Engine::forget(FleetNodePtr node) {
   if (auto release = catalogue_.release(row.release_id);
       release && release->start_mode == StartMode::systemd)
     left += ", its systemd unit";
-  const bool is_last =
-      !fleet_.any([&](const Deployment& other) { return host_of(other) == host_of(row); });
+  const bool is_last = !fleet_.is_used(host_of(row));
   CO_TRYV(co_await manager_.forget(row.id));
   if (is_last) {
     auto key = host_of(row);
@@ -352,7 +419,7 @@ Task<> Engine::change(FleetNodePtr node, Change how) {
 /// From STOPPED on, states are topology's to tell, but for errors.
 void Engine::replace(const FleetNodePtr& node, Deployment next) {
   auto before = state_of(node->row), after = state_of(next);
-  node->row = std::move(next);
+  fleet_.replace(*node, std::move(next));
   if (before == after) return;
   bool is_error = before == NodeState::error || after == NodeState::error;
   if (!is_error && before != NodeState::uninit) return;

@@ -34,6 +34,9 @@ struct DeployOrder {
 /// their limit and are met again by the next start().
 class Engine {
  public:
+  /// Deployed nodes together: each costs memory, a row and work at every start.
+  static constexpr std::size_t most_nodes = 20'000;
+
   Engine(asio::any_io_executor executor, asio::thread_pool& pool, DeploymentRows& rows,
          Catalogue& catalogue, FindHost find_host, NodeManager& manager, ops::EventBus& bus,
          const Clock& clock, DeploySettings settings);
@@ -44,7 +47,8 @@ class Engine {
   asio::awaitable<void> stop();
 
   /// Makes the rows; the work goes on after this has answered. Errors: not_found, bad_request,
-  /// conflict (no release, no archive, no domain), unsupported (a provider that is only stored).
+  /// conflict (no release, no archive, no domain), unsupported (a provider that is only stored),
+  /// quota.
   Task<std::vector<FleetNodePtr>> deploy(DeployOrder order);
   /// What is wanted of a node from now on. Errors: conflict.
   Task<> want(FleetNodePtr node, Goal goal);
@@ -77,7 +81,7 @@ class Engine {
   Task<> change(FleetNodePtr node, Change how);
   void replace(const FleetNodePtr& node, Deployment next);
   void publish_step(const Deployment& row);
-  Result<std::vector<Place>> places(const DeployOrder& order);
+  Task<std::vector<Place>> places(const DeployOrder& order);
   Catalogue::Uses uses() const;
 
   asio::any_io_executor executor_;
@@ -91,6 +95,7 @@ class Engine {
   StepRunner runner_;
   Slots at_once_;
   TaskGroup tasks_;
+  std::size_t being_deployed_ = 0;  ///< let in by the quota, not in the fleet yet
   bool is_stopping_ = false;
 };
 

@@ -1,5 +1,7 @@
 #include "services/orchestration/families.h"
 
+#include <unordered_set>
+
 #include "base/random.h"
 #include "ops/rows.h"
 #include "services/orchestration/entry_row.h"
@@ -7,6 +9,8 @@
 
 namespace muster::orchestration {
 namespace {
+
+constexpr std::size_t most_neighbors = 100, most_domains = 1000;
 
 Error wrong(std::string message, std::string field) {
   return Error(Errc::bad_request, std::move(message), std::move(field));
@@ -29,6 +33,16 @@ Result<> check_firewall(const std::vector<FirewallRule>& rules) {
   for (std::size_t i = 0; i < rules.size(); ++i)
     if (rules[i].port_to < rules[i].port_from)
       return wrong("port_to is below port_from", fmt::format("/firewall/{}/port_to", i));
+  return {};
+}
+
+/// Before anything is looked up.
+Result<> check_sizes(const FamilyFields& given) {
+  if (given.neighbors && given.neighbors->size() > most_neighbors)
+    return wrong("100 neighbors at most", "/neighbors");
+  if (given.env && given.env->size() > 1000) return wrong("1,000 variables at most", "/env");
+  if (given.variables && given.variables->size() > 1000)
+    return wrong("1,000 variables at most", "/variables");
   return {};
 }
 
@@ -63,29 +77,48 @@ Result<std::optional<Bootstrap>> bootstrap_in(const FamilyFields& given, const B
 
 }  // namespace
 
-Task<std::string> Families::family_id(std::string id_or_name) {
-  if (auto row = catalogue_.family(id_or_name)) co_return row->id;
-  CO_TRY(auto added, co_await catalogue_.added_families());
-  for (auto& family : added)
-    if (family.id == id_or_name || family.name == id_or_name) co_return family.id;
-  co_return Error(Errc::not_found, "no node family '" + id_or_name + "'");
+/// The families that topology made are read once, and only where one is named.
+Task<std::vector<Neighbor>> Families::neighbors_of(const std::vector<NeighborSettings>& given) {
+  std::optional<std::vector<CatalogueRows::AddedFamily>> added;
+  std::vector<Neighbor> neighbors;
+  std::unordered_set<std::string> ids;
+  for (std::size_t i = 0; i < given.size(); ++i) {
+    auto where = fmt::format("/neighbors/{}", i);
+    BootstrapSettings settings = given[i];
+    if (!settings.strategy) settings.strategy = Strategy::distributed_erlang;
+    CO_TRY(auto bootstrap, bootstrap_of(settings, where));
+    auto& id_or_name = given[i].family;
+    std::string id;
+    if (auto* row = catalogue_.peek_family(id_or_name)) {
+      id = row->id;
+    } else {
+      if (!added) {
+        auto read = co_await catalogue_.added_families();
+        if (!read) co_return at(std::move(read).error(), where + "/family");
+        added = *std::move(read);
+      }
+      for (auto& family : *added)
+        if (family.id == id_or_name || family.name == id_or_name) {
+          id = family.id;
+          break;
+        }
+    }
+    if (id.empty())
+      co_return Error(Errc::not_found, "no node family '" + id_or_name + "'", where + "/family");
+    if (!ids.insert(id).second)
+      co_return wrong("node family '" + id_or_name + "' is given twice", where + "/family");
+    neighbors.push_back({std::move(id), std::move(bootstrap)});
+  }
+  co_return neighbors;
 }
 
 Task<> Families::apply(const FamilyFields& given, Family& row) {
+  CO_TRYV(check_sizes(given));
   if (given.description) row.description = *given.description;
   CO_TRY(auto bootstrap, bootstrap_in(given, row.bootstrap));
   if (bootstrap) row.bootstrap = *std::move(bootstrap);
   if (given.neighbors) {
-    row.neighbors.clear();
-    for (std::size_t i = 0; i < given.neighbors->size(); ++i) {
-      auto where = fmt::format("/neighbors/{}", i);
-      BootstrapSettings settings = (*given.neighbors)[i];
-      if (!settings.strategy) settings.strategy = Strategy::distributed_erlang;
-      CO_TRY(auto made, bootstrap_of(settings, where));
-      auto id = co_await family_id((*given.neighbors)[i].family);
-      if (!id) co_return at(std::move(id).error(), where + "/family");
-      row.neighbors.push_back({*std::move(id), std::move(made)});
-    }
+    CO_TRY(row.neighbors, co_await neighbors_of(*given.neighbors));
   }
   if (given.release) {
     auto release = catalogue_.release(*given.release);
@@ -114,8 +147,8 @@ Task<> Families::apply(const FamilyFields& given, Family& row) {
 }
 
 Result<Domain> Families::domain_of(const DomainSettings& given, const Family& family) const {
-  auto provider = catalogue_.provider(given.provider);
-  if (!provider) return at(std::move(provider).error(), "/provider");
+  auto* provider = catalogue_.peek_provider(given.provider);
+  if (!provider) return Error(Errc::not_found, "no provider '" + given.provider + "'", "/provider");
   Domain row{random_uuid(), family.id, provider->id, {}, {}, {}, {}};
   row.ssh_user = given.ssh_user.value_or("");
   row.hw_profile = given.hw_profile.value_or("");
@@ -128,7 +161,7 @@ Result<Domain> Families::domain_of(const DomainSettings& given, const Family& fa
 }
 
 DomainView Families::view_of(const Domain& row) const {
-  auto provider = catalogue_.provider(row.provider_id);
+  auto* provider = catalogue_.peek_provider(row.provider_id);
   return {row.id,          row.id,       row.family_id,  provider ? provider->name : "",
           row.provider_id, row.ssh_user, row.hw_profile, row.vdisk,
           row.type};
@@ -160,7 +193,7 @@ FamilyView Families::view_of(const Family& row) const {
     shown.family = neighbor.family_id;
     view.neighbors.push_back(std::move(shown));
   }
-  if (auto release = catalogue_.release(row.release_id)) {
+  if (auto* release = catalogue_.peek_release(row.release_id)) {
     view.release = release->name;
     view.release_id = release->id;
   }
@@ -176,6 +209,7 @@ FamilyView Families::view_of(const Family& row) const {
 Task<FamilyView> Families::create(CreateFamily request, ops::Caller) {
   auto turn = co_await editing_.take();
   CO_TRYV(check_name(request.name, "/name"));
+  if (request.domains.size() > most_domains) co_return wrong("1,000 domains at most", "/domains");
   Family row;
   row.id = random_uuid();
   row.name = request.name;
@@ -260,6 +294,8 @@ Task<FamilyView> Families::set_firewall(SetFirewall request, ops::Caller) {
 Task<DomainView> Families::add_domain(AddDomain request, ops::Caller) {
   auto turn = co_await editing_.take();
   CO_TRY(auto row, catalogue_.family(request.family));
+  if (row.domains.size() >= most_domains)
+    co_return wrong("1,000 domains at most: family " + row.name + " has them", "/family");
   CO_TRY(auto domain, domain_of(request, row));
   row.domains.push_back(domain);
   CO_TRYV(co_await catalogue_.put(row));

@@ -31,7 +31,7 @@ class Families {
   /// Puts what was given into the row; everything is checked.
   Task<> apply(const FamilyFields& given, Family& row);
   Result<Domain> domain_of(const DomainSettings& given, const Family& family) const;
-  Task<std::string> family_id(std::string id_or_name);
+  Task<std::vector<Neighbor>> neighbors_of(const std::vector<NeighborSettings>& given);
   FamilyView view_of(const Family& row) const;
   FamilyView view_of(const CatalogueRows::AddedFamily& row) const;
   DomainView view_of(const Domain& row) const;

@@ -23,9 +23,7 @@ Task<std::vector<HostRelease>> HostArchives::start() {
 }
 
 bool HostArchives::is_used(const Key& key, const std::string& but_not_by) const {
-  return fleet_.any([&](const Deployment& node) {
-    return node.id != but_not_by && node.sha256 == key.second && host_of(node) == key.first;
-  });
+  return fleet_.is_used(key.first, key.second, but_not_by);
 }
 
 Task<> HostArchives::put(HostRelease release) {

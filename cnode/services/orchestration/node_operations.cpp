@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include "base/turn.h"
 #include "ops/rows.h"
 #include "services/orchestration/steps.h"
 
@@ -58,7 +59,7 @@ Task<DeployedNodes> NodeOperations::deploy(DeployNodes request, ops::Caller) {
   order.is_started = request.autostart.value_or(true);
   order.provider = request.provider.value_or("");
   CO_TRY(auto nodes, co_await engine_.deploy(std::move(order)));
-  co_return view(nodes);
+  co_return co_await views(std::move(nodes));
 }
 
 Task<ops::Page<DeployedNode>> NodeOperations::list(ListDeployedNodes request, ops::Caller) {
@@ -135,7 +136,7 @@ Task<DeployedNodes> NodeOperations::want_all(std::string id_or_name, Goal goal) 
   auto nodes = engine_.fleet().of_family(family.id);
   auto wanted = co_await engine_.want_all(nodes, goal);
   if (!wanted) co_return wanted.error();
-  co_return view(nodes);
+  co_return co_await views(std::move(nodes));
 }
 
 Task<DeployedNodes> NodeOperations::start_family(OfFamily request, ops::Caller) {
@@ -154,12 +155,16 @@ Task<DeployedNodes> NodeOperations::erase_family_nodes(OfFamily request, ops::Ca
   return want_all(std::move(request.family), Goal::gone);
 }
 
-DeployedNodes NodeOperations::view(const std::vector<FleetNodePtr>& nodes) const {
+Task<DeployedNodes> NodeOperations::views(std::vector<FleetNodePtr> nodes) const {
   DeployedNodes views;
   views.items.reserve(nodes.size());
   Names names;
-  for (auto& node : nodes) views.items.push_back(view(node->row, names));
-  return views;
+  Turn turn;
+  for (auto& node : nodes) {
+    if (turn.is_over()) co_await next_turn(turn);
+    views.items.push_back(view(node->row, names));
+  }
+  co_return views;
 }
 
 DeployedNode NodeOperations::view(const Deployment& row) const {
@@ -184,15 +189,15 @@ DeployedNode NodeOperations::view(const Deployment& row, Names& names) const {
   auto name_of = [&](const std::string& id, auto look_up) {
     auto [at, is_new] = names.try_emplace(id);
     if (!is_new) return at->second;
-    if (auto found = (catalogue_.*look_up)(id)) at->second = found->name;
+    if (auto* found = (catalogue_.*look_up)(id)) at->second = found->name;
     return at->second;
   };
   view.family_id = row.family_id;
-  view.family = name_of(row.family_id, &Catalogue::family);
+  view.family = name_of(row.family_id, &Catalogue::peek_family);
   view.release_id = row.release_id;
-  view.release = name_of(row.release_id, &Catalogue::release);
+  view.release = name_of(row.release_id, &Catalogue::peek_release);
   view.provider_id = row.provider_id;
-  view.provider = name_of(row.provider_id, &Catalogue::provider);
+  view.provider = name_of(row.provider_id, &Catalogue::peek_provider);
   view.domain_id = row.domain_id;
   view.host = row.node_host;
   view.created_at = row.created_at;

@@ -40,7 +40,7 @@ class NodeOperations {
   using Names = std::map<std::string, std::string>;
   DeployedNode view(const Deployment& row, Names& names) const;
   DeployedNode view(const Deployment& row) const;
-  DeployedNodes view(const std::vector<FleetNodePtr>& nodes) const;
+  Task<DeployedNodes> views(std::vector<FleetNodePtr> nodes) const;
 
   Catalogue& catalogue_;
   Engine& engine_;

@@ -284,9 +284,7 @@ asio::awaitable<StepResult> StepRunner::stop(const Site& site) {
 }
 
 asio::awaitable<StepResult> StepRunner::remove(const Site& site) {
-  const bool is_last = !fleet_.any([&](const Deployment& other) {
-    return other.goal != Goal::gone && host_of(other) == host_of(site.node);
-  });
+  const bool is_last = !fleet_.is_wanted(host_of(site.node));
   auto task = look(scripts::remove(site.node.id, is_last));
   task.limit = settings_.unpack_limit;
   auto result = co_await site.host->run(std::move(task));

@@ -26,6 +26,17 @@ void read_argument(const Term& argument, Neighbours& out) {
     out.is_dynamic = true;
 }
 
+bool is_node_name(std::string_view name) {
+  auto at = name.find('@');
+  auto is_fine = [](std::string_view part, std::string_view extra) {
+    return !part.empty() && std::all_of(part.begin(), part.end(), [&](unsigned char c) {
+      return std::isalnum(c) || extra.find(static_cast<char>(c)) != std::string_view::npos;
+    });
+  };
+  return at != std::string_view::npos && name.size() <= 255 && is_fine(name.substr(0, at), "_-") &&
+         is_fine(name.substr(at + 1), "._-:");
+}
+
 }  // namespace
 
 Result<Neighbours> parse_neighbours(const Term& answer) {
@@ -54,7 +65,7 @@ bool Discovery::answered(const std::string& name, const Neighbours& neighbours) 
 void Discovery::see(const std::string& name, const std::string& from) {
   if (seen_.contains(name)) return;
   bool is_known = is_known_ && is_known_(name);
-  if (!is_known && (unknown_ >= limit_ || !check_node_name(name))) {
+  if (!is_known && (unknown_ >= limit_ || !is_node_name(name))) {
     ++left_out_;
     return;
   }
@@ -64,14 +75,7 @@ void Discovery::see(const std::string& name, const std::string& from) {
 }
 
 Result<> check_node_name(const std::string& name) {
-  auto at = name.find('@');
-  auto is_fine = [](std::string_view part, std::string_view extra) {
-    return !part.empty() && std::all_of(part.begin(), part.end(), [&](unsigned char c) {
-      return std::isalnum(c) || extra.find(static_cast<char>(c)) != std::string_view::npos;
-    });
-  };
-  if (at == std::string::npos || name.size() > 255 || !is_fine(name.substr(0, at), "_-") ||
-      !is_fine(name.substr(at + 1), "._-:"))
+  if (!is_node_name(name))
     return Error(Errc::bad_request,
                  fmt::format("'{}' is no node name: alive@host wanted", clean_text(name, 255)),
                  "/name");

@@ -40,7 +40,7 @@ class Discovery {
   /// The nodes to ask next; empty at the end.
   std::vector<Found> take_level();
   /// True when the node counts: no remote shell, no dynamic name. Its own neighbours are then on
-  /// the next level.
+  /// the next level. Also while others of its level are still asked, so that no answer is kept.
   bool answered(const std::string& name, const Neighbours& neighbours);
   /// What was named and will not be looked at: no names of nodes, or more than the limit. One that
   /// several nodes name counts for each.

@@ -23,7 +23,7 @@ Task<std::shared_ptr<dist::Link>> Explorer::reach(NodeRow node, bool is_seed) {
   co_return co_await with_timeout(std::move(attempt), time_limit, "connect to " + node.name);
 }
 
-Task<Neighbours> Explorer::ask(NodeRow node, bool is_seed) {
+Task<bool> Explorer::ask(NodeRow node, bool is_seed, Discovery& discovery) {
   auto slot = co_await slots_.take();
   if (std::chrono::steady_clock::now() >= until_) co_return Error(Errc::timeout, "no time is left");
   auto name = node.name;
@@ -36,7 +36,8 @@ Task<Neighbours> Explorer::ask(NodeRow node, bool is_seed) {
                                     time_limit);
   if (!was_linked && !topology_.has(name)) node_.close(name);
   if (!answer) co_return std::move(answer).error();
-  co_return parse_neighbours(*answer);
+  CO_TRY(auto neighbours, parse_neighbours(*answer));
+  co_return discovery.answered(name, neighbours);
 }
 
 NodeRow Explorer::like(const NodeRow& seed, const std::string& name) const {
@@ -59,8 +60,8 @@ Task<DiscoveryView> Explorer::explore(NodeRow seed, bool add) {
   for (auto level = discovery.take_level(); !level.empty(); level = discovery.take_level()) {
     std::vector<NodeRow> rows;
     for (auto& found : level) rows.push_back(like(seed, found.name));
-    std::vector<Task<Neighbours>> questions;
-    for (auto& row : rows) questions.push_back(ask(row, row.name == seed.name));
+    std::vector<Task<bool>> questions;
+    for (auto& row : rows) questions.push_back(ask(row, row.name == seed.name, discovery));
     auto answers = co_await all(std::move(questions));
     for (std::size_t i = 0; i < level.size(); ++i) {
       auto& name = level[i].name;
@@ -70,7 +71,7 @@ Task<DiscoveryView> Explorer::explore(NodeRow seed, bool add) {
         view.unreachable.push_back({name});
         continue;
       }
-      if (!discovery.answered(name, *answers[i]) || name == seed.name) continue;
+      if (!*answers[i] || name == seed.name) continue;
       auto finding = topology_.has(name) ? Finding::known : add ? Finding::added : Finding::found;
       if (finding == Finding::added) {
         auto adopted = co_await topology_.adopt(rows[i]);

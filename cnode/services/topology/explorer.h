@@ -21,7 +21,8 @@ class Explorer {
   Task<DiscoveryView> explore(NodeRow seed, bool add);
 
  private:
-  Task<Neighbours> ask(NodeRow node, bool is_seed);
+  /// Whether it counts.
+  Task<bool> ask(NodeRow node, bool is_seed, Discovery& discovery);
   Task<std::shared_ptr<dist::Link>> reach(NodeRow node, bool is_seed);
   NodeRow like(const NodeRow& seed, const std::string& name) const;
 

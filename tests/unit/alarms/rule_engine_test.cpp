@@ -469,6 +469,14 @@ TEST(Rules, AreCheckedWhenTheyAreMade) {
   EXPECT_EQ(refused(rule), "/nodes");
   std::swap(rule.nodes, rule.families);
   EXPECT_EQ(refused(rule), "/families");
+  rule = good;
+  rule.nodes.assign(300, std::string(255, 'n'));
+  EXPECT_EQ(refused(rule), "/nodes") << "each rule is kept, and shown";
+  rule = good;
+  rule.tags.assign(21, "t");
+  EXPECT_EQ(refused(rule), "/tags") << "each alarm has them";
+  rule.tags.assign(1, std::string(3000, 't'));
+  EXPECT_EQ(refused(rule), "/tags");
   Rule log;
   log.id = "l";
   log.kind = RuleKind::notification;

@@ -184,6 +184,37 @@ TEST(Render, ListsAreTables) {
   EXPECT_EQ(render(json::parse(R"("text")")), "text\n");
 }
 
+// 4,000 rows with a column each, 55 KB of JSON, were a table of 584 MB.
+TEST(Render, ATableThatWouldBeTooLargeIsJson) {
+  auto rows_with_a_column_each = [](std::size_t count) {
+    json::array items;
+    for (std::size_t i = 0; i < count; ++i)
+      items.push_back(json::object{{fmt::format("k{}", i), 1}});
+    return items;
+  };
+  auto wide = rows_with_a_column_each(101);
+  EXPECT_EQ(render(wide), json::serialize(wide) + '\n');
+  EXPECT_EQ(render(json::object{{"items", wide}, {"next", "7"}}),
+            json::serialize(wide) + "\nmore: after=7\n");
+  EXPECT_EQ(render(json::object{{"x", wide}}), "\nx:\n" + json::serialize(wide) + '\n');
+  EXPECT_THAT(render(rows_with_a_column_each(100)), testing::StartsWith("k0  k1  k2"));
+
+  auto names = rows_with_a_column_each(100);
+  json::array long_one(10'001, json::object());
+  std::copy(names.begin(), names.end(), long_one.begin());
+  EXPECT_EQ(render(long_one), json::serialize(long_one) + '\n');
+}
+
+// One long cell made every row as long.
+TEST(Render, ALongCellDoesNotMakeAllRowsLong) {
+  std::string name(1'000'000, 'x');
+  std::vector<Words> rows{{name, "1"}};
+  rows.resize(1000, {"y", "2"});
+  auto text = columns(rows);
+  EXPECT_LT(text.size(), 1'010'000u);
+  EXPECT_THAT(text, testing::EndsWith("\ny  2\ny  2\n"));
+}
+
 TEST(Render, KeepsControlCharactersFromTheTerminal) {
   EXPECT_EQ(render(json::value{{"a", "x\x1b[31m"}}), "a:  x\xef\xbf\xbd[31m\n");
 }

@@ -62,6 +62,22 @@ TEST(Arguments, OfJsonThatMakeNoSenseAreBadRequests) {
   EXPECT_FALSE(from_json(R"([{"$atom": ")" + long_name + "\"}]"));
 }
 
+// Each node is asked for all of them: 60,000 in one request stopped the loop for seconds.
+TEST(Arguments, HaveAtMostAThousandDifferentAtoms) {
+  auto atoms = [](int count) {
+    json::array list;
+    for (int i = 0; i < count; ++i)
+      for (int twice = 0; twice < 2; ++twice)
+        list.push_back(json::object{{"$atom", fmt::format("a{}", i)}});
+    return json::serialize(list);
+  };
+  EXPECT_TRUE(from_json(atoms(1000)));
+  auto refused = from_json(atoms(1001));
+  ASSERT_FALSE(refused);
+  EXPECT_EQ(refused.error().errc(), Errc::too_large);
+  EXPECT_EQ(refused.error().field, "/args");
+}
+
 // They were read as JSON's: the first was a bad_request, the second became an atom.
 TEST(Arguments, OfErlangAreWhatTheyAre) {
   for (auto& term : {map_of("$x", 1), map_of("$atom", etf::binary("a")),

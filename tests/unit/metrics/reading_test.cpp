@@ -102,6 +102,7 @@ TEST_F(Read, AMessageBringsSoManyAndNoMore) {
   read(message(std::move(values)));
   EXPECT_EQ(reading.samples.size(), SampleReader::most_samples);
   EXPECT_EQ(reading.left_out, 1000u);
+  EXPECT_EQ(dictionary.newest(), SampleReader::most_samples) << "a name without a sample stays";
 }
 
 TEST_F(Read, LabelsAreUtf8WhateverCame) {
@@ -296,6 +297,23 @@ TEST(Exposition, GroupsAMetricOfAllNodesUnderOneType) {
               HasSubstr("erlang_vm_dist_node_queue_size_bytes{peer=\"c@d\",instance=\"a@b\"} 3\n"));
   EXPECT_THAT(text, HasSubstr("muster_host_cpu_busy_seconds_total{instance=\"a@b\"} 1.5\n"));
   EXPECT_THAT(text, HasSubstr("muster_library_folsom_a_b{part=\"p99\",instance=\"a@b\"} NaN\n"));
+}
+
+// The first to name a metric had its words and its type over everybody's values.
+TEST(Exposition, ANodesWordsAreNotOverTheValuesOfOthers) {
+  Dictionary dictionary;
+  dictionary.series({"folsom.hits", "", "gauge", ""});
+  ExpositionPlan plan;
+  plan.extend(dictionary);
+  EXPECT_EQ(plan.groups().back().help, "What libraries on nodes call folsom_hits");
+  EXPECT_EQ(plan.groups().back().type, "gauge");
+  dictionary.series({"folsom.hits", "", "counter", ""});
+  plan.extend(dictionary);
+  EXPECT_EQ(plan.groups().back().type, "untyped");
+  plan.remove({1, 2});
+  dictionary.series({"folsom hits", "", "counter", ""});
+  plan.extend(dictionary);
+  EXPECT_EQ(plan.groups().back().type, "counter");
 }
 
 TEST(Exposition, OfManyNodesComesInPieces) {

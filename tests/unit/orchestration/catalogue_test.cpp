@@ -190,6 +190,58 @@ TEST_F(CatalogueOperations, AnAddedFamilyIsListedAndCanBeANeighbor) {
             Errc::not_found);
 }
 
+TEST_F(CatalogueOperations, ANeighborIsGivenOnceAndThereAreOneHundredAtMost) {
+  auto id = id_of(make_family());
+  const std::string path = "/api/orch/node_families/shops";
+  auto neighbors = [](std::vector<std::string> families) {
+    json::array all;
+    for (auto& family : families) all.push_back(json::object{{"family", family}});
+    return json::value(json::object{{"neighbors", std::move(all)}});
+  };
+  auto many = refused("PATCH", path, neighbors(std::vector<std::string>(101, "shops")));
+  EXPECT_EQ(many.errc(), Errc::bad_request);
+  EXPECT_EQ(many.field, "/neighbors");
+  auto twice = refused("PATCH", path, neighbors({"shops", id}));
+  EXPECT_EQ(twice.errc(), Errc::bad_request);
+  EXPECT_EQ(twice.field, "/neighbors/1/family");
+  EXPECT_TRUE(catalogue->family("shops")->neighbors.empty());
+  std::vector<std::string> names;
+  for (int i = 0; i < 100; ++i) {
+    names.push_back("f" + std::to_string(i));
+    ok("POST", "/api/orch/node_families", json::object{{"name", names.back()}});
+  }
+  ok("PATCH", path, neighbors(names));
+  EXPECT_EQ(catalogue->family("shops")->neighbors.size(), 100u);
+}
+
+TEST_F(CatalogueOperations, AFamilyHasOneThousandDomainsAndVariablesAtMost) {
+  make_family();
+  const std::string families = "/api/orch/node_families";
+  auto field = [&](json::object body) {
+    body["name"] = "large";
+    auto error = refused("POST", families, std::move(body));
+    EXPECT_EQ(error.errc(), Errc::bad_request) << error.text();
+    return error.field;
+  };
+  json::object variables;
+  for (int i = 0; i < 1000; ++i) variables["v" + std::to_string(i)] = "x";
+  auto more = variables;
+  more["one_more"] = "x";
+  json::array domains(1000, json::object{{"provider", "lab"}});
+  auto more_domains = domains;
+  more_domains.push_back(json::object{{"provider", "lab"}});
+  EXPECT_EQ(field(json::object{{"env", more}}), "/env");
+  EXPECT_EQ(field(json::object{{"variables", more}}), "/variables");
+  EXPECT_EQ(field(json::object{{"domains", more_domains}}), "/domains");
+  ok("POST", families,
+     json::object{
+         {"name", "large"}, {"env", variables}, {"variables", variables}, {"domains", domains}});
+  auto added = refused("POST", families + "/large/domains", json::object{{"provider", "lab"}});
+  EXPECT_EQ(added.errc(), Errc::bad_request);
+  EXPECT_EQ(added.field, "/family");
+  ok("POST", families + "/shops/domains", json::object{{"provider", "lab"}});
+}
+
 TEST_F(CatalogueOperations, OpenApiGivesEveryPathAnIdOfItsOwn) {
   auto document = ops::openapi(*table, {});
   std::set<std::string> ids;

@@ -170,8 +170,8 @@ class MortalRows final : public DeploymentRows {
   int dies_at = 0;  ///< the so-manieth write; 0: never
   bool dies_before = false, is_dead = false;
 
-  Task<> insert(std::vector<Deployment> nodes) override {
-    return around(DeploymentRows::insert(std::move(nodes)));
+  Task<> insert(const std::vector<Deployment>& nodes) override {
+    return around(DeploymentRows::insert(nodes));
   }
   Task<> update(Deployment node) override { return around(DeploymentRows::update(node)); }
   Task<> remove(std::string id, std::optional<HostRelease> release) override {

@@ -43,6 +43,16 @@ TEST(Discovery, LeavesOutRemoteShellsAndDynamicNames) {
   EXPECT_TRUE(discovery.take_level().empty());
 }
 
+TEST(Discovery, NamesOfTheNextLevelMayComeWhileThisOneIsAsked) {
+  Discovery discovery("a@h", 100);
+  discovery.take_level();
+  discovery.answered("a@h", {{"b@h", "c@h"}});
+  auto level = discovery.take_level();
+  discovery.answered("c@h", {{"d@h", "b@h"}});
+  discovery.answered("b@h", {{"d@h", "e@h"}});
+  EXPECT_EQ(names(discovery.take_level()), "d@h<c@h e@h<b@h ");
+}
+
 TEST(Discovery, StopsAtItsLimitOfNodesThatNobodyKnew) {
   Discovery discovery("a@h", 2, [](const std::string& name) { return name == "d@h"; });
   discovery.take_level();
