@@ -45,7 +45,6 @@ Task<Resolver::Addresses> Resolver::resolve(std::string name) {
   auto now = steady_clock::now();
   if (!host->is_looked_up) {
     if (now < host->until) co_return host->known;
-    host->is_looked_up = true;
     host->patience.expires_at(now + times_.patience);
     bool is_known = host->known && !host->known->empty();
     look_up_(name, is_known, [host, kept = times_.kept](Result<Addresses> result) {
@@ -56,6 +55,7 @@ Task<Resolver::Addresses> Resolver::resolve(std::string name) {
       host->is_looked_up = false;
       host->patience.cancel();
     });
+    host->is_looked_up = true;
   }
   if (host->is_looked_up && now < host->patience.expiry())
     co_await host->patience.async_wait(boost::asio::as_tuple(boost::asio::use_awaitable));

@@ -1,6 +1,7 @@
 #include "ops/json_term.h"
 
 #include <algorithm>
+#include <bit>
 #include <boost/functional/hash.hpp>
 #include <cmath>
 #include <unordered_set>
@@ -154,7 +155,7 @@ Made made(const json::value& value) {
       return leaf(kind, unsigned_big(value.get_uint64()), value.get_uint64());
     case json::kind::double_:
       if (!std::isfinite(value.get_double())) break;  // Erlang has no infinity
-      return leaf(kind, value.get_double(), value.get_double());
+      return leaf(kind, value.get_double(), std::bit_cast<std::uint64_t>(value.get_double()));
     case json::kind::string:
       return made_text(value.get_string());
     case json::kind::array:

@@ -373,7 +373,7 @@ asio::awaitable<Response> Connection::run_operation(const Plan& plan, ops::Prepa
   auto& row = plan.operation->row();
   co_await wait_for_turn();
   const Error ended(Errc::unauthorized, "this token has ended meanwhile");
-  if (is_dismissed_) co_return problem_response(ended);
+  if (is_dismissed_ && !row.is_anonymous) co_return problem_response(ended);
   ends_when_dismissed_ = ends_when_dismissed_ || row.ends_with_caller;
   try {
     auto task = plan.operation->run(std::move(request), plan.caller, body);
@@ -383,7 +383,8 @@ asio::awaitable<Response> Connection::run_operation(const Plan& plan, ops::Prepa
       task = unless(wait_for_hang_up(), std::move(task), Error(Errc::unavailable, "hung up"));
     auto reply = co_await std::move(task);
     // A change was made and is answered, perhaps this: that the token is removed.
-    if (is_dismissed_ && !row.is_change()) co_return problem_response(ended);
+    if (row.is_change() || row.is_anonymous) is_dismissed_ = ends_when_dismissed_ = false;
+    if (is_dismissed_) co_return problem_response(ended);
     if (!reply) co_return problem_response(reply.error());
     auto response = json_response(row.http.status, *reply);
     auto holds = response.body.size() + (response.more ? response.more->weight() : 0);

@@ -97,7 +97,8 @@ asio::awaitable<void> Desk::run_raising_held() {
     raise_held();
     if (seconds % tells_every != 0 || !held_told_) continue;
     auto held = std::exchange(held_back_, {});
-    for (auto& subject : pace_.holding()) held.try_emplace(subject.id, subject);
+    for (auto& subject : pace_.holding())
+      if (subject.scope == Scope::node) held.try_emplace(subject.id, subject);
     Turn turn;
     for (auto& [id, subject] : held) {
       if (turn.is_over()) co_await next_turn(turn);

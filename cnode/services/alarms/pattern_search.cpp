@@ -14,13 +14,28 @@ using Clock = std::chrono::steady_clock;
 using Index = std::uint32_t;
 
 /// What is to be looked at: the first line of each node, then the second of each, and so on.
-std::vector<Index> in_turns(std::span<const PatternSearch::Heard> heard) {
-  std::unordered_map<std::string_view, Index> lines_of;
+struct Order {
+  std::vector<Index> lines;
+  std::vector<Index> node_of;   ///< of a line
+  std::vector<Index> first_of;  ///< of a node: its first line
+};
+
+Order in_turns(std::span<const PatternSearch::Heard> heard) {
+  Order order;
+  std::unordered_map<std::string_view, Index> nodes;
+  std::vector<Index> lines_of;
   std::vector<std::pair<Index, Index>> by_turn;  // which line of its node it is, and where it is
-  for (Index i = 0; i < heard.size(); ++i) by_turn.emplace_back(lines_of[heard[i].node.id]++, i);
+  for (Index i = 0; i < heard.size(); ++i) {
+    auto [at, is_new] = nodes.try_emplace(heard[i].node.id, static_cast<Index>(lines_of.size()));
+    if (is_new) {
+      lines_of.push_back(0);
+      order.first_of.push_back(i);
+    }
+    order.node_of.push_back(at->second);
+    by_turn.emplace_back(lines_of[at->second]++, i);
+  }
   std::sort(by_turn.begin(), by_turn.end());
-  std::vector<Index> order;
-  for (auto& [turn, i] : by_turn) order.push_back(i);
+  for (auto& [turn, i] : by_turn) order.lines.push_back(i);
   return order;
 }
 
@@ -37,8 +52,10 @@ std::vector<Task> tasks_of(const PatternSearch::Rules& rules,
   std::vector<Task> tasks;
   for (auto& rule : rules) {
     Task task{rule, {}};
-    for (auto i : order)
-      if (looks_at(rule->rule, heard[i].line) && rule->covers(heard[i].node))
+    std::vector<bool> is_covered;
+    for (auto first : order.first_of) is_covered.push_back(rule->covers(heard[first].node));
+    for (auto i : order.lines)
+      if (is_covered[order.node_of[i]] && looks_at(rule->rule, heard[i].line))
         task.lines.push_back(i);
     if (!task.is_done()) tasks.push_back(std::move(task));
   }
@@ -56,9 +73,9 @@ asio::awaitable<PatternSearch::Found> PatternSearch::find(Rules rules,
 
 PatternSearch::Found PatternSearch::search(const Rules& rules, std::span<const Heard> heard,
                                            Clock::duration limit) {
-  const auto until = Clock::now() + limit;
   Found found{std::vector<Rules>(heard.size())};
   auto tasks = tasks_of(rules, heard);
+  const auto until = Clock::now() + limit;
   for (auto now = Clock::now(); !tasks.empty() && now < until; now = Clock::now()) {
     auto share = (until - now) / static_cast<Clock::duration::rep>(tasks.size());
     for (auto& task : tasks) {

@@ -46,7 +46,7 @@
 -define(MOST_PRESENT, 1000).
 %% Of one message, of which the daemon takes 40,000 terms: those have no more terms than bytes.
 -define(RAISED_BYTES, 25000).
--define(ID_PARTS, 40).
+-define(ID_PARTS, 100).
 -define(MOST_ID_TERMS, 14000).
 -define(MOST_CLEARED, 200).
 -define(OVERLOAD_MS, 60000).
@@ -280,8 +280,9 @@ elarm_id(Id, Src) -> bound_id({elarm, Id, Src}).
 
 bound_id(Id) -> element(1, bound(Id, ?MOST_DEPTH, ?ID_PARTS)).
 
+%% Id is bounded, once: bounded again it might be another.
 alarm(Id, Description, Source, Severity) ->
-    #{id => bound_id(Id), description => bound(Description), source => Source, severity => Severity,
+    #{id => Id, description => bound(Description), source => Source, severity => Severity,
       at => microseconds()}.
 
 %% What is raised as the sources have it, for what was dropped or came before us; and of which sources
@@ -297,7 +298,7 @@ resync(Source, {Complete, #{present := Present} = State}) ->
                                        _ -> elarm_id(element(2, A), element(4, A))
                                    end, A} || A <- Alarms]),
             {[Source | Complete],
-             maps:fold(fun(_, {Id, D}, New) ->
+             maps:fold(fun(Id, {_, D}, New) ->
                                note({raise, alarm(Id, D, sasl, indeterminate)}, New);
                           (_, Alarm, New) -> from_elarm(Alarm, New)
                        end,
@@ -334,7 +335,7 @@ init({Agent, Gate}) -> {ok, {Agent, Gate}}.
 
 -spec handle_event(term(), sasl()) -> {ok, sasl()}.
 handle_event({set_alarm, {Id, Description}}, State) ->
-    {ok, hand_on(fun() -> {raise, alarm(Id, Description, sasl, indeterminate)} end, State)};
+    {ok, hand_on(fun() -> {raise, alarm(bound_id(Id), Description, sasl, indeterminate)} end, State)};
 handle_event({clear_alarm, Id}, State) ->
     {ok, hand_on(fun() -> {clear, bound_id(Id)} end, State)};
 handle_event(_, State) -> {ok, State}.
