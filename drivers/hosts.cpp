@@ -18,9 +18,6 @@ std::string own_user() {
   return user == nullptr ? "root" : user->pw_name;
 }
 
-/// Attempts to log in that are under way at a time: each may take 25 s where a host is mute.
-constexpr std::size_t most_logins = 64;
-
 std::string agent_socket() {
   const char* path = std::getenv("SSH_AUTH_SOCK");
   return path == nullptr ? "" : path;
@@ -33,8 +30,9 @@ struct Hosts::Impl {
   asio::thread_pool& pool;
   Settings settings;
   ssh::SshThread thread;
-  ssh::KnownHosts known;      // on the thread, as all hosts by SSH
-  Slots logins{most_logins};  // on the thread
+  ssh::KnownHosts known;  // on the thread, as all hosts by SSH, the names and the logins
+  ssh::Names names;
+  ssh::Logins logins;
   std::map<std::string, std::shared_ptr<Host>> local;
   std::map<SshTarget, std::shared_ptr<Host>> ssh;
 
@@ -42,7 +40,8 @@ struct Hosts::Impl {
       : executor(std::move(on)),
         pool(for_files),
         settings(std::move(given)),
-        known(settings.directory / "known_hosts", settings.strict) {}
+        known(settings.directory / "known_hosts", settings.strict),
+        names(thread.executor(), ssh::system_look_up(thread.executor())) {}
   ~Impl() { thread.end(); }  // before the hosts that live on it go
   std::filesystem::path own_key() const { return settings.directory / "id_ed25519"; }
 };
@@ -69,9 +68,9 @@ std::shared_ptr<Host> Hosts::ssh(const SshTarget& target) {
   } else if (identity.key.empty() && public_key()) {
     identity.key = impl_->own_key();
   }
-  auto there =
-      std::make_shared<ssh::SshHost>(impl_->thread.executor(), impl_->pool, std::move(entered),
-                                     std::move(identity), impl_->known, impl_->logins);
+  auto there = std::make_shared<ssh::SshHost>(impl_->thread.executor(), impl_->pool,
+                                              std::move(entered), std::move(identity), impl_->known,
+                                              impl_->names, impl_->logins);
   host = std::make_shared<ssh::OffLoop>(impl_->thread, std::move(there));
   return host;
 }

@@ -143,12 +143,15 @@ Result<CommandResult> ShellRun::finish(std::chrono::milliseconds duration) const
   const std::string begin = "\n" + token_ + " begin\n";
   const auto first = all.find(begin);
   if (first == all.npos) {
-    const auto failed = all.find(token_ + " nofile ");
-    if (failed == all.npos)
-      return Error(Errc::unavailable, "no shell there: " + clean_text(all, 500, Lines::kept));
+    // On a line of its own: a host that only repeats what it is told has it in the middle of one.
+    const std::string no_file = "\n" + token_ + " nofile ";
+    const auto failed = all.find(no_file);
+    auto said = [&](std::size_t from) {
+      return clean_text(blank(std::string(all.substr(from)), command_), 500, Lines::kept);
+    };
+    if (failed == all.npos) return Error(Errc::unavailable, "no shell there: " + said(0));
     return Error(Errc::quota,
-                 "no place for the command's output: " +
-                     clean_text(all.substr(failed + token_.size() + 8), 500, Lines::kept));
+                 "no place for the command's output: " + said(failed + no_file.size()));
   }
   const auto start = first + begin.size();
   const std::string marker = "\n" + token_ + " ";

@@ -88,15 +88,21 @@ Task<> EpmdRegistration::enroll(std::uint16_t port) {
 }
 
 boost::asio::awaitable<void> EpmdRegistration::run(std::uint16_t port) {
+  constexpr std::size_t most_heard = 4096;  // it has nothing to say
   std::string said;
+  std::size_t heard = 0;
   for (;;) {
     if (is_registered_) {
       char ignored[64];
       auto [ec, count] = co_await socket_.async_read_some(boost::asio::buffer(ignored), waits);
-      if (!ec) continue;
+      heard += count;
+      if (!ec && heard <= most_heard) continue;
       if (ec == boost::asio::error::operation_aborted) co_return;
       leave();
-      log::warn("epmd is gone; registering {} again as soon as it is back", name_);
+      if (!ec) co_await pause(retry_);
+      log::warn("epmd {}; registering {} again as soon as it is back",
+                ec ? "is gone" : "talks without end", name_);
+      heard = 0;
     } else {
       co_await pause(retry_);
     }

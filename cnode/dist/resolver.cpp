@@ -1,34 +1,16 @@
 #include "dist/resolver.h"
 
 #include <boost/asio/as_tuple.hpp>
-#include <boost/asio/io_context.hpp>
-#include <boost/asio/post.hpp>
-#include <boost/asio/thread_pool.hpp>
 #include <boost/asio/use_awaitable.hpp>
 
-#include <optional>
-
+#include "base/look_up.h"
 #include "dist/link_error.h"
 
 namespace muster::dist {
 namespace {
 
 using std::chrono::steady_clock;
-using tcp = boost::asio::ip::tcp;
 constexpr std::size_t most_hosts = 20'000;
-
-/// Blocks for as long as the system does.
-Result<Resolver::Addresses> ask_system(const std::string& host) {
-  boost::asio::io_context none;
-  boost::system::error_code ec;
-  auto found = tcp::resolver(none).resolve(host, "", ec);
-  if (ec == boost::asio::error::host_not_found_try_again)
-    return Error(LinkError::timeout, "no answer about the host " + host);
-  Resolver::Addresses addresses;
-  for (auto& entry : found) addresses.push_back(entry.endpoint().address());
-  if (ec || addresses.empty()) return Error(LinkError::refused, "the host " + host + " is unknown");
-  return addresses;
-}
 
 }  // namespace
 
@@ -65,20 +47,14 @@ Task<Resolver::Addresses> Resolver::resolve(std::string name) {
 }
 
 Resolver::LookUp system_look_up(boost::asio::any_io_executor executor) {
-  struct Pools {
-    std::optional<boost::asio::thread_pool> known, others;
-  };
-  auto pools = std::make_shared<Pools>();
-  return [executor, pools](const std::string& host, bool is_known, Resolver::Done done) {
-    auto& pool = is_known ? pools->known : pools->others;
-    if (!pool) pool.emplace(is_known ? 4U : 16U);
-    auto look = [executor, host, done = std::move(done)]() mutable {
-      auto answer = [done = std::move(done), found = ask_system(host)]() mutable {
-        done(std::move(found));
-      };
-      boost::asio::post(executor, std::move(answer));
+  auto system = std::make_shared<SystemLookUp>(std::move(executor));
+  return [system](const std::string& host, bool is_known, Resolver::Done done) {
+    auto answer = [done = std::move(done)](Result<Resolver::Addresses> found) {
+      if (found) return done(std::move(found));
+      const bool is_late = found.error().errc() == Errc::timeout;
+      done(Error(is_late ? LinkError::timeout : LinkError::refused, found.error().message));
     };
-    boost::asio::post(*pool, std::move(look));
+    system->begin(host, is_known, std::move(answer));
   };
 }
 

@@ -53,9 +53,7 @@ class Resolver {
   std::unordered_map<std::string, std::shared_ptr<Host>> hosts_;
 };
 
-/// By the system: getaddrinfo, on threads that are made when the first name comes: a few for hosts
-/// that are known, more for others, so that names which nobody answers for keep neither those nor
-/// each other waiting for long. Ends when what is under way does (the system's limit, often 10 s).
+/// By SystemLookUp, which ends with the last copy of this. Errors: LinkError timeout, refused.
 Resolver::LookUp system_look_up(boost::asio::any_io_executor executor);
 
 }  // namespace muster::dist

@@ -39,31 +39,35 @@ Database::~Database() {
 Database::Load Database::load() const {
   std::lock_guard lock(mutex_);
   auto load = load_;
-  load.waiting = queue_.size();
+  load.waiting = writes_.size() + reads_.size();
   return load;
 }
 
 void Database::enqueue(Work work) {
   {
     std::lock_guard lock(mutex_);
-    queue_.push_back(std::move(work));
+    auto& queue = work.is_write ? writes_ : reads_;
+    queue.push_back(std::move(work));
   }
   wake_.notify_one();
 }
 
 void Database::work() {
-  constexpr std::size_t most = 512;
+  constexpr std::size_t most_writes = 512;
+  bool wrote = false;  // so a read is next
   for (;;) {
     std::vector<Work> batch;
     {
       std::unique_lock lock(mutex_);
-      wake_.wait(lock, [&] { return is_ending_ || !queue_.empty(); });
-      if (queue_.empty()) return;
-      bool is_write = queue_.front().is_write;
-      while (!queue_.empty() && batch.size() < most && queue_.front().is_write == is_write) {
-        load_.waited.add(std::chrono::steady_clock::now() - queue_.front().since);
-        batch.push_back(std::move(queue_.front()));
-        queue_.pop_front();
+      wake_.wait(lock, [&] { return is_ending_ || !writes_.empty() || !reads_.empty(); });
+      if (writes_.empty() && reads_.empty()) return;
+      wrote = !writes_.empty() && (reads_.empty() || !wrote);
+      auto& queue = wrote ? writes_ : reads_;
+      auto most = wrote ? most_writes : 1;
+      while (!queue.empty() && batch.size() < most) {
+        load_.waited.add(std::chrono::steady_clock::now() - queue.front().since);
+        batch.push_back(std::move(queue.front()));
+        queue.pop_front();
       }
     }
     run_batch(batch);

@@ -21,6 +21,8 @@ namespace muster::store {
 /// up while a commit is under way share the next one: each job runs in a savepoint of its own, a
 /// job that fails undoes itself alone, and all are answered after the common COMMIT. A COMMIT that
 /// fails (full disk) fails all of them, and so does a job in which SQLite gives the transaction up.
+/// Writes go before reads that wait, and after each commit one read has its turn: a write waits for
+/// one read at most. Writes keep their order among themselves, and so do reads.
 /// Owned by app; write() and read() are called on the loop. A caller that is cancelled waits for
 /// its job: what was written is written. Jobs get a Connection, touch nothing else of the loop's,
 /// and return a Result.
@@ -96,7 +98,7 @@ class Database {
   Connection connection_;
   mutable std::mutex mutex_;
   std::condition_variable wake_;
-  std::deque<Work> queue_;
+  std::deque<Work> writes_, reads_;
   Load load_;
   bool is_ending_ = false;
   std::thread thread_;

@@ -9,6 +9,7 @@
 #include <cstdlib>
 #include <cstring>
 #include <optional>
+#include <vector>
 
 #include "base/timeout.h"
 #include "drivers/shell.h"
@@ -30,13 +31,14 @@ Error unreachable(const SshTarget& target, const boost::system::error_code& ec) 
                                               target.host, target.port, why));
 }
 
-Task<tcp::socket> dial(SshTarget target) {
-  auto executor = co_await asio::this_coro::executor;
-  tcp::resolver resolver(executor);
-  auto [unresolved, endpoints] = co_await resolver.async_resolve(
-      target.host, std::to_string(target.port), asio::as_tuple(asio::use_awaitable));
-  if (unresolved) co_return unreachable(target, unresolved);
-  tcp::socket socket(executor);
+Task<tcp::socket> dial(SshTarget target, Names& names) {
+  auto addresses = co_await names.resolve(target.host);
+  if (!addresses && addresses.error().errc() == Errc::timeout)
+    co_return unreachable(target, asio::error::host_not_found_try_again);
+  if (!addresses) co_return unreachable(target, asio::error::host_not_found);
+  std::vector<tcp::endpoint> endpoints;
+  for (const auto& address : *addresses) endpoints.emplace_back(address, target.port);
+  tcp::socket socket(co_await asio::this_coro::executor);
   auto [ec, endpoint] =
       co_await asio::async_connect(socket, endpoints, asio::as_tuple(asio::use_awaitable));
   if (ec) co_return unreachable(target, ec);
@@ -185,12 +187,13 @@ Task<> shake_hands(std::shared_ptr<Session> session, SshTarget target, KnownHost
 
 }  // namespace
 
-Task<std::shared_ptr<Session>> log_in(SshTarget target, Identity identity, KnownHosts& known) {
+Task<std::shared_ptr<Session>> log_in(SshTarget target, Identity identity, KnownHosts& known,
+                                      Names& names) {
   auto limit = std::chrono::seconds(10);
   auto connecting =
       fmt::format("host {} on port {}: is the address right, does a firewall drop it? connect",
                   target.host, target.port);
-  CO_TRY(auto socket, co_await with_timeout(dial(target), limit, connecting));
+  CO_TRY(auto socket, co_await with_timeout(dial(target, names), limit, connecting));
   auto session = std::make_shared<Session>(std::move(socket), target.host);
   limit = std::chrono::seconds(15);
   CO_TRYV(co_await with_timeout(shake_hands(session, target, known), limit,

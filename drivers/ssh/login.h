@@ -6,6 +6,7 @@
 
 #include "drivers/hosts.h"
 #include "drivers/ssh/host_keys.h"
+#include "drivers/ssh/names.h"
 #include "drivers/ssh/session.h"
 
 namespace muster::drivers::ssh {
@@ -19,6 +20,7 @@ struct Identity {
 /// Connects, agrees on keys (curve25519 first: it costs a sixth of what Debian 12 would choose),
 /// checks the host's key and logs in. Errors say what to do: unavailable (worth another attempt),
 /// timeout, forbidden (our key), conflict (the host's key).
-Task<std::shared_ptr<Session>> log_in(SshTarget target, Identity identity, KnownHosts& known);
+Task<std::shared_ptr<Session>> log_in(SshTarget target, Identity identity, KnownHosts& known,
+                                      Names& names);
 
 }  // namespace muster::drivers::ssh

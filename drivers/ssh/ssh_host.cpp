@@ -61,12 +61,13 @@ constexpr std::string_view kSum =
 }  // namespace
 
 SshHost::SshHost(asio::any_io_executor executor, asio::thread_pool& pool, SshTarget target,
-                 Identity identity, KnownHosts& known, Slots& logins)
+                 Identity identity, KnownHosts& known, Names& names, Logins& logins)
     : executor_(executor),
       pool_(pool),
       target_(std::move(target)),
       identity_(std::move(identity)),
       known_(known),
+      names_(names),
       logins_(logins),
       jobs_(executor) {}
 
@@ -119,8 +120,10 @@ Task<std::shared_ptr<Session>> SshHost::connected() {
 }
 
 Task<std::shared_ptr<Session>> SshHost::log_in_once() {
-  auto slot = co_await logins_.take();
-  co_return co_await log_in(target_, identity_, known_);
+  auto place = co_await logins_.take(was_mute_);
+  auto session = co_await log_in(target_, identity_, known_, names_);
+  was_mute_ = !session && session.error().errc() == Errc::timeout;
+  co_return session;
 }
 
 Task<std::shared_ptr<Session>> SshHost::connect() {

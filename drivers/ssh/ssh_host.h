@@ -10,6 +10,7 @@
 #include "drivers/host.h"
 #include "drivers/ssh/channel.h"
 #include "drivers/ssh/login.h"
+#include "drivers/ssh/logins.h"
 
 namespace muster::drivers::ssh {
 
@@ -23,12 +24,12 @@ namespace muster::drivers::ssh {
 /// The connection is made at the first use, three attempts with growing pauses, but one where the
 /// host is silent (unavailable too); callers that waited
 /// for the same attempts share their error. It is asked for a sign of life while something is
-/// waited for: 30 s of silence end it. 60 s without use close it. `logins`, shared by all hosts,
-/// are the attempts under way. Lives on SSH's thread.
+/// waited for: 30 s of silence end it. 60 s without use close it. `names` and `logins`, the
+/// attempts under way, are shared by all hosts. Lives on SSH's thread.
 class SshHost final : public Host, public std::enable_shared_from_this<SshHost> {
  public:
   SshHost(asio::any_io_executor executor, asio::thread_pool& pool, SshTarget target,
-          Identity identity, KnownHosts& known, Slots& logins);
+          Identity identity, KnownHosts& known, Names& names, Logins& logins);
 
   const std::string& name() const override { return target_.host; }
   Task<CommandResult> run(Command command) override;
@@ -55,7 +56,9 @@ class SshHost final : public Host, public std::enable_shared_from_this<SshHost> 
   SshTarget target_;
   Identity identity_;
   KnownHosts& known_;
-  Slots& logins_;
+  Names& names_;
+  Logins& logins_;
+  bool was_mute_ = false;  // the last attempt to log in timed out
   Slots channels_{8}, connecting_{1}, uploads_{1};
   TaskGroup jobs_;
   std::shared_ptr<Session> session_;

@@ -78,6 +78,14 @@ TEST_F(MetricsTest, AFamilysNodesAreCombined) {
   EXPECT_FALSE(reply.json.at("items").at(0).as_object().contains("node"));
   EXPECT_EQ(daemon_->rest("GET", "/api/metrics/query?family=" + family + "&metrics=no.such").status,
             404);
+  // Each name's series were gathered anew, however often it was given.
+  std::string names = "run_queue";
+  for (int i = 0; i < 499; ++i) names += ",run_queue";
+  auto many = [&](const std::string& more) {
+    return daemon_->rest("GET", "/api/metrics/latest?node=a@127.0.0.1&metrics=" + names + more);
+  };
+  EXPECT_EQ(many("").status, 200);
+  EXPECT_EQ(many(",run_queue").status, 413);
   auto bad = daemon_->rest("GET", "/api/metrics/query?node=a@127.0.0.1&metrics=run_queue&step=7x");
   EXPECT_EQ(bad.json.at("field"), "/step");
 }

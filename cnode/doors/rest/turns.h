@@ -6,7 +6,7 @@
 #include <memory>
 #include <string>
 
-#include "doors/rest/round_robin.h"
+#include "base/round_robin.h"
 
 namespace muster::doors::rest {
 

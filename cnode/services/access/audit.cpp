@@ -50,8 +50,9 @@ Task<> Audit::write() {
 }
 
 /// What was done a moment ago is in the answer.
-Task<ops::Page<AuditEntry>> Audit::find(AskAudit request, ops::Caller) {
+Task<ops::Page<AuditEntry>> Audit::find(AskAudit request, ops::Caller caller) {
   CO_TRYV(co_await write());
+  auto held = co_await reading_.take(caller.name);
   co_return co_await rows_.find(std::move(request));
 }
 

@@ -157,6 +157,10 @@ Task<Alarm> AlarmRows::get(std::string id) {
 }
 
 Task<ops::Page<Alarm>> AlarmRows::past(Filter filter, ops::PageRequest page) {
+  constexpr std::size_t most_tags = 20;  // of a rule, and so of an alarm
+  std::sort(filter.tags.begin(), filter.tags.end());
+  filter.tags.erase(std::unique(filter.tags.begin(), filter.tags.end()), filter.tags.end());
+  if (filter.tags.size() > most_tags) co_return ops::Page<Alarm>();
   auto job = [&](Connection& db) -> Result<ops::Page<Alarm>> {
     std::string sql =
         "SELECT document FROM alarms WHERE cleared_at IS NOT NULL"

@@ -227,21 +227,23 @@ Result<ops::Page<Alarm>> Desk::current(const Filter& filter, const ops::PageRequ
   return found;
 }
 
-Task<ops::Page<Alarm>> Desk::list(ListAlarms request, Caller) {
+Task<ops::Page<Alarm>> Desk::list(ListAlarms request, Caller caller) {
   auto filter = filter_of(request);
-  if (filter.state == State::cleared)
-    co_return co_await rows_.past(std::move(filter), std::move(request));
-  co_return current(filter, request);
-}
-
-Task<ops::Page<Alarm>> Desk::history(PastAlarms request, Caller) {
-  auto filter = filter_of(request);
+  if (filter.state != State::cleared) co_return current(filter, request);
+  auto held = co_await reading_.take(caller.name);
   co_return co_await rows_.past(std::move(filter), std::move(request));
 }
 
-Task<Alarm> Desk::get(AlarmById request, Caller) {
+Task<ops::Page<Alarm>> Desk::history(PastAlarms request, Caller caller) {
+  auto filter = filter_of(request);
+  auto held = co_await reading_.take(caller.name);
+  co_return co_await rows_.past(std::move(filter), std::move(request));
+}
+
+Task<Alarm> Desk::get(AlarmById request, Caller caller) {
   if (auto* alarm = book_.find(request.id)) co_return *alarm;
   CO_TRYV(co_await save());
+  auto held = co_await reading_.take(caller.name);
   co_return co_await rows_.get(std::move(request.id));
 }
 

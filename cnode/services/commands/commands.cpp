@@ -182,11 +182,13 @@ Task<dist::CallOutcome> Commands::apply(dist::Link& link, Order& order) {
   co_return co_await link.apply(order.module, order.function, std::move(arguments), left());
 }
 
-Task<RunView> Commands::get_run(RunById request, Caller) {
+Task<RunView> Commands::get_run(RunById request, Caller caller) {
+  auto held = co_await reading_.take(caller.name);
   co_return co_await runs_.get(std::move(request.id));
 }
 
-Task<ops::Page<RunSummary>> Commands::list_runs(ops::PageRequest request, Caller) {
+Task<ops::Page<RunSummary>> Commands::list_runs(ops::PageRequest request, Caller caller) {
+  auto held = co_await reading_.take(caller.name);
   co_return co_await runs_.list(std::move(request));
 }
 

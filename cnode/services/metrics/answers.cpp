@@ -1,6 +1,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <set>
 
 #include "services/metrics/combine.h"
 #include "services/metrics/conversions.h"
@@ -13,6 +14,7 @@ using ops::Caller;
 namespace {
 
 constexpr std::size_t most_points = 200'000;  ///< of an answer
+constexpr std::size_t most_names = 500;       ///< in a question
 
 PointView point_view(const store::Point& point) {
   PointView view;
@@ -57,7 +59,10 @@ Result<Metrics::Nodes> Metrics::nodes_of(const std::optional<std::string>& node,
 
 /// By our names, WombatOAM's, or those of a library's metrics. In order of the ids.
 Result<std::vector<SeriesId>> Metrics::series_named(const std::vector<std::string>& names) const {
+  if (names.size() > most_names)
+    return Error(Errc::too_large, fmt::format("{} names at most", most_names), "/metrics");
   std::vector<SeriesId> ids;
+  std::set<std::string> asked;
   for (std::size_t i = 0; i < names.size(); ++i) {
     auto name = names[i];
     bool is_known = find_metric(name) != nullptr;
@@ -67,6 +72,7 @@ Result<std::vector<SeriesId>> Metrics::series_named(const std::vector<std::strin
           name = metric.name;
           is_known = true;
         }
+    if (!asked.insert(name).second) continue;
     auto found = dictionary_.of_metric(name);
     if (found.empty() && !is_known)
       return Error(Errc::not_found, fmt::format("no metric '{}'", name),
@@ -103,8 +109,9 @@ LatestView Metrics::latest_view(const std::string& node, const Latest& latest,
   return view;
 }
 
-Task<SeriesList> Metrics::list(Whose request, Caller) {
+Task<SeriesList> Metrics::list(Whose request, Caller caller) {
   CO_TRY(auto nodes, nodes_of(request.node, request.family));
+  auto turn = co_await reading_.take(caller.name);
   std::set<SeriesId> ids;
   for (auto& node : nodes) {
     if (auto found = latest_.find(node.name); found != latest_.end()) {
@@ -134,7 +141,7 @@ Result<LatestList> Metrics::latest(AskLatest request, Caller) {
   return list;
 }
 
-Task<LineList> Metrics::query(QueryMetrics request, Caller) {
+Task<LineList> Metrics::query(QueryMetrics request, Caller caller) {
   CO_TRY(auto nodes, nodes_of(request.node, request.family));
   if (request.metrics.empty()) co_return Error(Errc::bad_request, "wanted names", "/metrics");
   store::MetricQuery query;
@@ -159,6 +166,7 @@ Task<LineList> Metrics::query(QueryMetrics request, Caller) {
   query.most_points = most_points;
   LineList list;
   if (query.series.empty() || query.nodes.empty()) co_return list;
+  auto turn = co_await reading_.take(caller.name);
   CO_TRY(auto lines, co_await archive_->query(std::move(query)));
   if (how != Combine::stacked) lines = combine(lines, how, percentile);
   for (auto& line : lines) {

@@ -116,11 +116,11 @@ asio::awaitable<void> Graphite::run() {
     }
     if (!why) {
       log::info("graphite: connected with {}:{}", settings_.host, settings_.port);
-      backoff.reset();
       was_connected = true;
       running_.spawn("graphite's end", watch(line));
       auto sending = send(line);
       co_await std::move(sending);
+      if (line->has_taken) backoff.reset();
       log::warn("graphite: the connection ended");
     } else if (was_connected) {
       log::warn("graphite: {}:{}: {}", settings_.host, settings_.port, why.message());
@@ -130,12 +130,15 @@ asio::awaitable<void> Graphite::run() {
   }
 }
 
-/// Reads and forgets: only the end of the connection is of interest.
+/// Reads and forgets: only the end of the connection is of interest. Graphite has nothing to say;
+/// who talks without end is left.
 asio::awaitable<void> Graphite::watch(std::shared_ptr<Line> line) {
+  constexpr std::size_t most_heard = 4096;
   std::array<char, 256> block;
-  while (!line->is_over) {
+  for (std::size_t heard = 0; !line->is_over;) {
     auto [ec, count] = co_await line->socket.async_read_some(asio::buffer(block), no_throw);
-    line->is_over = static_cast<bool>(ec);
+    heard += count;
+    line->is_over = ec || heard > most_heard;
   }
   has_text_.cancel();
 }
@@ -151,6 +154,7 @@ asio::awaitable<void> Graphite::send(std::shared_ptr<Line> line) {
     texts_.pop_front();
     waiting_ -= text.lines.size();
     auto sent = co_await with_timeout(write_all(line->socket, text.lines), 30s, "graphite");
+    line->has_taken = line->has_taken || sent;
     if (sent) continue;
     waiting_ += text.lines.size();
     texts_.push_front(std::move(text));

@@ -47,7 +47,7 @@ class Graphite {
   struct Line {
     explicit Line(asio::any_io_executor executor) : socket(executor) {}
     asio::ip::tcp::socket socket;
-    bool is_over = false;
+    bool is_over = false, has_taken = false;
   };
   asio::awaitable<void> run();
   asio::awaitable<void> watch(std::shared_ptr<Line> line);

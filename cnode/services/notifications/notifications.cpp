@@ -300,7 +300,7 @@ Result<std::string> Notifications::node_name(const std::string& id_or_name) cons
   return id_or_name;
 }
 
-Task<ops::Page<NotificationView>> Notifications::list(ListNotifications request, Caller) {
+Task<ops::Page<NotificationView>> Notifications::list(ListNotifications request, Caller caller) {
   Query query;
   if (request.node) {
     CO_TRY(query.node, node_name(*request.node));
@@ -331,6 +331,7 @@ Task<ops::Page<NotificationView>> Notifications::list(ListNotifications request,
   }
   query.limit = request.count() + 1;
   auto most = request.count();
+  auto held = co_await reading_.take(caller.name);
   CO_TRY(auto found, co_await archive_->search(std::move(query)));
   ops::Page<NotificationView> page;
   if (found.size() > most) {
@@ -341,7 +342,8 @@ Task<ops::Page<NotificationView>> Notifications::list(ListNotifications request,
   co_return page;
 }
 
-Task<NotificationView> Notifications::get(NotificationById request, Caller) {
+Task<NotificationView> Notifications::get(NotificationById request, Caller caller) {
+  auto held = co_await reading_.take(caller.name);
   CO_TRY(auto entry, co_await archive_->get(request.id));
   auto view = view_of(entry);
   if (!entry.report.empty()) {

@@ -4,6 +4,7 @@
 
 #include <charconv>
 
+#include "base/clean_text.h"
 #include "drivers/shell.h"
 
 namespace muster::orchestration::scripts {
@@ -186,15 +187,16 @@ std::string survey(const std::string& id) {
 }
 
 std::vector<Process> parse_survey(std::string_view output) {
+  constexpr std::size_t most = 200, longest = 64;  // the host's own words
   std::vector<Process> processes;
-  while (!output.empty()) {
+  while (!output.empty() && processes.size() < most) {
     auto line = output.substr(0, output.find('\n'));
     output.remove_prefix(std::min(output.size(), line.size() + 1));
     Process process;
     auto [end, error] = std::from_chars(line.data(), line.data() + line.size(), process.pid);
     if (error != std::errc{} || process.pid <= 1) continue;
     line.remove_prefix(end - line.data());
-    if (!line.empty()) process.command = line.substr(1);
+    if (!line.empty()) process.command = clean_text(line.substr(1), longest);
     processes.push_back(std::move(process));
   }
   return processes;

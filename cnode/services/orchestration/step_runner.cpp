@@ -267,6 +267,7 @@ asio::awaitable<StepResult> StepRunner::stop(const Site& site) {
         trouble.failure.output += fmt::format("{} {}\n", process.pid, process.command);
       if (refusal)
         trouble.failure.output += refusal->failure.message + "\n" + refusal->failure.output;
+      trouble.failure.output = drivers::last_lines(trouble.failure.output, 4096);
       trouble.failure.remedy =
           left->empty() ? "no process of this user's on the host, but the name answers: see who "
                           "runs it, then retry"

@@ -8,7 +8,8 @@ namespace muster::store {
 
 namespace {
 constexpr std::int64_t hour_ms = 3'600'000;
-}
+constexpr std::size_t most_lines = 10'000'000;  ///< nodes times series
+}  // namespace
 
 /// Gathers the points of one query: as they are, or in steps.
 class MetricStore::Answer {
@@ -19,6 +20,12 @@ class MetricStore::Answer {
     node_ = node;
     first_ = lines_.size();
     for (auto series : query_.series) lines_.push_back({node, series, {}});
+  }
+  /// Of that node: what it has nothing of goes, before the next.
+  void end() {
+    auto own = lines_.begin() + static_cast<std::ptrdiff_t>(first_);
+    lines_.erase(std::remove_if(own, lines_.end(), [](auto& line) { return line.points.empty(); }),
+                 lines_.end());
   }
   void add(SeriesId series, Moment when, const Summary& value) {
     auto at = std::lower_bound(query_.series.begin(), query_.series.end(), series);
@@ -50,7 +57,6 @@ class MetricStore::Answer {
     for (auto& line : lines_)
       if (!std::is_sorted(line.points.begin(), line.points.end(), before))
         std::stable_sort(line.points.begin(), line.points.end(), before);
-    std::erase_if(lines_, [](auto& line) { return line.points.empty(); });
     return std::move(lines_);
   }
 
@@ -86,6 +92,9 @@ Result<std::vector<MetricLine>> MetricStore::query(const MetricQuery& given) {
   auto query = given;
   std::sort(query.series.begin(), query.series.end());
   query.series.erase(std::unique(query.series.begin(), query.series.end()), query.series.end());
+  if (query.nodes.size() * query.series.size() > most_lines)
+    return Error(Errc::too_large, fmt::format("{} series of {} nodes: ask for fewer of either",
+                                              query.series.size(), query.nodes.size()));
   query.from = std::max<std::int64_t>(query.from, 0);
   query.to = std::min(query.to, BlockKey::hours * hour_ms);
   auto& schedule = settings_.schedule;
@@ -131,6 +140,7 @@ Result<std::vector<MetricLine>> MetricStore::query(const MetricQuery& given) {
     answer.begin(node);
     for (auto& region : regions) query_tier(region.tier, one, region.from, region.to, answer);
     query_heads(one, answer);
+    answer.end();
     if (answer.is_full())
       return Error(
           Errc::too_large,

@@ -46,6 +46,26 @@ TEST(ShellRun, KnowsItsEndWhicheverWayTheBytesCome) {
   EXPECT_EQ(result->output, "out");
 }
 
+// What a host repeats of the script was in the error: variables with the family's cookie.
+TEST(ShellRun, AHostThatRepeatsTheScriptShowsNoSecretOfIt) {
+  auto prepared = [] {
+    auto with_secret = command("true");
+    with_secret.secrets.emplace("COOKIE", Secret("open-sesame-please"));
+    return *ShellRun::prepare(std::move(with_secret));
+  };
+  auto whole = prepared(), exports = prepared(), refused = prepared();
+  ASSERT_NE(whole.text().find("open-sesame-please"), std::string::npos);
+  auto shown = [](ShellRun& run, const std::string& said) {
+    auto result = heard(run, said);
+    return result ? "a result" : result.error().message;
+  };
+  EXPECT_EQ(shown(whole, whole.text()).find("open-sesame"), std::string::npos);
+  EXPECT_EQ(shown(exports, "export COOKIE='open-sesame-please'\n"),
+            "no shell there: export COOKIE='********'\n");
+  EXPECT_EQ(shown(refused, "\n" + token_of(refused) + " nofile open-sesame-please\n"),
+            "no place for the command's output: ********\n");
+}
+
 TEST(ShellRun, WithoutOutputIsEmpty) {
   auto run = *ShellRun::prepare(command("true"));
   const auto token = token_of(run);

@@ -82,6 +82,13 @@ TEST(Scripts, NeverNameACookie) {
 }
 
 TEST(Scripts, ReadWhatASurveyFound) {
+  std::string many;
+  for (int i = 2; i < 2000; ++i)
+    many += std::to_string(i) + " \x1b]0;x\x07" + std::string(500, 'b') + "\n";
+  auto shown = scripts::parse_survey(many);
+  EXPECT_EQ(shown.size(), 200u) << "a host's own words";
+  EXPECT_LE(shown[0].command.size(), 64u);
+  EXPECT_EQ(shown[0].command.find('\x1b'), std::string::npos);
   auto found = scripts::parse_survey("12 beam.smp\nnonsense\n13 erl child setup\n1 init\n");
   ASSERT_EQ(found.size(), 2u);
   EXPECT_EQ(found[0].pid, 12);

@@ -7,7 +7,7 @@
 #include <unordered_map>
 #include <utility>
 
-namespace muster::doors::rest {
+namespace muster {
 
 /// What waits, of many callers: one of each in turn, each caller's own in order of coming. However
 /// much of one waits, another's comes next or soon after. Plain data; O(1) but for remove().
@@ -54,4 +54,4 @@ class RoundRobin {
   std::unordered_map<std::string, typename std::list<Caller>::iterator> callers_;
 };
 
-}  // namespace muster::doors::rest
+}  // namespace muster

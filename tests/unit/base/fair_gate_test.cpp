@@ -1,0 +1,145 @@
+#include "base/fair_gate.h"
+
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <boost/asio/co_spawn.hpp>
+#include <boost/asio/detached.hpp>
+#include <boost/asio/io_context.hpp>
+#include <boost/asio/post.hpp>
+#include <optional>
+#include <string>
+
+#include "base/task_group.h"
+#include "base/timeout.h"
+#include "tests/unit/support/loop.h"
+
+namespace muster {
+namespace {
+
+class FairGateTest : public testing::Test {
+ protected:
+  /// Takes a slot, does something, gives it back.
+  asio::awaitable<void> work(std::string caller) {
+    auto held = co_await gate_->take(caller);
+    order_ += caller;
+    most_ = std::max(most_, ++at_once_);
+    co_await asio::post(asio::use_awaitable);
+    --at_once_;
+  }
+  /// Takes a slot and keeps it.
+  asio::awaitable<void> keep(std::string caller) {
+    auto held = co_await gate_->take(caller);
+    order_ += caller;
+    co_await pause(std::chrono::hours(1));
+  }
+  void begin(std::string caller) {
+    asio::co_spawn(*io_, work(std::move(caller)), asio::detached);
+    poll();
+  }
+  using Held = std::optional<FairGate::Held>;
+  Held take(const std::string& caller) { return test::finish(*io_, gate_->take(caller)); }
+  void poll() {
+    io_->restart();
+    io_->poll();
+  }
+
+  std::optional<asio::io_context> io_{std::in_place};
+  std::optional<FairGate> gate_{2};
+  std::string order_;
+  int at_once_ = 0, most_ = 0;
+};
+
+TEST_F(FairGateTest, CallersHaveItInTurnAndEachItsOwnInOrder) {
+  gate_.emplace(1);
+  auto held = take("x");
+  for (auto* caller : {"a", "a", "a", "b", "c", "c"}) begin(caller);
+  EXPECT_EQ(order_, "");
+  held.reset();
+  poll();
+  EXPECT_EQ(order_, "abcaca");
+}
+
+TEST_F(FairGateTest, NoMoreThanItsCountAtOnce) {
+  for (int i = 0; i < 20; ++i)
+    for (auto* caller : {"a", "b", "c"}) asio::co_spawn(*io_, work(caller), asio::detached);
+  poll();
+  EXPECT_EQ(order_.size(), 60U);
+  EXPECT_EQ(most_, 2);
+}
+
+// One viewer's 3,000 questions made the others wait for all of them.
+TEST_F(FairGateTest, AFloodOfOneCallerQueuesBehindItself) {
+  for (int i = 0; i < 3000; ++i) asio::co_spawn(*io_, work("f"), asio::detached);
+  while (order_.size() < 10) io_->poll_one();
+  auto before = order_.size();
+  asio::co_spawn(*io_, work("h"), asio::detached);
+  poll();
+  EXPECT_EQ(order_.size(), 3001U);
+  EXPECT_LT(order_.find('h'), before + 10);
+}
+
+TEST_F(FairGateTest, WhoIsCancelledWhileItWaitsLeavesTheQueue) {
+  gate_.emplace(1);
+  TaskGroup gone(io_->get_executor());
+  auto held = take("x");
+  gone.spawn("gone", work("a"));
+  begin("a");
+  gone.spawn("gone", work("b"));
+  gone.spawn("gone", work("a"));
+  poll();
+  EXPECT_EQ(gone.size(), 3U);
+  gone.cancel();
+  poll();
+  EXPECT_EQ(gone.size(), 0U);
+  held.reset();
+  poll();
+  EXPECT_EQ(order_, "a");
+  begin("c");
+  EXPECT_EQ(order_, "ac") << "the slot is free again";
+}
+
+TEST_F(FairGateTest, ASlotHandedToACancelledWaiterGoesOn) {
+  gate_.emplace(1);
+  for (bool is_handed_first : {true, false}) {
+    TaskGroup gone(io_->get_executor());
+    auto held = take("x");
+    for (int i = 0; i < 3; ++i) gone.spawn("gone", keep("g"));
+    poll();
+    begin("a");
+    order_.clear();
+    if (is_handed_first) held.reset();
+    gone.cancel();
+    held.reset();
+    poll();
+    EXPECT_EQ(gone.size(), 0U);
+    EXPECT_TRUE(order_.ends_with('a')) << order_;
+    begin("b");
+    EXPECT_TRUE(order_.ends_with('b')) << "the slot is free again";
+  }
+}
+
+TEST_F(FairGateTest, MayEndBeforeThoseThatHoldAndWait) {
+  auto first = take("x"), second = take("x");
+  for (auto* caller : {"a", "b"}) begin(caller);
+  gate_.reset();
+  EXPECT_EQ(order_, "");
+  second.reset();
+  poll();
+  EXPECT_EQ(order_, "ab");
+}
+
+// In whatever order the coroutines are destroyed.
+TEST_F(FairGateTest, IsFreeAgainWhenTheLoopOfAllIsGone) {
+  for (int i = 0; i < 5; ++i)
+    for (auto* caller : {"a", "b"}) asio::co_spawn(*io_, keep(caller), asio::detached);
+  poll();
+  EXPECT_EQ(order_, "ab");
+  io_.emplace();
+  for (auto* caller : {"c", "d", "e"}) asio::co_spawn(*io_, keep(caller), asio::detached);
+  poll();
+  EXPECT_EQ(order_, "abcd");
+}
+
+}  // namespace
+}  // namespace muster
