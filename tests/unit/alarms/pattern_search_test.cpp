@@ -72,7 +72,8 @@ TEST(PatternSearch, ANodeThatSaysMuchTakesNoTimeFromOthers) {
 TEST(PatternSearch, TimeThatOthersLeaveIsUsed) {
   PatternSearch::Rules rules(1000, ready("b"));
   rules.insert(rules.begin(), ready("a[ab]{400}c"));
-  std::vector<PatternSearch::Heard> all(20, heard("n", long_text()));
+  auto text = long_text();
+  std::vector<PatternSearch::Heard> all(20, heard("n", text));
   EXPECT_EQ(PatternSearch::search(rules, all, 60s).left_out, 0u);
 }
 
