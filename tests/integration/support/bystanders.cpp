@@ -96,12 +96,10 @@ Bystanders::Figures Bystanders::figures() {
   if (asking_.joinable()) asking_.join();
   figures_.longest_turn = std::max(figures_.longest_turn, daemon_.longest_turn("10s"));
   figures_.memory = memory_of(daemon_.pid(), "VmHWM") - idle_;
-  auto reply = daemon_.rest("GET", "/api/topo/nodes?limit=1000");
-  if (reply.status == 200)
-    for (auto& node : reply.json.at("items").as_array()) {
-      const auto name = std::string(node.at("name").as_string());
-      if (name.find("@127.1.") != std::string::npos && node.at("state") != "UP") ++figures_.down;
-    }
+  for (unsigned i = 1; i <= nodes_; ++i) {
+    auto reply = daemon_.rest("GET", "/api/topo/nodes/" + name_of(i));
+    if (reply.status == 200 && reply.json.at("state") != "UP") ++figures_.down;
+  }
   return figures_;
 }
 
