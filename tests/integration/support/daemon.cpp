@@ -81,6 +81,7 @@ void Daemon::start() {
 }
 
 void Daemon::kill9() {
+  if (bystanders_) bystanders_->daemon_is_away(true);
   process_->signal(SIGKILL);
   process_->wait(std::chrono::seconds(10));
 }
