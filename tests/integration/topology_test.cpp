@@ -114,20 +114,22 @@ TEST_F(Topology, ADaemonThatWasKilledDialsItsNodesAgain) {
 
 /// One agent of it ran, another waited for its turn: the end of the daemon waits for neither.
 TEST_F(Topology, ADaemonEndsAtOnceWhoseNodesHaveDied) {
+  auto living = node("living@127.0.0.1");
+  nodes_.bring_up(living.name());
+  std::string alarms;
+  ASSERT_TRUE(eventually([&] {
+    alarms = living.eval(
+        "[A || A <- registered(), lists:prefix(\"muster_agent_alarms\", atom_to_list(A))]");
+    return alarms != "[]";
+  }));
   auto erl = std::make_unique<ErlNode>(epmd_, options("dead@127.0.0.1"));
+  EXPECT_EQ(erl->eval("[register(A, spawn(fun Obeys() -> receive {lease, From, _} -> "
+                      "gen_server:reply(From, {error, {obeys, another}}) end, Obeys() end)) || "
+                      "A <- " +
+                      alarms + "]"),
+            "[true]");
   nodes_.bring_up(erl->name());
-  const std::string agent =
-      "[A || A <- registered(), lists:prefix(\"muster_agent_alarms\", atom_to_list(A))]";
-  // In a fun: its variables are new each time. A purge during start/1 has the daemon load again.
-  const std::string replace = "(fun() -> [Module] = " + agent + R"erl(,
-    Parse = fun(Text) ->
-        {ok, Tokens, _} = erl_scan:string(Text), {ok, Form} = erl_parse:parse_form(Tokens), Form
-    end,
-    {ok, Module, Beam} = compile:forms([{attribute, 1, module, Module} | [Parse(Text) || Text <- [
-        "-export([start/1]).", "start(_) -> {error, {obeys, another}}."]]]),
-    {module, _} = code:load_binary(Module, "alarms.beam", Beam), code:purge(Module) end)())erl";
   auto lacks_one = [&] {
-    if (erl->eval(agent) != "[]") erl->eval(replace);  // it runs, with the real code
     auto node = json::serialize(nodes_.get(erl->name()));
     return node.find("it obeys another installation") != node.npos &&
            node.find("vitals") != node.npos;
