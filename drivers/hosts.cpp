@@ -23,6 +23,9 @@ std::string agent_socket() {
   return path == nullptr ? "" : path;
 }
 
+/// A host that is not known keeps who asks until the limit of its connecting.
+constexpr Resolver::Times look_ups{std::chrono::hours(1), std::chrono::seconds(2), {}};
+
 }  // namespace
 
 struct Hosts::Impl {
@@ -31,8 +34,8 @@ struct Hosts::Impl {
   Settings settings;
   ssh::SshThread thread;
   ssh::KnownHosts known;  // on the thread, as all hosts by SSH, the names and the logins
-  ssh::Names names;
-  ssh::Logins logins;
+  Resolver names;
+  Places logins{{std::chrono::seconds(2), 64, 16}};
   std::map<std::string, std::shared_ptr<Host>> local;
   std::map<SshTarget, std::shared_ptr<Host>> ssh;
 
@@ -41,7 +44,7 @@ struct Hosts::Impl {
         pool(for_files),
         settings(std::move(given)),
         known(settings.directory / "known_hosts", settings.strict),
-        names(thread.executor(), ssh::system_look_up(thread.executor())) {}
+        names(thread.executor(), system_look_up(thread.executor()), look_ups) {}
   ~Impl() { thread.end(); }  // before the hosts that live on it go
   std::filesystem::path own_key() const { return settings.directory / "id_ed25519"; }
 };

@@ -2,36 +2,60 @@
 
 #include <boost/asio/as_tuple.hpp>
 #include <boost/asio/steady_timer.hpp>
+#include <boost/asio/this_coro.hpp>
 #include <boost/asio/use_awaitable.hpp>
-#include <list>
 #include <memory>
+#include <string>
 #include <utility>
 
 #include "base/result.h"
+#include "base/round_robin.h"
 
 namespace muster {
 
-/// A fixed number of slots for work that must not run too often at once: dials, commands on a host,
-/// uploads. First come, first served. Lives on one executor. A waiter that is cancelled leaves the
-/// queue and unwinds.
+/// A fixed number of slots for work that must not run too often at once: commands on a host,
+/// uploads, questions to the database. Where callers are named they have them in turn, one of each,
+/// each caller's own in order of coming: however much one asks for, it queues behind itself, and
+/// another waits for what is under way and for one turn of each other caller. Lives on one
+/// executor. A waiter that is cancelled leaves the queue and unwinds. What is held or waits may
+/// outlive the Slots.
 class Slots {
-  struct Waiter {
-    asio::steady_timer turn;
-    bool handed = false;
-  };
+  struct Waiter;
   struct State {
     std::size_t free;
-    std::list<Waiter*> queue;
+    RoundRobin<Waiter*> waiting;
     void give_back() {
-      if (queue.empty()) {
+      auto next = waiting.pop();
+      if (!next) {
         ++free;
         return;
       }
-      auto* next = queue.front();
-      queue.pop_front();
-      next->handed = true;
-      next->turn.cancel();
+      (*next)->is_handed = true;
+      (*next)->turn.cancel();
     }
+  };
+  /// However its coroutine ends, it is not in the queue any more, and a slot that was handed to it
+  /// goes on to the next.
+  struct Waiter {
+    Waiter(std::shared_ptr<State> s, std::string name, const asio::any_io_executor& executor)
+        : state(std::move(s)),
+          caller(std::move(name)),
+          turn(executor, asio::steady_timer::time_point::max()) {
+      state->waiting.push(caller, this);
+    }
+    Waiter(const Waiter&) = delete;
+    ~Waiter() {
+      if (!state) return;
+      if (is_handed)
+        state->give_back();
+      else
+        state->waiting.remove(caller, this);
+    }
+
+    std::shared_ptr<State> state;
+    std::string caller;
+    asio::steady_timer turn;
+    bool is_handed = false;
   };
 
  public:
@@ -51,19 +75,17 @@ class Slots {
     std::shared_ptr<State> state_;
   };
 
-  asio::awaitable<Held> take() {
+  asio::awaitable<Held> take(std::string caller = {}) {
     auto state = state_;
     if (state->free > 0) {
       --state->free;
       co_return Held(std::move(state));
     }
     auto executor = co_await asio::this_coro::executor;
-    Waiter waiter{asio::steady_timer(executor, asio::steady_timer::time_point::max())};
-    state->queue.push_back(&waiter);
+    Waiter waiter(std::move(state), std::move(caller), executor);
     auto [ec] = co_await waiter.turn.async_wait(asio::as_tuple(asio::use_awaitable));
-    if (waiter.handed) co_return Held(std::move(state));
-    state->queue.remove(&waiter);
-    throw boost::system::system_error(ec);
+    if (!waiter.is_handed) throw boost::system::system_error(ec);
+    co_return Held(std::exchange(waiter.state, nullptr));
   }
 
  private:

@@ -12,6 +12,7 @@
 namespace muster::dist {
 namespace {
 
+constexpr auto kept_addresses = std::chrono::seconds(30);
 constexpr auto waits = boost::asio::as_tuple(boost::asio::use_awaitable);
 using tcp = boost::asio::ip::tcp;
 using LinkResult = Result<std::shared_ptr<Link>>;
@@ -41,7 +42,7 @@ Dialer::Dialer(std::shared_ptr<NodeCore> core, TaskGroup& group)
       group_(group),
       dials_(std::make_shared<Dials>()),
       resolver_(core_->context.get_executor(), system_look_up(core_->context.get_executor()),
-                {core_->config.times.connect}) {}
+                {core_->config.times.connect, core_->config.times.connect, kept_addresses}) {}
 
 Task<std::shared_ptr<Link>> Dialer::connect(std::string peer) {
   if (!is_node_name(peer)) co_return Error(Errc::bad_request, "'" + peer + "' is no node name");
@@ -96,9 +97,13 @@ Task<std::shared_ptr<Link>> Dialer::dial(std::string peer, DialPtr dial) {
   const auto& config = core_->config;
   if (settings.tls && !core_->tls_client)
     co_return failed(LinkError::tls, "TLS is asked for and not configured");
-  CO_TRY(auto addresses, co_await resolver_.resolve(std::string(host_of(peer))));
+  auto addresses = co_await resolver_.resolve(std::string(host_of(peer)));
+  if (!addresses) {
+    const bool is_late = addresses.error().errc() == Errc::timeout;
+    co_return failed(is_late ? LinkError::timeout : LinkError::refused, addresses.error().message);
+  }
   LinkResult result = failed(LinkError::refused, "no address");
-  for (auto& address : addresses) {
+  for (auto& address : *addresses) {
     Target target{address, 0, 6};
     if (settings.port) {
       target.port = *settings.port;

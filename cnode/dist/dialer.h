@@ -9,12 +9,12 @@
 #include <unordered_set>
 #include <vector>
 
+#include "base/resolver.h"
 #include "base/result.h"
 #include "base/task_group.h"
 #include "dist/channel.h"
 #include "dist/handshake.h"
 #include "dist/node_core.h"
-#include "dist/resolver.h"
 
 namespace muster::dist {
 

@@ -14,29 +14,11 @@ using SteadyClock = std::chrono::steady_clock;
 
 namespace {
 constexpr auto facts_limit = 10s;
-constexpr auto moment = 100ms;  ///< enough for a healthy node, dialled beside 127 others
 constexpr std::size_t most_detail = 500;
 }  // namespace
 
 Keeper::Keeper(KeeperTools& tools, NodeSpec spec)
     : tools_(tools), spec_(std::move(spec)), wake_(tools.executor) {}
-
-/// Given back after a moment, or when this ends.
-class Keeper::Place {
- public:
-  Place(asio::any_io_executor executor, Slots::Held held)
-      : timer_(std::make_unique<asio::steady_timer>(std::move(executor), moment)) {
-    timer_->async_wait([held = std::move(held)](boost::system::error_code) {});
-  }
-
- private:
-  std::unique_ptr<asio::steady_timer> timer_;
-};
-
-asio::awaitable<Keeper::Place> Keeper::take_place(KeeperTools::Lane& lane) {
-  auto held = co_await (was_mute_ ? lane.mute : lane.usual).take();
-  co_return Place(tools_.executor, std::move(held));
-}
 
 asio::awaitable<void> Keeper::run() {
   for (;;) {
@@ -79,12 +61,12 @@ asio::awaitable<void> Keeper::leave_alone() {
 
 Task<std::shared_ptr<dist::Link>> Keeper::dial() {
   if (auto link = tools_.node.find(spec_.name)) co_return link;
-  auto place = co_await take_place(tools_.dials);
+  auto place = co_await tools_.dials.take(was_mute_);
   co_return co_await tools_.node.connect(spec_.name);
 }
 
 Task<> Keeper::bring_up(dist::Link& link) {
-  auto place = co_await take_place(tools_.descriptions);
+  auto place = co_await tools_.descriptions.take(was_mute_);
   auto arguments = facts_calls().arguments();
   CO_TRY(auto answer, co_await link.call(StockCalls::module, StockCalls::function,
                                          std::move(arguments), facts_limit));

@@ -3,7 +3,7 @@
 #include <boost/asio/steady_timer.hpp>
 #include <optional>
 
-#include "base/slots.h"
+#include "base/places.h"
 #include "dist/node.h"
 #include "mesh/dial_policy.h"
 #include "mesh/node_facts.h"
@@ -31,13 +31,10 @@ struct KeeperTools {
   Agents& agents;
   Watcher& watcher;
 
-  /// How many nodes are dialled, or asked for their facts, at once. Who says nothing keeps its
-  /// place for a moment only and goes on without, so that a thousand mute nodes delay nobody; who
-  /// was mute the last time waits in a queue of its own kind.
-  struct Lane {
-    Slots usual{128}, mute{32};
-  };
-  Lane dials, descriptions;
+  /// Who may be dialled, and who asked for its facts.
+  static constexpr Places::Settings at_once{std::chrono::milliseconds(100), 128, 32};
+  Places dials{at_once};
+  Places descriptions{at_once};
 };
 
 /// Keeps one node linked for as long as it is wanted: dials at once and then as DialPolicy says (a
@@ -66,8 +63,6 @@ class Keeper {
   std::shared_ptr<dist::Link> link() const { return tools_.node.find(spec_.name); }
 
  private:
-  class Place;
-  asio::awaitable<Place> take_place(KeeperTools::Lane& lane);
   Task<std::shared_ptr<dist::Link>> dial();
   Task<> bring_up(dist::Link& link);
   asio::awaitable<void> wait(std::chrono::steady_clock::time_point until);

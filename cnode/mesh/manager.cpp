@@ -31,7 +31,7 @@ NodeManager::NodeManager(asio::any_io_executor executor) : executor_(std::move(e
 NodeManager::~NodeManager() = default;
 
 void NodeManager::attach(dist::Node& node, Agents& agents, Watcher& watcher) {
-  tools_.reset(new KeeperTools{executor_, node, agents, watcher, {}, {}});
+  tools_.reset(new KeeperTools{executor_, node, agents, watcher});
   node.add_listener(*this);
 }
 

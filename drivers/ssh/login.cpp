@@ -31,7 +31,7 @@ Error unreachable(const SshTarget& target, const boost::system::error_code& ec) 
                                               target.host, target.port, why));
 }
 
-Task<tcp::socket> dial(SshTarget target, Names& names) {
+Task<tcp::socket> dial(SshTarget target, Resolver& names) {
   auto addresses = co_await names.resolve(target.host);
   if (!addresses && addresses.error().errc() == Errc::timeout)
     co_return unreachable(target, asio::error::host_not_found_try_again);
@@ -188,7 +188,7 @@ Task<> shake_hands(std::shared_ptr<Session> session, SshTarget target, KnownHost
 }  // namespace
 
 Task<std::shared_ptr<Session>> log_in(SshTarget target, Identity identity, KnownHosts& known,
-                                      Names& names) {
+                                      Resolver& names) {
   auto limit = std::chrono::seconds(10);
   auto connecting =
       fmt::format("host {} on port {}: is the address right, does a firewall drop it? connect",

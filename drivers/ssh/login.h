@@ -4,9 +4,9 @@
 #include <memory>
 #include <string>
 
+#include "base/resolver.h"
 #include "drivers/hosts.h"
 #include "drivers/ssh/host_keys.h"
-#include "drivers/ssh/names.h"
 #include "drivers/ssh/session.h"
 
 namespace muster::drivers::ssh {
@@ -21,6 +21,6 @@ struct Identity {
 /// checks the host's key and logs in. Errors say what to do: unavailable (worth another attempt),
 /// timeout, forbidden (our key), conflict (the host's key).
 Task<std::shared_ptr<Session>> log_in(SshTarget target, Identity identity, KnownHosts& known,
-                                      Names& names);
+                                      Resolver& names);
 
 }  // namespace muster::drivers::ssh

@@ -61,7 +61,7 @@ constexpr std::string_view kSum =
 }  // namespace
 
 SshHost::SshHost(asio::any_io_executor executor, asio::thread_pool& pool, SshTarget target,
-                 Identity identity, KnownHosts& known, Names& names, Logins& logins)
+                 Identity identity, KnownHosts& known, Resolver& names, Places& logins)
     : executor_(executor),
       pool_(pool),
       target_(std::move(target)),

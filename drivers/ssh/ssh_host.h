@@ -5,12 +5,13 @@
 #include <memory>
 #include <optional>
 
+#include "base/places.h"
+#include "base/resolver.h"
 #include "base/slots.h"
 #include "base/task_group.h"
 #include "drivers/host.h"
 #include "drivers/ssh/channel.h"
 #include "drivers/ssh/login.h"
-#include "drivers/ssh/logins.h"
 
 namespace muster::drivers::ssh {
 
@@ -29,7 +30,7 @@ namespace muster::drivers::ssh {
 class SshHost final : public Host, public std::enable_shared_from_this<SshHost> {
  public:
   SshHost(asio::any_io_executor executor, asio::thread_pool& pool, SshTarget target,
-          Identity identity, KnownHosts& known, Names& names, Logins& logins);
+          Identity identity, KnownHosts& known, Resolver& names, Places& logins);
 
   const std::string& name() const override { return target_.host; }
   Task<CommandResult> run(Command command) override;
@@ -56,8 +57,8 @@ class SshHost final : public Host, public std::enable_shared_from_this<SshHost> 
   SshTarget target_;
   Identity identity_;
   KnownHosts& known_;
-  Names& names_;
-  Logins& logins_;
+  Resolver& names_;
+  Places& logins_;
   bool was_mute_ = false;  // the last attempt to log in timed out
   Slots channels_{8}, connecting_{1}, uploads_{1};
   TaskGroup jobs_;

@@ -30,7 +30,7 @@ class Dropping final : public mesh::Watcher, public dist::LinkListener {
   Dropping(TestNode& owner, mesh::NodeSpec spec)
       : owner_(owner),
         agents_(owner.context().get_executor(), owner.node(), seconds(60)),
-        tools_{owner.context().get_executor(), owner.node(), agents_, *this, {}, {}},
+        tools_{owner.context().get_executor(), owner.node(), agents_, *this},
         keeper_(tools_, std::move(spec)),
         tasks_(owner.context().get_executor()) {
     owner_.node().add_listener(*this);

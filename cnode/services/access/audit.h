@@ -1,6 +1,6 @@
 #pragma once
 
-#include "base/fair_gate.h"
+#include "base/slots.h"
 #include "base/task_group.h"
 #include "ops/operation.h"
 #include "services/access/audit_log.h"
@@ -36,7 +36,7 @@ class Audit {
   AuditRows rows_;
   const Clock& clock_;
   AuditLog log_;
-  FairGate reading_{2};
+  Slots reading_{2};
   TaskGroup running_;
 };
 

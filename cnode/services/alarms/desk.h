@@ -2,7 +2,6 @@
 
 #include <boost/asio/steady_timer.hpp>
 
-#include "base/fair_gate.h"
 #include "base/slots.h"
 #include "base/task_group.h"
 #include "ops/events.h"
@@ -84,7 +83,7 @@ class Desk {
   std::function<void(const Alarm&)> by_hand_;
   std::map<std::string, Waiting> waiting_;  ///< by id
   Slots writing_{1};
-  FairGate reading_{2};  ///< alarms that are over, from the database
+  Slots reading_{2};  ///< alarms that are over, from the database
   asio::steady_timer has_work_;
   bool is_ending_ = false;
   std::uint64_t cleared_ = 0, refused_said_ = 0;

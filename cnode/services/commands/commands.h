@@ -3,7 +3,6 @@
 #include <set>
 
 #include "base/budget.h"
-#include "base/fair_gate.h"
 #include "base/slots.h"
 #include "base/turn.h"
 #include "ops/events.h"
@@ -57,9 +56,9 @@ class Commands {
   const Clock& clock_;
   Budget* budget_;
   Slots slots_{256};
-  Slots senders_{1};     ///< who may look at turn_
-  Turn turn_;            ///< of all that send
-  FairGate reading_{2};  ///< recorded runs
+  Slots senders_{1};  ///< who may look at turn_
+  Turn turn_;         ///< of all that send
+  Slots reading_{2};  ///< recorded runs
 };
 
 }  // namespace muster::commands

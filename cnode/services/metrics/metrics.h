@@ -6,7 +6,6 @@
 #include <unordered_map>
 
 #include "base/deadlines.h"
-#include "base/fair_gate.h"
 #include "base/slots.h"
 #include "base/task_group.h"
 #include "mesh/manager.h"
@@ -131,7 +130,7 @@ class Metrics {
   std::function<void(const std::string&, const etf::Term&)> on_round_;
   Graphite graphite_;
   std::unique_ptr<Archive> archive_;
-  FairGate reading_{1};  ///< whose question the archive looks at, beside storing
+  Slots reading_{1};  ///< whose question the archive looks at, beside storing
   Intervals intervals_;
   std::vector<store::Round> pending_;
   std::size_t pending_samples_ = 0;

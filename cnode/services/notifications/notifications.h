@@ -6,7 +6,7 @@
 #include <span>
 #include <unordered_map>
 
-#include "base/fair_gate.h"
+#include "base/slots.h"
 #include "base/task_group.h"
 #include "ops/events.h"
 #include "ops/operation.h"
@@ -79,7 +79,7 @@ class Notifications {
   ops::EventBus& events_;
   const Clock& clock_;
   std::unique_ptr<Archive> archive_;
-  FairGate reading_{2};  ///< the archive, for those who ask
+  Slots reading_{2};  ///< the archive, for those who ask
   Intake intake_;
   Shares shares_;
   LevelDesk levels_;

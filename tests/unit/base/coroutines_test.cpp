@@ -6,7 +6,6 @@
 
 #include "base/all.h"
 #include "base/offload.h"
-#include "base/slots.h"
 #include "base/task_group.h"
 #include "base/timeout.h"
 
@@ -175,30 +174,6 @@ TEST(Offload, ThrowsWhatTheJobThrew) {
   asio::co_spawn(io, run, asio::detached);
   io.run();
   EXPECT_TRUE(caught);
-}
-
-TEST(Slots, HandsThemOutInOrderAndForgetsTheCancelled) {
-  asio::io_context io;
-  Slots slots(1);
-  std::vector<int> order;
-  TaskGroup first(io.get_executor()), second(io.get_executor()), third(io.get_executor());
-  auto hold = [&](int who) -> asio::awaitable<void> {
-    auto held = co_await slots.take();
-    order.push_back(who);
-    co_await pause(std::chrono::hours(1));
-  };
-  first.spawn("1", hold(1));
-  second.spawn("2", hold(2));
-  third.spawn("3", hold(3));
-  io.poll();
-  EXPECT_EQ(order, (std::vector<int>{1}));
-  second.cancel();
-  io.poll();
-  first.cancel();
-  io.poll();
-  EXPECT_EQ(order, (std::vector<int>{1, 3}));
-  third.cancel();
-  io.poll();
 }
 
 TEST(All, GivesTheResultsInOrder) {

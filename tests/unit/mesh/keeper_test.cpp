@@ -44,7 +44,7 @@ class KeeperTest : public testing::Test, public dist::PeerDirectory, public Watc
   NodeSpec spec_;
   dist::Node node_{io_, node_config(), *this};
   Agents agents_{io_.get_executor(), node_, 60s};
-  KeeperTools tools_{io_.get_executor(), node_, agents_, *this, {}, {}};
+  KeeperTools tools_{io_.get_executor(), node_, agents_, *this};
   TaskGroup tasks_{io_.get_executor()};
 };
 

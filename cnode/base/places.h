@@ -6,17 +6,20 @@
 
 #include "base/slots.h"
 
-namespace muster::drivers::ssh {
+namespace muster {
 
-/// How many hosts begin to log in at once. A host that says nothing keeps its place for a moment
-/// only and goes on without, so that a thousand mute hosts delay nobody for long; one that was mute
-/// the last time waits in a queue of its own kind. Lives on SSH's thread.
-class Logins {
+/// How many strangers are begun with at once: nodes dialled, hosts logged in on. Who says nothing
+/// keeps its place for a moment only and goes on without, so that a thousand mute ones delay nobody
+/// for long; one that was mute the last time waits in a queue of its own kind. Lives on one
+/// executor.
+class Places {
  public:
-  /// A moment is enough for an honest host beside 63 others: 25 ms of arithmetic each.
-  explicit Logins(std::chrono::steady_clock::duration moment = std::chrono::seconds(2),
-                  std::size_t usual = 64, std::size_t mute = 16)
-      : moment_(moment), usual_(usual), mute_(mute) {}
+  struct Settings {
+    std::chrono::steady_clock::duration moment;  ///< enough for an honest one beside all others
+    std::size_t usual, mute;                     ///< so many at once
+  };
+  explicit Places(Settings settings)
+      : moment_(settings.moment), usual_(settings.usual), mute_(settings.mute) {}
 
   /// Given back after a moment, or when this ends.
   class Place {
@@ -42,4 +45,4 @@ class Logins {
   Slots usual_, mute_;
 };
 
-}  // namespace muster::drivers::ssh
+}  // namespace muster

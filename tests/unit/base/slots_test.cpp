@@ -1,4 +1,4 @@
-#include "base/fair_gate.h"
+#include "base/slots.h"
 
 #include <gtest/gtest.h>
 
@@ -17,11 +17,11 @@
 namespace muster {
 namespace {
 
-class FairGateTest : public testing::Test {
+class SlotsTest : public testing::Test {
  protected:
   /// Takes a slot, does something, gives it back.
   asio::awaitable<void> work(std::string caller) {
-    auto held = co_await gate_->take(caller);
+    auto held = co_await slots_->take(caller);
     order_ += caller;
     most_ = std::max(most_, ++at_once_);
     co_await asio::post(asio::use_awaitable);
@@ -29,7 +29,7 @@ class FairGateTest : public testing::Test {
   }
   /// Takes a slot and keeps it.
   asio::awaitable<void> keep(std::string caller) {
-    auto held = co_await gate_->take(caller);
+    auto held = co_await slots_->take(caller);
     order_ += caller;
     co_await pause(std::chrono::hours(1));
   }
@@ -37,21 +37,21 @@ class FairGateTest : public testing::Test {
     asio::co_spawn(*io_, work(std::move(caller)), asio::detached);
     poll();
   }
-  using Held = std::optional<FairGate::Held>;
-  Held take(const std::string& caller) { return test::finish(*io_, gate_->take(caller)); }
+  using Held = std::optional<Slots::Held>;
+  Held take(const std::string& caller) { return test::finish(*io_, slots_->take(caller)); }
   void poll() {
     io_->restart();
     io_->poll();
   }
 
   std::optional<asio::io_context> io_{std::in_place};
-  std::optional<FairGate> gate_{2};
+  std::optional<Slots> slots_{2};
   std::string order_;
   int at_once_ = 0, most_ = 0;
 };
 
-TEST_F(FairGateTest, CallersHaveItInTurnAndEachItsOwnInOrder) {
-  gate_.emplace(1);
+TEST_F(SlotsTest, CallersHaveItInTurnAndEachItsOwnInOrder) {
+  slots_.emplace(1);
   auto held = take("x");
   for (auto* caller : {"a", "a", "a", "b", "c", "c"}) begin(caller);
   EXPECT_EQ(order_, "");
@@ -60,7 +60,7 @@ TEST_F(FairGateTest, CallersHaveItInTurnAndEachItsOwnInOrder) {
   EXPECT_EQ(order_, "abcaca");
 }
 
-TEST_F(FairGateTest, NoMoreThanItsCountAtOnce) {
+TEST_F(SlotsTest, NoMoreThanItsCountAtOnce) {
   for (int i = 0; i < 20; ++i)
     for (auto* caller : {"a", "b", "c"}) asio::co_spawn(*io_, work(caller), asio::detached);
   poll();
@@ -69,7 +69,7 @@ TEST_F(FairGateTest, NoMoreThanItsCountAtOnce) {
 }
 
 // One viewer's 3,000 questions made the others wait for all of them.
-TEST_F(FairGateTest, AFloodOfOneCallerQueuesBehindItself) {
+TEST_F(SlotsTest, AFloodOfOneCallerQueuesBehindItself) {
   for (int i = 0; i < 3000; ++i) asio::co_spawn(*io_, work("f"), asio::detached);
   while (order_.size() < 10) io_->poll_one();
   auto before = order_.size();
@@ -79,8 +79,8 @@ TEST_F(FairGateTest, AFloodOfOneCallerQueuesBehindItself) {
   EXPECT_LT(order_.find('h'), before + 10);
 }
 
-TEST_F(FairGateTest, WhoIsCancelledWhileItWaitsLeavesTheQueue) {
-  gate_.emplace(1);
+TEST_F(SlotsTest, WhoIsCancelledWhileItWaitsLeavesTheQueue) {
+  slots_.emplace(1);
   TaskGroup gone(io_->get_executor());
   auto held = take("x");
   gone.spawn("gone", work("a"));
@@ -99,8 +99,8 @@ TEST_F(FairGateTest, WhoIsCancelledWhileItWaitsLeavesTheQueue) {
   EXPECT_EQ(order_, "ac") << "the slot is free again";
 }
 
-TEST_F(FairGateTest, ASlotHandedToACancelledWaiterGoesOn) {
-  gate_.emplace(1);
+TEST_F(SlotsTest, ASlotHandedToACancelledWaiterGoesOn) {
+  slots_.emplace(1);
   for (bool is_handed_first : {true, false}) {
     TaskGroup gone(io_->get_executor());
     auto held = take("x");
@@ -119,10 +119,10 @@ TEST_F(FairGateTest, ASlotHandedToACancelledWaiterGoesOn) {
   }
 }
 
-TEST_F(FairGateTest, MayEndBeforeThoseThatHoldAndWait) {
+TEST_F(SlotsTest, MayEndBeforeThoseThatHoldAndWait) {
   auto first = take("x"), second = take("x");
   for (auto* caller : {"a", "b"}) begin(caller);
-  gate_.reset();
+  slots_.reset();
   EXPECT_EQ(order_, "");
   second.reset();
   poll();
@@ -130,7 +130,7 @@ TEST_F(FairGateTest, MayEndBeforeThoseThatHoldAndWait) {
 }
 
 // In whatever order the coroutines are destroyed.
-TEST_F(FairGateTest, IsFreeAgainWhenTheLoopOfAllIsGone) {
+TEST_F(SlotsTest, IsFreeAgainWhenTheLoopOfAllIsGone) {
   for (int i = 0; i < 5; ++i)
     for (auto* caller : {"a", "b"}) asio::co_spawn(*io_, keep(caller), asio::detached);
   poll();
