@@ -1,14 +1,25 @@
 %% What the suites of the agents share: their beams, a "daemon" (a hidden node that loads and leases
 %% them as the C++ daemon does) that keeps what they send, and the look of a node that has no guest.
 -module(muster_test_agents).
+-include_lib("common_test/include/ct.hrl").
 
--export([build/1, beam/2, connect/2, guest/4, guest/5, said/1, tell/2, release/1, look/1,
-         same/3]).
+-export([init_per_suite/1, end_per_suite/1, build/1, beam/2, connect/2, guest/4, guest/5, said/1,
+         tell/2, release/1, look/1, look_alone/2, same/3]).
 %% Called on the peers.
 -export([snapshot/0, lease/5, keep/2]).
 -export_type([guest/0]).
 
 -type guest() :: #{daemon := pid(), holder := pid(), agent := pid(), module := module()}.
+
+%% For all suites: an epmd of their own, and the agents' beams in dir.
+-spec init_per_suite(ct_suite:ct_config()) -> ct_suite:ct_config().
+init_per_suite(Config) ->
+    Epmd = muster_test_nodes:start_epmd(),
+    Dir = filename:join(?config(priv_dir, Config), "agents"),
+    [{epmd, Epmd}, {agents, build(Dir)}, {dir, Dir} | Config].
+
+-spec end_per_suite(ct_suite:ct_config()) -> ok.
+end_per_suite(Config) -> muster_test_nodes:stop_epmd(?config(epmd, Config)).
 
 -spec build(file:filename()) -> [map()].
 build(Dir) ->
@@ -63,6 +74,16 @@ release(#{daemon := Daemon, holder := Holder}) -> peer:call(Daemon, ?MODULE, kee
 
 -spec look(pid()) -> map().
 look(Node) -> peer:call(Node, ?MODULE, snapshot, []).
+
+%% The node's look after the other one was connected and is not any more. The first look loads what it needs;
+%% only then can two be compared.
+-spec look_alone(pid(), pid()) -> map().
+look_alone(Node, Other) ->
+    connect(Other, Node),
+    _ = look(Node),
+    true = peer:call(Other, erlang, disconnect_node, [muster_test_nodes:name(Node)]),
+    muster_test_nodes:until([], fun() -> peer:call(Node, erlang, nodes, [connected]) end),
+    look(Node).
 
 %% The node looks as before, except for these keys.
 -spec same(pid(), map(), [atom()]) -> ok.
