@@ -4,6 +4,7 @@
 #include <boost/asio/use_awaitable.hpp>
 #include <boost/asio/write.hpp>
 
+#include "base/fault_log.h"
 #include "base/log.h"
 #include "base/timeout.h"
 #include "dist/link_error.h"
@@ -89,8 +90,12 @@ Task<> EpmdRegistration::enroll(std::uint16_t port) {
 
 boost::asio::awaitable<void> EpmdRegistration::run(std::uint16_t port) {
   constexpr std::size_t most_heard = 4096;  // it has nothing to say
-  std::string said;
   std::size_t heard = 0;
+  FaultLog faults;
+  auto fails = [&](const std::string& why) {
+    if (faults.fails(why, FaultLog::Clock::now()))
+      log::warn("not registered with epmd, nodes cannot find us by name: {}", why);
+  };
   for (;;) {
     if (is_registered_) {
       char ignored[64];
@@ -99,21 +104,14 @@ boost::asio::awaitable<void> EpmdRegistration::run(std::uint16_t port) {
       if (!ec && heard <= most_heard) continue;
       if (ec == boost::asio::error::operation_aborted) co_return;
       leave();
-      if (!ec) co_await pause(retry_);
-      log::warn("epmd {}; registering {} again as soon as it is back",
-                ec ? "is gone" : "talks without end", name_);
       heard = 0;
-    } else {
-      co_await pause(retry_);
+      fails(ec ? "epmd is gone" : "epmd talks without end");
     }
-    auto result = co_await enroll(port);
-    if (result) {
+    co_await pause(retry_);
+    if (auto result = co_await enroll(port); !result)
+      fails(result.error().text());
+    else if (faults.is_well(FaultLog::Clock::now()))
       log::info("registered with epmd as {}", name_);
-      said.clear();
-    } else if (auto text = result.error().text(); text != said) {
-      log::warn("not registered with epmd, nodes cannot find us by name: {}", text);
-      said = text;
-    }
   }
 }
 

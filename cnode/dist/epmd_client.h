@@ -20,7 +20,7 @@ Task<epmd::Entry> ask_epmd(boost::asio::io_context& context, boost::asio::ip::ad
 
 /// Keeps our name registered with this machine's epmd: as long as the connection is open, epmd
 /// knows us. Owned by Node. Losing epmd is normal: it is asked again every `retry` until run() is
-/// cancelled; the log says each change once.
+/// cancelled; FaultLog decides what the log says of it.
 class EpmdRegistration {
  public:
   EpmdRegistration(boost::asio::io_context& context, std::string name, std::uint16_t epmd_port,

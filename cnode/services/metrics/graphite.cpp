@@ -9,6 +9,7 @@
 #include <cmath>
 
 #include "base/backoff.h"
+#include "base/fault_log.h"
 #include "base/log.h"
 #include "base/random.h"
 #include "base/timeout.h"
@@ -104,28 +105,28 @@ void Graphite::offer(const std::string& family, const std::string& node, const s
 asio::awaitable<void> Graphite::run() {
   auto executor = co_await asio::this_coro::executor;
   Backoff backoff(1s, 60s);
-  bool was_connected = true;
+  FaultLog faults;
   for (;;) {
     tcp::resolver resolver(executor);
     auto line = std::make_shared<Line>(executor);
     auto [ec, found] = co_await resolver.async_resolve(settings_.host, settings_.port, no_throw);
-    auto why = ec;
+    auto failed = ec;
     if (!ec) {
-      auto [failed, endpoint] = co_await asio::async_connect(line->socket, found, no_throw);
-      why = failed;
+      auto [refused, endpoint] = co_await asio::async_connect(line->socket, found, no_throw);
+      failed = refused;
     }
-    if (!why) {
-      log::info("graphite: connected with {}:{}", settings_.host, settings_.port);
-      was_connected = true;
+    if (failed) {
+      line->why = failed.message();
+    } else {
+      if (faults.is_well(FaultLog::Clock::now()))
+        log::info("graphite: connected with {}:{}", settings_.host, settings_.port);
       running_.spawn("graphite's end", watch(line));
       auto sending = send(line);
       co_await std::move(sending);
       if (line->has_taken) backoff.reset();
-      log::warn("graphite: the connection ended");
-    } else if (was_connected) {
-      log::warn("graphite: {}:{}: {}", settings_.host, settings_.port, why.message());
-      was_connected = false;
     }
+    if (faults.fails(line->why, FaultLog::Clock::now()))
+      log::warn("graphite: {}:{}: {}", settings_.host, settings_.port, line->why);
     co_await pause(backoff.next(random_u32()));
   }
 }
@@ -138,6 +139,7 @@ asio::awaitable<void> Graphite::watch(std::shared_ptr<Line> line) {
   for (std::size_t heard = 0; !line->is_over;) {
     auto [ec, count] = co_await line->socket.async_read_some(asio::buffer(block), no_throw);
     heard += count;
+    if (!ec && heard > most_heard) line->why = "it talks without end";
     line->is_over = ec || heard > most_heard;
   }
   has_text_.cancel();

@@ -48,6 +48,7 @@ class Graphite {
     explicit Line(asio::any_io_executor executor) : socket(executor) {}
     asio::ip::tcp::socket socket;
     bool is_over = false, has_taken = false;
+    std::string why = "the connection ended";
   };
   asio::awaitable<void> run();
   asio::awaitable<void> watch(std::shared_ptr<Line> line);

@@ -1,68 +1,7 @@
-#include "services/alarms/pattern_search.h"
-
-#include <gtest/gtest.h>
+#include "rule_engine.h"
 
 namespace muster::alarms {
 namespace {
-
-using etf::atom;
-using etf::binary;
-using etf::Term;
-
-bool any_metric(const std::string&) {
-  return true;
-}
-
-Rule threshold(std::string id, std::vector<Level> levels) {
-  Rule rule;
-  rule.id = std::move(id);
-  rule.source = Source::user;
-  rule.metric = "m";
-  rule.levels = std::move(levels);
-  return rule;
-}
-
-class RuleEngineTest : public testing::Test {
- protected:
-  void add(Rule rule) {
-    auto ready = make_ready(std::move(rule), &any_metric);
-    ASSERT_TRUE(ready) << ready.error().message << " at " << ready.error().field;
-    engine.add(std::move(*ready), now);
-  }
-  /// What was decided since: "id[instance]=level ".
-  std::string sample(double value, std::string label = {}, std::string metric = "m") {
-    Sample one{engine.metric(metric), std::move(label), value};
-    engine.samples(node, {&one, 1}, now);
-    return take();
-  }
-  std::string take() { return std::exchange(decided, {}); }
-  void pass(int seconds) {
-    for (int i = 0; i < seconds; ++i) {
-      now += std::chrono::seconds(1);
-      engine.tick(now);
-    }
-  }
-  void say(std::string_view text, std::string_view kind = "report", int severity = 3) {
-    LogLine line;
-    line.text = text;
-    line.kind = kind;
-    line.severity = severity;
-    PatternSearch::Heard heard{node, line};
-    auto found = PatternSearch::search(engine.pattern_rules(), std::span(&heard, 1));
-    engine.notification(node, line, found.in[0], now);
-  }
-
-  Timestamp now{std::chrono::hours(480'000)};
-  Subject node{Scope::node, "n1", "a@h", "f1", "shop"};
-  std::string decided;
-  ops::json::value evidence;
-  RuleEngine engine{[this](const Finding& finding) {
-    decided += finding.rule.id;
-    if (!finding.instance.empty()) decided += "[" + finding.instance + "]";
-    decided += "=" + std::to_string(finding.level) + " ";
-    if (finding.evidence) evidence = *finding.evidence;
-  }};
-};
 
 TEST_F(RuleEngineTest, RaisesAboveAndClearsBelowWithHysteresis) {
   add(threshold("t", {{Severity::minor, 70, 60}}));
@@ -73,26 +12,6 @@ TEST_F(RuleEngineTest, RaisesAboveAndClearsBelowWithHysteresis) {
   EXPECT_EQ(sample(60), "t=0 ");
   EXPECT_EQ(sample(65), "");
   EXPECT_EQ(engine.live(), 0u) << "a quiet condition costs nothing";
-}
-
-TEST_F(RuleEngineTest, TheDaemonItselfIsNoFamilyOfThatName) {
-  Rule rule;
-  rule.id = "late";
-  rule.check = "late";
-  rule.kind = RuleKind::event;
-  rule.levels = {{Severity::warning, {}, {}}};
-  add(rule);
-  Subject daemon{Scope::daemon, "daemon", "daemon", {}, {}};
-  engine.state(daemon, "late", {}, true, {}, now);
-  EXPECT_EQ(take(), "late=1 ");
-  engine.state(daemon, "late", {}, true, ops::json::value(2), now);
-  EXPECT_EQ(take(), "late=1 ") << "there is more to know";
-  engine.state(daemon, "late", {}, true, ops::json::value(2), now);
-  EXPECT_EQ(take(), "");
-  engine.state({Scope::family, "daemon", "daemon", {}, {}}, "late", {}, false, {}, now);
-  EXPECT_EQ(take(), "");
-  engine.state(daemon, "late", {}, false, {}, now);
-  EXPECT_EQ(take(), "late=0 ");
 }
 
 TEST_F(RuleEngineTest, ChangesTheSeverityOfOneCondition) {
@@ -296,123 +215,6 @@ TEST_F(RuleEngineTest, HoldsOnlyForItsNodesAndFamilies) {
   EXPECT_EQ(sample(80), "u=1 ");
 }
 
-TEST_F(RuleEngineTest, CountsNotificationsAndForgetsThemInSilence) {
-  Rule rule;
-  rule.id = "timeouts";
-  rule.kind = RuleKind::notification;
-  rule.levels = {{Severity::major, std::nullopt, std::nullopt}};
-  rule.pattern = "tim(e|ed) ?out";
-  rule.count = 3;
-  rule.window = 60;
-  rule.quiet = 100;
-  add(rule);
-  say("request timed out");
-  say("something else");
-  pass(70);
-  say("request timed out");
-  say("request timed out");
-  EXPECT_EQ(take(), "") << "the first was too long ago";
-  say("request timed out");
-  EXPECT_EQ(take(), "timeouts=1 ");
-  EXPECT_EQ(evidence.at("text"), "request timed out");
-  say("request timed out");
-  EXPECT_EQ(take(), "timeouts=1 ") << "again";
-  pass(99);
-  EXPECT_EQ(take(), "");
-  pass(2);
-  EXPECT_EQ(take(), "timeouts=0 ");
-  EXPECT_EQ(engine.live(), 0u);
-}
-
-TEST_F(RuleEngineTest, AHostilePatternCannotHoldItUp) {
-  Rule rule;
-  rule.id = "hostile";
-  rule.kind = RuleKind::notification;
-  rule.levels = {{Severity::major, std::nullopt, std::nullopt}};
-  rule.pattern = "(a+)+$|(a|a)*b|(.*a){20}x";
-  add(rule);
-  auto began = std::chrono::steady_clock::now();
-  for (int i = 0; i < 20; ++i) say(std::string(8192, 'a') + "!");
-  EXPECT_LT(std::chrono::steady_clock::now() - began, std::chrono::seconds(5));
-}
-
-Rule of_queues() {
-  Rule rule;
-  rule.id = "queues";
-  rule.kind = RuleKind::check;
-  rule.check = "long_queues";
-  rule.instance = "pid";
-  rule.value = "len";
-  rule.levels = {{Severity::minor, 5000, 4000}, {Severity::major, 20000, 16000}};
-  return rule;
-}
-
-Term queue(std::string pid, int length) {
-  etf::Map map;
-  map.pairs = {{atom("pid"), binary(pid)}, {atom("len"), length}, {atom("label"), binary("db")}};
-  return map;
-}
-
-TEST_F(RuleEngineTest, EachThingThatACheckFindsIsAConditionOfItsOwn) {
-  add(of_queues());
-  engine.check(node, "long_queues", etf::list(queue("<1>", 6000), queue("<2>", 30000)), now);
-  EXPECT_EQ(take(), "queues[<1>]=1 queues[<2>]=2 ");
-  EXPECT_EQ(evidence.at("label"), "db");
-  engine.check(node, "long_queues", etf::list(queue("<1>", 4500)), now);
-  EXPECT_EQ(take(), "queues[<2>]=0 ");
-  engine.check(node, "long_queues", Term(), now);
-  EXPECT_EQ(take(), "queues[<1>]=0 ");
-  engine.check(node, "long_queues", etf::list(atom("odd"), queue("<1>", 10)), now);
-  EXPECT_EQ(take(), "");
-}
-
-TEST_F(RuleEngineTest, WhatIsNotListedMayBeAmongThoseLeftOut) {
-  add(of_queues());
-  auto look = [&](Term queues, bool is_cut) {
-    engine.check(node, "long_queues", std::move(queues), now, is_cut);
-    return take();
-  };
-  EXPECT_EQ(look(etf::list(queue("<1>", 9000), queue("<2>", 8000)), true),
-            "queues[<1>]=1 queues[<2>]=1 ");
-  EXPECT_EQ(look(etf::list(queue("<3>", 9000), queue("<4>", 4500)), true), "queues[<3>]=1 ")
-      << "another 4,500 may wait for those that are not listed";
-  EXPECT_EQ(look(etf::list(queue("<3>", 9000), queue("<4>", 3900)), true),
-            "queues[<1>]=0 queues[<2>]=0 ")
-      << "those left out are shorter";
-  EXPECT_EQ(look(etf::list(queue("<5>", 9000)), false), "queues[<5>]=1 queues[<3>]=0 ");
-}
-
-TEST_F(RuleEngineTest, EventsHoldForTheirTimeAndTransientOnesPass) {
-  Rule down;
-  down.id = "down";
-  down.kind = RuleKind::event;
-  down.check = "down";
-  down.levels = {{Severity::major, std::nullopt, std::nullopt}};
-  down.hold = 30;
-  add(down);
-  auto restarted = down;
-  restarted.id = restarted.check.emplace("restarted");
-  restarted.hold = 0;
-  restarted.quiet = 100;
-  add(restarted);
-  engine.state(node, "down", {}, true, std::nullopt, now);
-  pass(20);
-  engine.state(node, "down", {}, true, std::nullopt, now);
-  EXPECT_EQ(take(), "");
-  pass(10);
-  EXPECT_EQ(take(), "down=1 ") << "another reason of being down does not begin anew";
-  engine.state(node, "down", {}, false, std::nullopt, now);
-  EXPECT_EQ(take(), "down=0 ");
-  engine.state(node, "restarted", {}, true, std::nullopt, now);
-  pass(50);
-  engine.state(node, "restarted", {}, true, std::nullopt, now);
-  pass(99);
-  EXPECT_EQ(take(), "restarted=1 restarted=1 ");
-  pass(1);
-  EXPECT_EQ(take(), "restarted=0 ");
-  EXPECT_EQ(engine.live(), 0u);
-}
-
 TEST_F(RuleEngineTest, GoesOnWithWhatWasRaisedBeforeARestart) {
   add(threshold("t", {{Severity::minor, 70, 60}, {Severity::major, 85, 80}}));
   engine.restore(node, "t", {}, Severity::major, now);
@@ -437,59 +239,6 @@ TEST_F(RuleEngineTest, ARemovedRuleTakesItsAlarmsAlong) {
   EXPECT_EQ(take(), "t=0 ");
   EXPECT_EQ(sample(90), "");
   EXPECT_FALSE(engine.remove("t", now));
-}
-
-std::string refused(Rule rule, bool knows_metrics = true) {
-  auto ready = make_ready(std::move(rule), [&](const std::string&) { return knows_metrics; });
-  return ready ? "" : ready.error().field;
-}
-
-TEST(Rules, AreCheckedWhenTheyAreMade) {
-  auto good = threshold("t", {{Severity::minor, 70, 60}});
-  EXPECT_EQ(refused(good), "");
-  EXPECT_EQ(refused(good, false), "/metric");
-  auto rule = good;
-  rule.levels[0].clear = 80;
-  EXPECT_EQ(refused(rule), "/levels/0/clear");
-  rule.direction = Direction::below;
-  EXPECT_EQ(refused(rule), "");
-  rule = good;
-  rule.levels.push_back({Severity::major, 65, 60});
-  EXPECT_EQ(refused(rule), "/levels/1/raise");
-  rule.levels[1] = {Severity::minor, 90, 80};
-  EXPECT_EQ(refused(rule), "/levels/1/severity");
-  rule = good;
-  rule.levels[0].raise.reset();
-  EXPECT_EQ(refused(rule), "/levels/0/raise");
-  rule = good;
-  rule.id = "Über";
-  EXPECT_EQ(refused(rule), "/id");
-  rule = good;
-  rule.nodes.resize(1001, "n@h");
-  EXPECT_EQ(refused(rule), "/nodes");
-  std::swap(rule.nodes, rule.families);
-  EXPECT_EQ(refused(rule), "/families");
-  rule = good;
-  rule.nodes.assign(300, std::string(255, 'n'));
-  EXPECT_EQ(refused(rule), "/nodes") << "each rule is kept, and shown";
-  rule = good;
-  rule.tags.assign(21, "t");
-  EXPECT_EQ(refused(rule), "/tags") << "each alarm has them";
-  rule.tags.assign(1, std::string(3000, 't'));
-  EXPECT_EQ(refused(rule), "/tags");
-  Rule log;
-  log.id = "l";
-  log.kind = RuleKind::notification;
-  log.levels = {{Severity::minor, std::nullopt, std::nullopt}};
-  EXPECT_EQ(refused(log), "/pattern");
-  log.pattern = "(";
-  EXPECT_EQ(refused(log), "/pattern");
-  log.pattern = std::string(5000, 'a');
-  EXPECT_EQ(refused(log), "/pattern");
-  log.pattern = "((a{100}){100}){100}";
-  EXPECT_EQ(refused(log), "/pattern") << "too large when compiled";
-  log.pattern = "(?:(?:.{30}){30}a)c";  // 112 ms for the longest text
-  EXPECT_EQ(refused(log), "/pattern") << "others would wait for it";
 }
 
 TEST(RuleEngineSpeed, TenThousandNodesCostLittle) {
