@@ -2,6 +2,7 @@
 
 #include "dist/byte_reader.h"
 #include "dist/control.h"
+#include "dist/gen.h"
 #include "etf/check.h"
 #include "etf/decode.h"
 #include "etf/encode.h"
@@ -34,7 +35,7 @@ std::optional<ErpcCall> ErpcCall::read(const SpawnRequest& request) {
   ErpcCall out;
   if (is_call) {
     auto size = etf::check(rest);
-    if (!size) return std::nullopt;
+    if (!size || *size > most_kept) return std::nullopt;
     out.result = rest.substr(0, *size);
     rest.remove_prefix(*size);
   }

@@ -1,5 +1,7 @@
 #include "dist/gen.h"
 
+#include <limits>
+
 #include "dist/control.h"
 #include "dist/flags.h"
 #include "dist/frame_writer.h"
@@ -19,7 +21,7 @@ std::string next_token(std::string_view token, const etf::Pid& self) {
   if (!tuple || tuple->elements.size() != 5) return std::string(token);
   auto& e = tuple->elements;
   auto* serial = e[2].get_if<std::int64_t>();
-  if (!serial) return std::string(token);
+  if (!serial || *serial == std::numeric_limits<std::int64_t>::max()) return std::string(token);
   auto seen = *serial;
   e[2] = seen + 1;
   e[3] = self;
@@ -68,7 +70,8 @@ std::optional<etf::Term> Message::decode() const {
   return whole(link, payload);
 }
 
-/// Nothing: it is no call; or its tag is rubbish, and the link is closed.
+/// Nothing: it is no call, or of none that gen_server makes; or its tag is rubbish, and the link is
+/// closed.
 std::optional<Caller> Caller::read(const Message& message, std::string_view& request) {
   auto rest = message.payload;
   std::string_view word;
@@ -81,12 +84,13 @@ std::optional<Caller> Caller::read(const Message& message, std::string_view& req
     message.link.fail(size.error());
     return std::nullopt;
   }
+  if (*size > most_kept) return std::nullopt;
   Caller caller;
   caller.link_ = message.link.shared_from_this();
   caller.self_ = message.to;
   caller.pid_ = {pid.id, pid.serial, pid.creation};
   caller.tag_ = rest.substr(0, *size);
-  caller.token_ = message.token;
+  if (message.token.size() <= most_kept) caller.token_ = message.token;
   request = rest.substr(*size);
   return caller;
 }

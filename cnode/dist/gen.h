@@ -40,6 +40,10 @@ class Caller {
   std::string tag_, token_;  ///< encoded
 };
 
+/// What peers have us keep until a call is answered (a tag, a seq_trace token, a group leader) has
+/// so many bytes at most; that of a real node has two references of 1,100.
+inline constexpr std::size_t most_kept = 4096;
+
 /// A message seen as gen_server sees it.
 struct GenMessage {
   enum class Kind { call, cast, info };

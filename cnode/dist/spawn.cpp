@@ -1,5 +1,6 @@
 #include "dist/spawn.h"
 
+#include "dist/gen.h"
 #include "dist/link.h"
 #include "dist/node_core.h"
 #include "etf/decode.h"
@@ -15,7 +16,7 @@ Job::Job(std::shared_ptr<Link> link, LocalPid pid, const PeerPid& caller, const 
       request_(request),
       is_monitored_(is_monitored),
       is_linked_(is_linked),
-      group_leader_(group_leader) {}
+      group_leader_(group_leader.size() <= most_kept ? group_leader : std::string_view()) {}
 
 Job::~Job() {
   if (!is_done_) finish_encoded("\x77\x06killed");

@@ -37,8 +37,7 @@ struct Row {
   bool is_anonymous = false;  ///< REST answers it without a token
   std::uint64_t body_limit = 1 << 20;
   /// It only waits for others, so it is cancelled when its caller gives up (hangs up, dies, has
-  /// waited long enough). Any other reaches its end, told or not: what has begun to change is not
-  /// left half done, and it is short, for long work is rows that others carry on (202).
+  /// waited long enough).
   bool ends_with_caller = false;
   /// How long it may take follows from its request (commands.run: `timeout` for each node), and it
   /// keeps to that: doors set no time limit of their own.
@@ -48,6 +47,9 @@ struct Row {
 
   /// Recorded by the audit, whoever calls it and however that ends.
   bool is_change() const { return http.verb != "GET" && !is_query; }
+  /// Told or not: what has begun to change is not left half done, and it is short, for long work is
+  /// rows that others carry on (202).
+  bool reaches_its_end() const { return is_change() && !ends_with_caller; }
 };
 
 /// Whom all operations of a table tell, and whom they ask. Owned by the Table.

@@ -7,7 +7,6 @@
 #include <boost/asio/use_awaitable.hpp>
 
 #include "dist/erpc.h"
-#include "doors/dist/running_call.h"
 #include "etf/decode.h"
 #include "ops/replies.h"
 
@@ -54,7 +53,7 @@ class Outcome {
 };
 
 asio::awaitable<void> run(const ops::Operation* operation, Term arguments, Outcome outcome,
-                          RunningCall) {
+                          Calls::Running) {
   auto caller = caller_on(outcome.job().link(), outcome.job().caller());
   auto result = co_await operation->call(std::move(arguments), std::move(caller));
   outcome.returned(ops::reply_term(std::move(result)));
@@ -64,7 +63,7 @@ asio::awaitable<void> run(const ops::Operation* operation, Term arguments, Outco
 /// an admin may have us write; where we have no link with it, or it does not answer, the text is
 /// the value.
 asio::awaitable<void> print(const muster::dist::Node& node, std::string text, Outcome outcome,
-                            RunningCall) {
+                            Calls::Running) {
   auto& job = outcome.job();
   auto group_leader = job.group_leader();
   auto* leader = group_leader.get_if<etf::Pid>();
@@ -102,21 +101,23 @@ void Applier::spawn(std::shared_ptr<Job> job, const muster::dist::SpawnRequest& 
   if (std::holds_alternative<Undefined>(function)) return outcome.undefined(std::move(call));
   if (auto* value = std::get_if<Value>(&function)) return outcome.returned(value->term);
   if (auto* help = std::get_if<Print>(&function)) {
-    auto begun = RunningCall::begin(job->link(), etf::binary(help->text));
+    auto begun = calls_.begin(job->link(), etf::binary(help->text));
     if (!begun) return outcome.returned(ops::error_term(begun.error()));
-    running_.spawn("muster:h",
-                   print(node_, std::move(help->text), std::move(outcome), *std::move(begun)));
+    calls_.spawn("muster:h",
+                 print(node_, std::move(help->text), std::move(outcome), *std::move(begun)));
     return;
   }
   auto& [operation, arguments] = std::get<OperationCall>(function);
   if (operation->is_immediate())
     return outcome.returned(ops::reply_term(
         operation->call_now(std::move(arguments), caller_on(job->link(), job->caller()))));
-  auto begun = RunningCall::begin(job->link(), arguments);
+  auto begun = calls_.begin(job->link(), arguments);
   if (!begun) return outcome.returned(ops::error_term(begun.error()));
-  auto cancel = running_.spawn(operation->full_name(),
-                               run(operation, std::move(arguments), outcome, *std::move(begun)));
-  if (operation->row().ends_with_caller) job->on_cancel(std::move(cancel));
+  auto make = [&](Calls::Running call) {
+    return run(operation, std::move(arguments), outcome, std::move(call));
+  };
+  if (auto cancel = calls_.spawn(*operation, *std::move(begun), make))
+    job->on_cancel(std::move(cancel));
 }
 
 void Applier::refuse(std::shared_ptr<Job> job, const muster::dist::SpawnRequest& request) {

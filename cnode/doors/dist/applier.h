@@ -1,31 +1,28 @@
 #pragma once
 
-#include "base/task_group.h"
 #include "dist/node.h"
+#include "doors/dist/calls.h"
 #include "doors/dist/functions.h"
 
 namespace muster::doors::dist {
 
 /// Runs what peers spawn here: rpc:call, erpc:call, their casts, spawn and spawn_monitor of M:F(A).
 /// Owned by Door; lives on the loop. A job that its caller gives up (timeout, death, lost link) is
-/// done for the caller, and its operation is cancelled where the row says so
-/// (Row::ends_with_caller).
+/// done for the caller, and its operation ends as in Calls.
 class Applier final : public muster::dist::SpawnHandler {
  public:
-  Applier(asio::any_io_executor executor, const muster::dist::Node& node,
-          const Functions& functions)
-      : node_(node), functions_(functions), running_(std::move(executor)) {}
+  Applier(const muster::dist::Node& node, const Functions& functions, Calls& calls)
+      : node_(node), functions_(functions), calls_(calls) {}
 
   void spawn(std::shared_ptr<muster::dist::Job> job,
              const muster::dist::SpawnRequest& request) override;
   void refuse(std::shared_ptr<muster::dist::Job> job,
               const muster::dist::SpawnRequest& request) override;
-  TaskGroup& running() { return running_; }
 
  private:
   const muster::dist::Node& node_;
   const Functions& functions_;
-  TaskGroup running_;
+  Calls& calls_;
 };
 
 /// Who calls through this door, with the role of its link.

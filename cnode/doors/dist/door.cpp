@@ -9,9 +9,11 @@ Door::Door(asio::any_io_executor executor, muster::dist::Node& node, const ops::
     : node_(node),
       table_(table),
       functions_(table, node),
-      applier_(std::move(executor), node, functions_) {}
+      calls_(std::move(executor)),
+      applier_(node, functions_, calls_) {}
 
 Door::~Door() {
+  node_.remove_listener(calls_);
   node_.set_spawn_handler(nullptr);
 }
 
@@ -19,16 +21,16 @@ void Door::open() {
   auto add = [&](std::string name, std::shared_ptr<muster::dist::Process> process) {
     node_.register_name(std::move(name), node_.spawn(std::move(process)));
   };
-  add("rex", std::make_shared<Rex>(functions_, applier_.running()));
+  add("rex", std::make_shared<Rex>(functions_, calls_));
   for (auto& service : table_.services())
-    add(service, std::make_shared<ServiceProcess>(service, table_, applier_.running()));
+    add(service, std::make_shared<ServiceProcess>(service, table_, calls_));
+  node_.add_listener(calls_);
   node_.set_spawn_handler(&applier_);
 }
 
 asio::awaitable<void> Door::stop() {
   node_.set_spawn_handler(nullptr);
-  applier_.running().cancel();
-  co_await applier_.running().join();
+  co_await calls_.stop();
 }
 
 }  // namespace muster::doors::dist

@@ -20,6 +20,7 @@ class Door {
   muster::dist::Node& node_;
   const ops::Table& table_;
   Functions functions_;
+  Calls calls_;
   Applier applier_;
 };
 

@@ -5,7 +5,6 @@
 
 #include "dist/control.h"
 #include "doors/dist/applier.h"
-#include "doors/dist/running_call.h"
 #include "ops/replies.h"
 
 namespace muster::doors::dist {
@@ -40,14 +39,14 @@ Term undefined(Call call) {
 }
 
 asio::awaitable<void> run(const ops::Operation* operation, Term arguments, ops::Caller caller,
-                          Answer answer, RunningCall) {
+                          Answer answer, Calls::Running) {
   auto result = co_await operation->call(std::move(arguments), std::move(caller));
   answer(ops::reply_term(std::move(result)));
 }
 
 struct Applied {
   const Functions& functions;
-  TaskGroup& running;
+  Calls& calls;
   Link& link;
 
   /// How to cancel what was started; empty when that is not to be.
@@ -55,13 +54,13 @@ struct Applied {
     auto function = functions.find(call, link);
     if (auto* wanted = std::get_if<OperationCall>(&function)) {
       auto& operation = *wanted->operation;
-      auto begun = RunningCall::begin(link, wanted->arguments);
+      auto begun = calls.begin(link, wanted->arguments);
       if (!begun) return answer(ops::error_term(begun.error())), TaskGroup::Cancel();
-      auto cancel =
-          running.spawn(operation.full_name(),
-                        run(&operation, std::move(wanted->arguments), caller_on(link, caller),
-                            std::move(answer), *std::move(begun)));
-      return operation.row().ends_with_caller ? std::move(cancel) : TaskGroup::Cancel();
+      auto make = [&](Calls::Running running) {
+        return run(&operation, std::move(wanted->arguments), caller_on(link, caller),
+                   std::move(answer), std::move(running));
+      };
+      return calls.spawn(operation, *std::move(begun), make);
     }
     if (auto* value = std::get_if<Value>(&function)) {
       answer(value->term);
@@ -96,7 +95,7 @@ bool Rex::on_guest_message(const muster::dist::Message& message) {
 void Rex::on_message(const muster::dist::Message& message) {
   auto request = GenMessage::read(message);
   if (!request) return;
-  Applied apply{functions_, running_, message.link};
+  Applied apply{functions_, calls_, message.link};
   auto link = message.link.shared_from_this();
 
   if (request->kind != GenMessage::Kind::info) {

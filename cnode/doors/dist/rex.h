@@ -1,6 +1,6 @@
 #pragma once
 
-#include "base/task_group.h"
+#include "doors/dist/calls.h"
 #include "doors/dist/functions.h"
 
 namespace muster::doors::dist {
@@ -15,14 +15,14 @@ namespace muster::doors::dist {
 // clang-format on
 class Rex final : public muster::dist::Process {
  public:
-  Rex(const Functions& functions, TaskGroup& running) : functions_(functions), running_(running) {}
+  Rex(const Functions& functions, Calls& calls) : functions_(functions), calls_(calls) {}
 
   void on_message(const muster::dist::Message& message) override;
   bool on_guest_message(const muster::dist::Message& message) override;
 
  private:
   const Functions& functions_;
-  TaskGroup& running_;
+  Calls& calls_;
 };
 
 }  // namespace muster::doors::dist

@@ -1,7 +1,6 @@
 #include "doors/dist/service_process.h"
 
 #include "doors/dist/applier.h"
-#include "doors/dist/running_call.h"
 #include "ops/replies.h"
 
 namespace muster::doors::dist {
@@ -12,7 +11,7 @@ using muster::dist::GenMessage;
 namespace {
 
 asio::awaitable<void> answer(const ops::Operation* operation, Term arguments, ops::Caller caller,
-                             muster::dist::Caller waiting, bool is_call, RunningCall) {
+                             muster::dist::Caller waiting, bool is_call, Calls::Running) {
   auto result = co_await operation->call(std::move(arguments), std::move(caller));
   if (is_call) waiting.reply(ops::reply_term(std::move(result)));
 }
@@ -45,12 +44,14 @@ void ServiceProcess::on_message(const muster::dist::Message& message) {
     if (is_call) request->caller.reply(ops::reply_term(std::move(result)));
     return;
   }
-  auto begun = RunningCall::begin(message.link, form->args);
+  auto begun = calls_.begin(message.link, form->args);
   if (!begun) return refuse(begun.error());
-  auto cancel = running_.spawn(
-      operation->full_name(), answer(operation, std::move(form->args), caller_on(message.link, pid),
-                                     request->caller, is_call, *std::move(begun)));
-  if (is_call && operation->row().ends_with_caller) request->caller.on_given_up(std::move(cancel));
+  auto make = [&](Calls::Running call) {
+    return answer(operation, std::move(form->args), caller_on(message.link, pid), request->caller,
+                  is_call, std::move(call));
+  };
+  auto cancel = calls_.spawn(*operation, *std::move(begun), make);
+  if (is_call && cancel) request->caller.on_given_up(std::move(cancel));
 }
 
 }  // namespace muster::doors::dist
