@@ -18,12 +18,15 @@ Result<SystemLookUp::Addresses> ask_system(const std::string& host) {
   asio::io_context none;
   boost::system::error_code ec;
   auto found = asio::ip::tcp::resolver(none).resolve(host, "", ec);
-  if (ec == asio::error::host_not_found_try_again)
-    return Error(Errc::timeout, "no answer about the host " + host);
+  if (ec) return SystemLookUp::error_of(host, ec);
   SystemLookUp::Addresses addresses;
   for (auto& entry : found) addresses.push_back(entry.endpoint().address());
-  if (ec || addresses.empty()) return Error(Errc::not_found, "the host " + host + " is unknown");
+  if (addresses.empty()) return SystemLookUp::error_of(host, asio::error::no_data);
   return addresses;
+}
+
+void spawn_thread(std::function<void()> work) {
+  std::thread(std::move(work)).detach();
 }
 
 }  // namespace
@@ -31,14 +34,18 @@ Result<SystemLookUp::Addresses> ask_system(const std::string& host) {
 /// Not asio::thread_pool, whose end waits for what its threads are doing.
 class SystemLookUp::Threads : public std::enable_shared_from_this<Threads> {
  public:
-  Threads(asio::any_io_executor executor, Ask ask, std::size_t most)
-      : executor_(std::move(executor)), ask_(std::move(ask)), most_(most) {}
+  Threads(asio::any_io_executor executor, Ask ask, Spawn spawn, std::size_t most)
+      : executor_(std::move(executor)),
+        ask_(std::move(ask)),
+        spawn_(std::move(spawn)),
+        most_(most) {}
 
   void begin(std::string host, Done done) {
     std::lock_guard lock(mutex_);
     waiting_.emplace_back(++last_, std::move(host));
     asked_.emplace(last_, std::move(done));
     if (idle_ < waiting_.size() && count_ < most_) add();
+    if (count_ == 0) give_up();
     changed_.notify_one();
   }
 
@@ -56,10 +63,28 @@ class SystemLookUp::Threads : public std::enable_shared_from_this<Threads> {
   void add() {
     ++count_;
     try {
-      std::thread([self = shared_from_this()] { self->work(); }).detach();
+      spawn_([self = shared_from_this()] { self->work(); });
     } catch (const std::system_error&) {
-      --count_;  // the others do it, or the next that is asked for tries again
+      --count_;  // the others do it
     }
+  }
+
+  /// Nobody is there to ask: the next that is begun tries again.
+  void give_up() {
+    for (auto& [number, host] : waiting_)
+      answer(number, Error(Errc::timeout, "no answer about the host " + host + ": no thread"));
+    waiting_.clear();
+  }
+
+  /// False where nobody asks any more.
+  bool answer(Number number, Result<Addresses> found) {
+    auto asked = asked_.extract(number);
+    if (!asked) return false;
+    auto tell = [done = std::move(asked.mapped()), found = std::move(found)]() mutable {
+      done(std::move(found));
+    };
+    asio::post(executor_, std::move(tell));
+    return true;
   }
 
   void work() {
@@ -74,17 +99,13 @@ class SystemLookUp::Threads : public std::enable_shared_from_this<Threads> {
       lock.unlock();
       auto found = ask_(host);
       lock.lock();
-      auto asked = asked_.extract(number);
-      if (!asked) return;  // ended
-      auto answer = [done = std::move(asked.mapped()), found = std::move(found)]() mutable {
-        done(std::move(found));
-      };
-      asio::post(executor_, std::move(answer));
+      if (!answer(number, std::move(found))) return;  // ended
     }
   }
 
   asio::any_io_executor executor_;
   Ask ask_;
+  Spawn spawn_;
   const std::size_t most_;
   std::mutex mutex_;
   std::condition_variable changed_;
@@ -98,17 +119,29 @@ class SystemLookUp::Threads : public std::enable_shared_from_this<Threads> {
 SystemLookUp::SystemLookUp(asio::any_io_executor executor)
     : SystemLookUp(std::move(executor), ask_system) {}
 
-SystemLookUp::SystemLookUp(asio::any_io_executor executor, Ask ask)
-    : known_(std::make_shared<Threads>(executor, ask, 4U)),
-      others_(std::make_shared<Threads>(executor, ask, 16U)) {}
+SystemLookUp::SystemLookUp(asio::any_io_executor executor, const Ask& ask)
+    : SystemLookUp(std::move(executor), ask, spawn_thread) {}
+
+SystemLookUp::SystemLookUp(asio::any_io_executor executor, const Ask& ask, const Spawn& spawn)
+    : fresh_(std::make_shared<Threads>(executor, ask, spawn, 64U)),
+      known_(std::make_shared<Threads>(executor, ask, spawn, 4U)),
+      silent_(std::make_shared<Threads>(executor, ask, spawn, 16U)) {}
 
 SystemLookUp::~SystemLookUp() {
-  known_->end();
-  others_->end();
+  for (auto* threads : {&fresh_, &known_, &silent_}) (*threads)->end();
 }
 
-void SystemLookUp::begin(const std::string& host, bool is_known, Done done) {
-  (is_known ? known_ : others_)->begin(host, std::move(done));
+void SystemLookUp::begin(const std::string& host, HostIs last, Done done) {
+  auto& threads = last == HostIs::silent ? silent_ : last == HostIs::known ? known_ : fresh_;
+  threads->begin(host, std::move(done));
+}
+
+Error SystemLookUp::error_of(const std::string& host, const boost::system::error_code& ec) {
+  if (ec == asio::error::host_not_found || ec == asio::error::no_data)
+    return Error(Errc::not_found, "the host " + host + " is unknown");
+  auto text = "no answer about the host " + host;
+  if (ec != asio::error::host_not_found_try_again) text += ": " + ec.message();
+  return Error(Errc::timeout, std::move(text));
 }
 
 }  // namespace muster

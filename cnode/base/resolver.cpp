@@ -3,8 +3,6 @@
 #include <boost/asio/as_tuple.hpp>
 #include <boost/asio/use_awaitable.hpp>
 
-#include "base/look_up.h"
-
 namespace muster {
 namespace {
 
@@ -19,17 +17,22 @@ struct Resolver::Host {
   Result<Addresses> known = Addresses();  ///< empty: nothing yet
   steady_clock::time_point until{};       ///< so long it is good enough
   bool is_looked_up = false;
+  bool was_silent = false;      ///< the last time
   asio::steady_timer patience;  ///< with the look-up; cancelled at its end
 
   bool is_known() const { return known && !known->empty(); }
+  HostIs last() const {
+    if (was_silent) return HostIs::silent;
+    return is_known() ? HostIs::known : HostIs::fresh;
+  }
   void begin(steady_clock::duration wait) {
     patience.expires_at(steady_clock::now() + wait);
     is_looked_up = true;
   }
   void end(Result<Addresses> result, steady_clock::duration kept) {
     // A name service that does not answer just now takes nothing away.
-    bool is_an_answer = result || result.error().errc() != Errc::timeout;
-    if (is_an_answer || !is_known()) known = std::move(result);
+    was_silent = result.has_error() && result.error().errc() == Errc::timeout;
+    if (!was_silent || !is_known()) known = std::move(result);
     until = steady_clock::now() + kept;
     is_looked_up = false;
     patience.cancel();
@@ -48,9 +51,8 @@ Task<Resolver::Addresses> Resolver::resolve(std::string name) {
   auto host = found->second;  // the answer may come when this is gone
   if (!host->is_looked_up) {
     if (steady_clock::now() < host->until) co_return host->known;
-    bool is_known = host->is_known();
-    host->begin(is_known ? times_.patience_known : times_.patience);
-    look_up_(name, is_known, [host, kept = times_.kept](Result<Addresses> result) {
+    host->begin(host->is_known() ? times_.patience_known : times_.patience);
+    look_up_(name, host->last(), [host, kept = times_.kept](Result<Addresses> result) {
       host->end(std::move(result), kept);
     });
   }
@@ -67,8 +69,8 @@ Task<Resolver::Addresses> Resolver::resolve(std::string name) {
 
 Resolver::LookUp system_look_up(asio::any_io_executor executor) {
   auto system = std::make_shared<SystemLookUp>(std::move(executor));
-  return [system](const std::string& host, bool is_known, Resolver::Done done) {
-    system->begin(host, is_known, std::move(done));
+  return [system](const std::string& host, HostIs last, Resolver::Done done) {
+    system->begin(host, last, std::move(done));
   };
 }
 

@@ -10,6 +10,7 @@
 #include <unordered_map>
 #include <vector>
 
+#include "base/look_up.h"
 #include "base/result.h"
 
 namespace muster {
@@ -23,9 +24,9 @@ class Resolver {
  public:
   using Addresses = std::vector<asio::ip::address>;
   using Done = std::function<void(Result<Addresses>)>;
-  /// Begins a look-up, of a host whose addresses are known already or not. `done` is called later,
-  /// or never; it may outlive the Resolver.
-  using LookUp = std::function<void(const std::string& host, bool is_known, Done done)>;
+  /// Begins a look-up, of a host with which it went so the last time. `done` is called later, or
+  /// never; it may outlive the Resolver.
+  using LookUp = std::function<void(const std::string& host, HostIs last, Done done)>;
   struct Times {
     std::chrono::steady_clock::duration patience;        ///< of one who asks
     std::chrono::steady_clock::duration patience_known;  ///< where the host was known before

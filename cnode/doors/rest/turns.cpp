@@ -17,10 +17,10 @@ asio::awaitable<void> Turns::next(const std::string& caller) {
     co_return;
   }
   Waiter waiter{asio::steady_timer(executor, asio::steady_timer::time_point::max())};
-  state->waiting.push(caller, &waiter);
+  auto place = state->waiting.push(caller, &waiter);
   auto [ec] = co_await waiter.turn.async_wait(asio::as_tuple(asio::use_awaitable));
   if (waiter.is_handed) co_return;
-  state->waiting.remove(caller, &waiter);
+  state->waiting.remove(place);
   throw boost::system::system_error(ec);
 }
 

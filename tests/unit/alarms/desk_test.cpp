@@ -123,6 +123,34 @@ TEST_F(DeskTest, OneNodesPastDoesNotTakeThePlaceOfTheOthers) {
             "loud 2000 from 10101; none 2100 from 1; quiet 3 from 1; ");
 }
 
+// Each filter read all rows with their documents: 80 ms of the database for 50,000.
+TEST_F(DeskTest, AFilterOfPastAlarmsReadsTheDocumentsOfThoseItTakesOnly) {
+  desk->raise(report("rare", Severity::critical));
+  ASSERT_TRUE(call("clear", {{"id", desk->book().all().begin()->first}}));
+  constexpr auto others =
+      "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 2000)"
+      " INSERT INTO alarms SELECT 'past' || i, 'c', 'm' || i, 'm' || i || '@h', 'f', 'g', 'user',"
+      " 0, 'cleared', ',x,', 5000000000000 + i, hex(randomblob(2000)) FROM n";
+  auto fill = [](store::Connection& db) { return store::Statement(db, others).run(); };
+  ASSERT_TRUE(wait(database->write(fill)));
+  auto pages_read = [](store::Connection& db) -> Result<int> {
+    int count = 0, unused = 0;
+    sqlite3_db_status(db.handle(), SQLITE_DBSTATUS_CACHE_HIT, &count, &unused, 1);
+    return count;
+  };
+  for (auto& filter :
+       {ops::json::object{{"condition", "rare"}}, ops::json::object{{"node", "n1@h"}},
+        ops::json::object{{"node", "n1"}}, ops::json::object{{"family", "shop"}},
+        ops::json::object{{"family", "f1"}}, ops::json::object{{"tags", "dev"}},
+        ops::json::object{{"severity", "critical"}}, ops::json::object{{"source", "builtin"}}}) {
+    wait(database->read(pages_read));
+    auto found = call("history", filter);
+    ASSERT_TRUE(found) << found.error().text();
+    EXPECT_EQ(found->at("items").as_array().size(), 1u) << filter;
+    EXPECT_LT(*wait(database->read(pages_read)), 500) << filter;
+  }
+}
+
 TEST_F(DeskTest, RefusesTextWithoutEnd) {
   desk->raise(report("a"));
   auto id = desk->book().all().begin()->first;

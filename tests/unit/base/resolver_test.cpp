@@ -18,8 +18,8 @@ using Answer = std::shared_ptr<std::optional<Result<Addresses>>>;
 class ResolverTest : public testing::Test {
  protected:
   Resolver make(Resolver::Times times) {
-    auto look_up = [this](const std::string&, bool is_known, Resolver::Done done) {
-      were_known_.push_back(is_known);
+    auto look_up = [this](const std::string&, HostIs last, Resolver::Done done) {
+      said_.push_back(last);
       pending_.push_back(std::move(done));
     };
     return Resolver(io_.get_executor(), look_up, times);
@@ -48,7 +48,7 @@ class ResolverTest : public testing::Test {
   asio::io_context io_;
   TaskGroup group_{io_.get_executor()};
   std::vector<Resolver::Done> pending_;
-  std::vector<bool> were_known_;  ///< what each was told of its host
+  std::vector<HostIs> said_;  ///< what each was told of its host
   const Addresses seven_{make_address("10.0.0.7")};
 };
 
@@ -73,7 +73,7 @@ TEST_F(ResolverTest, AnOutcomeThatIsNotKeptIsAskedForAgain) {
   ask(resolver);
   answer(0, gone());
   EXPECT_FALSE(*ask(resolver));
-  EXPECT_EQ(were_known_, (std::vector{false, false}));
+  EXPECT_EQ(said_, (std::vector{HostIs::fresh, HostIs::fresh}));
 }
 
 TEST_F(ResolverTest, ANameThatNobodyAnswersForHoldsUpNoOther) {
@@ -108,10 +108,22 @@ TEST_F(ResolverTest, WhatWasKnownServesUntilThereIsAnotherAnswer) {
   answer(1, silent());
   EXPECT_TRUE((*ask(resolver))->has_value());
   ASSERT_EQ(pending_.size(), 3u);
-  EXPECT_EQ(were_known_, (std::vector{false, true, true}));
+  EXPECT_EQ(said_, (std::vector{HostIs::fresh, HostIs::known, HostIs::silent}));
   answer(2, gone());
   EXPECT_FALSE(*ask(resolver)) << "it is unknown now";
-  EXPECT_EQ(were_known_, (std::vector{false, true, true, false}));
+  EXPECT_EQ(said_.back(), HostIs::fresh);
+}
+
+TEST_F(ResolverTest, AHostThatNobodyAnsweredForIsSilentUntilSomebodyDoes) {
+  auto resolver = make({1h, 1h, 0ms});
+  for (auto& outcome : {Result<Addresses>(silent()), Result<Addresses>(silent()),
+                        Result<Addresses>(seven_), Result<Addresses>(silent())}) {
+    ask(resolver);
+    answer(pending_.size() - 1, outcome);
+  }
+  ask(resolver);
+  EXPECT_EQ(said_, (std::vector{HostIs::fresh, HostIs::silent, HostIs::silent, HostIs::known,
+                                HostIs::silent}));
 }
 
 TEST_F(ResolverTest, ALiteralAddressIsNotLookedUp) {

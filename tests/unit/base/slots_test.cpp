@@ -9,6 +9,7 @@
 #include <boost/asio/post.hpp>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "base/task_group.h"
 #include "base/timeout.h"
@@ -117,6 +118,57 @@ TEST_F(SlotsTest, ASlotHandedToACancelledWaiterGoesOn) {
     begin("b");
     EXPECT_TRUE(order_.ends_with('b')) << "the slot is free again";
   }
+}
+
+// Each handed its slot to the next, which began although it was cancelled, one after another.
+TEST_F(SlotsTest, NoneOfThoseThatAreCancelledBegins) {
+  TaskGroup gone(io_->get_executor());
+  int begun = 0, read = 0;
+  auto ask = [&]() -> asio::awaitable<void> {
+    auto held = co_await slots_->take("a");
+    ++begun;
+    for (int i = 0; i < 3; ++i) co_await asio::post(asio::use_awaitable);
+    ++read;
+  };
+  for (int i = 0; i < 600; ++i) gone.spawn("ask", ask());
+  while (read < 10) io_->poll_one();
+  int before = 0;
+  auto end = [&]() -> asio::awaitable<void> {
+    before = begun;
+    gone.cancel();
+    co_await gone.join();
+  };
+  test::finish(*io_, end());
+  EXPECT_EQ(gone.size(), 0U);
+  EXPECT_EQ(begun, before);
+  EXPECT_LE(read, before);
+  begin("b");
+  EXPECT_EQ(order_, "b") << "the slot is free again";
+}
+
+struct Compared {
+  int number;
+  static inline int comparisons = 0;
+  bool operator==(const Compared& other) const {
+    ++comparisons;
+    return number == other.number;
+  }
+};
+
+// 28,000 of one caller that were cancelled when the daemon ended took it seconds.
+TEST(RoundRobin, WhatLeavesIsNotSearchedFor) {
+  RoundRobin<Compared> waiting;
+  std::vector<RoundRobin<Compared>::Place> places;
+  for (int i = 0; i < 30'000; ++i) places.push_back(waiting.push("a", {i}));
+  auto other = waiting.push("b", {-1});
+  EXPECT_EQ(waiting.pop()->number, 0);
+  for (int i = 29'999; i > 1; --i) waiting.remove(places[static_cast<std::size_t>(i)]);
+  waiting.remove(other);
+  EXPECT_EQ(waiting.pop()->number, 1);
+  EXPECT_FALSE(waiting.pop());
+  waiting.push("a", {2});
+  EXPECT_EQ(waiting.pop()->number, 2);
+  EXPECT_EQ(Compared::comparisons, 0);
 }
 
 TEST_F(SlotsTest, MayEndBeforeThoseThatHoldAndWait) {

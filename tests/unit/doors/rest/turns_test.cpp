@@ -19,15 +19,13 @@ TEST(RoundRobin, EachCallerHasItsTurnAndItsOwnInOrder) {
   RoundRobin<int> waiting;
   for (int i = 0; i < 3; ++i) waiting.push("many", i);
   waiting.push("one", 10);
-  waiting.push("two", 20);
+  auto twenty = waiting.push("two", 20);
   waiting.push("two", 21);
-  waiting.remove("two", 20);
-  waiting.remove("nobody", 1);
+  waiting.remove(twenty);
   std::vector<int> order;
   while (auto item = waiting.pop()) order.push_back(*item);
   EXPECT_EQ(order, (std::vector{0, 10, 21, 1, 2}));
-  waiting.push("two", 22);
-  waiting.remove("two", 22);
+  waiting.remove(waiting.push("two", 22));
   EXPECT_FALSE(waiting.pop());
 }
 
