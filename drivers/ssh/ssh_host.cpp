@@ -101,9 +101,8 @@ Task<T> SshHost::as_job(std::string doing, Task<T> work) {
   co_return std::move(*outcome->result);
 }
 
-Task<std::shared_ptr<Session>> SshHost::connected() {
+Task<std::shared_ptr<Session>> SshHost::connected(Asked asked) {
   if (session_ && !session_->is_lost()) co_return session_;
-  const auto asked = steady_clock::now();
   auto turn = co_await connecting_.take();
   if (session_ && !session_->is_lost()) co_return session_;
   if (failure_ && failed_at_ > asked) co_return *failure_;
@@ -141,28 +140,32 @@ Task<std::shared_ptr<Session>> SshHost::connect() {
 
 Task<CommandResult> SshHost::run(Command command) {
   CO_TRY(auto shell, ShellRun::prepare(std::move(command)));
+  const auto asked = steady_clock::now();
   auto slot = co_await channels_.take();
-  auto work = run_job(shared_from_this(), std::move(shell), std::move(slot));
+  auto work = run_job(shared_from_this(), std::move(shell), asked, std::move(slot));
   co_return co_await as_job<CommandResult>("a command on " + name(), std::move(work));
 }
 
-Task<CommandResult> SshHost::run_job([[maybe_unused]] Self self, ShellRun shell,
+Task<CommandResult> SshHost::run_job([[maybe_unused]] Self self, ShellRun shell, Asked asked,
                                      [[maybe_unused]] Slots::Held slot) {
   for (int attempt = 1;; ++attempt) {
-    CO_TRY(auto session, co_await connected());
+    CO_TRY(auto session, co_await connected(asked));
     User user(session);
     auto is_sent = std::make_shared<bool>(false);
     auto result = co_await run_in_channel(session, shell, is_sent);
     // A connection that had died unnoticed: nothing has happened yet, so once more.
-    if (!result && session->is_lost() && !*is_sent && attempt == 1) continue;
+    if (!result && session->is_lost() && !*is_sent && attempt == 1) {
+      asked = steady_clock::now();
+      continue;
+    }
     if (!result) co_return std::move(result).error().context("host " + name());
     co_return result;
   }
 }
 
-Task<> SshHost::upload_job([[maybe_unused]] Self self, Upload job,
+Task<> SshHost::upload_job([[maybe_unused]] Self self, Upload job, Asked asked,
                            [[maybe_unused]] Slots::Held slot) {
-  CO_TRY(auto session, co_await connected());
+  CO_TRY(auto session, co_await connected(asked));
   User user(session);
   co_return co_await upload(session, pool_, std::move(job));
 }
@@ -210,13 +213,14 @@ echo $(($(wc -c <"$q"))))sh";
   if (seen.size() < 30) std::from_chars(seen.data(), seen.data() + seen.size(), from);
 
   if (from < file.size) {
+    const auto asked = steady_clock::now();
     auto slot = co_await channels_.take();
     struct Wanted {
       std::shared_ptr<bool> flag = std::make_shared<bool>(true);
       ~Wanted() { *flag = false; }
     } wanted;
     Upload job{file, path + ".part", from, std::move(progress), wanted.flag};
-    auto work = upload_job(shared_from_this(), std::move(job), std::move(slot));
+    auto work = upload_job(shared_from_this(), std::move(job), asked, std::move(slot));
     CO_TRYV(co_await as_job<void>("an upload to " + name(), std::move(work)));
   }
   Command finish;

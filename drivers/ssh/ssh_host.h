@@ -23,8 +23,8 @@ namespace muster::drivers::ssh {
 /// leaves the connection sound for the others.
 ///
 /// The connection is made at the first use, three attempts with growing pauses, but one where the
-/// host is silent (unavailable too); callers that waited
-/// for the same attempts share their error. It is asked for a sign of life while something is
+/// host is silent (unavailable too); callers that waited for the same attempts, or for a channel
+/// meanwhile, share their error. It is asked for a sign of life while something is
 /// waited for: 30 s of silence end it. 60 s without use close it. `names` and `logins`, the
 /// attempts under way, are shared by all hosts. Lives on SSH's thread.
 class SshHost final : public Host, public std::enable_shared_from_this<SshHost> {
@@ -43,12 +43,13 @@ class SshHost final : public Host, public std::enable_shared_from_this<SshHost> 
   template <class T>
   Task<T> as_job(std::string doing, Task<T> work);
 
-  Task<std::shared_ptr<Session>> connected();
+  using Asked = std::chrono::steady_clock::time_point;  // when a caller began to wait
+  Task<std::shared_ptr<Session>> connected(Asked asked);
   Task<std::shared_ptr<Session>> connect();
   Task<std::shared_ptr<Session>> log_in_once();
   using Self = std::shared_ptr<SshHost>;  // a job keeps its host
-  Task<CommandResult> run_job(Self self, ShellRun shell, Slots::Held slot);
-  Task<> upload_job(Self self, Upload job, Slots::Held slot);
+  Task<CommandResult> run_job(Self self, ShellRun shell, Asked asked, Slots::Held slot);
+  Task<> upload_job(Self self, Upload job, Asked asked, Slots::Held slot);
   Task<bool> put_once(LocalFile file, std::string remote, Progress progress);
   Task<> explain_full_disk(Error error, LocalFile file, std::string remote);
 

@@ -4,6 +4,7 @@
 
 #include <cstdlib>
 
+#include "base/all.h"
 #include "base/sha256.h"
 #include "base/task_group.h"
 #include "base/timeout.h"
@@ -258,6 +259,27 @@ TEST_F(SshTest, AHostThatSendsWithoutEndIsAnErrorAndHoldsUpNobody) {
     ticking.cancel();
     loop_(ticking.join());
   }
+}
+
+TEST_F(SshTest, CommandsThatWaitedForAChannelShareTheFailureToConnect) {
+  test::Chatterer chatterer("no\r\n", test::Chatterer::Habit::once);
+  auto there = target();
+  there.port = chatterer.port();
+  auto host = hosts_.ssh(there);
+  ASSERT_FALSE(run(*host, "true"));
+  const auto once = chatterer.ended();
+  EXPECT_GT(once, 0u);
+  auto many = [&]() -> asio::awaitable<std::vector<Result<CommandResult>>> {
+    std::vector<Task<CommandResult>> tasks;
+    for (int i = 0; i < 30; ++i) {
+      Command command;
+      command.script = "true";
+      tasks.push_back(host->run(std::move(command)));
+    }
+    co_return co_await all(std::move(tasks));
+  };
+  for (auto& result : loop_(many())) EXPECT_FALSE(result);
+  EXPECT_EQ(chatterer.ended(), 2 * once);
 }
 
 TEST_F(SshTest, ClosingEndsWhatRuns) {

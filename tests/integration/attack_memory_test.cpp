@@ -297,8 +297,9 @@ TEST_F(AttackMemory, CallsUnderWayOfOneNodeHaveTheBudget) {
   ErlNode flood(epmd_, named("flood@127.0.0.1")), other(epmd_, named("other@127.0.0.1"));
   forget_peak();
   flood.eval("[gen_server:send_request({commands, '" + daemon_.name() +
-                 "'}, {run, #{module => timer, function => sleep, args => [60000], nodes => "
-                 "['worker@127.0.0.1'], timeout => 60000}}) || _ <- lists:seq(1, 30000)], ok",
+                 "'}, {run, #{module => timer, function => sleep, args => "
+                 "[60000 | lists:duplicate(5000, 1)], nodes => ['worker@127.0.0.1'], timeout => "
+                 "60000}}) || _ <- lists:seq(1, 900)], ok",
              seconds(60));
   EXPECT_EQ(flood.eval("receive {_, {error, #{code := unavailable}}} -> refused end", seconds(20)),
             "refused");
@@ -307,6 +308,56 @@ TEST_F(AttackMemory, CallsUnderWayOfOneNodeHaveTheBudget) {
       "ok");
   ask();
   EXPECT_GT(losses(), 0u);
+}
+
+// 16,000 questions of a viewer went on when its node had gone, and it came again for more: an
+// admin's were refused, as others held all memory.
+TEST_F(AttackMemory, CallsOfOneNodeAreBoundedInNumberAndEndWithItsLink) {
+  ErlNode worker(epmd_, named("worker@127.0.0.1"));
+  ManagedNodes(daemon_).bring_up(worker.name(), {{"agents", "none"}});
+  const std::string asleep =
+      "length([P || P <- processes(), {current_function, {timer, sleep, 1}} =:= "
+      "process_info(P, current_function)])";
+  {
+    ErlNode flood(epmd_, named("flood@127.0.0.1"));
+    flood.eval("[{rex, '" + daemon_.name() +
+                   "'} ! {self(), {call, commands, run, [#{module => timer, function => sleep, "
+                   "args => [60000], nodes => ['worker@127.0.0.1'], timeout => 60000}], self()}} "
+                   "|| _ <- lists:seq(1, 1200)], ok",
+               seconds(60));
+    EXPECT_EQ(
+        flood.eval("lists:all(fun(_) -> receive {rex, {error, #{message := M}}} -> "
+                   "binary:match(M, <<\"1000 calls\">>) =/= nomatch end end, lists:seq(1, 200))",
+                   seconds(20)),
+        "true");
+    EXPECT_TRUE(eventually([&] { return worker.eval(asleep) == "128"; }, seconds(20)))
+        << worker.eval(asleep);
+    ask();
+  }
+  EXPECT_TRUE(eventually([&] { return worker.eval(asleep) == "0"; }, seconds(20)))
+      << worker.eval(asleep);
+}
+
+// The tag of a call was kept until its answer, whatever its size: 80 of 15 MB took 1.2 GB.
+TEST_F(AttackMemory, WhatACallIsKnownByHasABound) {
+  ErlNode worker(epmd_, named("worker@127.0.0.1"));
+  ManagedNodes(daemon_).bring_up(worker.name(), {{"agents", "none"}});
+  ErlNode flood(epmd_, named("flood@127.0.0.1"));
+  forget_peak();
+  flood.eval("D = '" + daemon_.name() +
+             "', Large = binary:copy(<<0>>, 3000000), Run = #{module => timer, function => sleep, "
+             "args => [60000], nodes => ['worker@127.0.0.1'], timeout => 60000}, ok");
+  flood.eval(
+      "[{rex, D} ! {'$gen_call', {self(), Large}, {call, commands, run, [Run], self()}} || _ <- "
+      "lists:seq(1, 50)], ok",
+      seconds(60));
+  ask();
+  flood.eval(
+      "[erlang:spawn_request(D, erpc, execute_call, [Large, commands, run, [Run]], [monitor]) || "
+      "_ <- lists:seq(1, 50)], ok",
+      seconds(60));
+  EXPECT_EQ(flood.eval("element(1, rpc:call(D, topology, list_nodes, [#{}]))"), "ok");
+  ask();
 }
 
 // The claim for their arguments went after the link it was of: whoever called and hung up ended the

@@ -39,6 +39,11 @@ struct Reserved {
   std::size_t count_;
 };
 
+/// It cannot have worked without a word from the host; an archive may be there already.
+bool proves_host(Step step) {
+  return step == Step::unpack || step == Step::start || step == Step::stop || step == Step::remove;
+}
+
 }  // namespace
 
 using topology::NodeState;
@@ -54,7 +59,7 @@ Engine::Engine(asio::any_io_executor executor, asio::thread_pool& pool, Deployme
       clock_(clock),
       archives_(rows, fleet_, catalogue, find_host, bus, clock),
       runner_(pool, catalogue, find_host, manager, archives_, fleet_, clock, settings),
-      at_once_(settings.nodes_at_once),
+      places_(settings.places),
       tasks_(executor) {
   catalogue_.set_uses(uses());
 }
@@ -310,7 +315,16 @@ asio::awaitable<void> Engine::run(FleetNodePtr node) {
       if (!engine.is_stopping_) asio::post(engine.executor_, std::move(again));
     }
   } at_end{*this, node};
-  auto slot = co_await at_once_.take();
+  // Its host has nothing of it, and is not asked.
+  if (node->row.goal == Goal::gone && is_untouched(node->row)) {
+    node->row.step = Step::remove;
+    co_await erase(node);
+    co_return;
+  }
+  std::optional<Queued> queued(node);
+  const bool is_new = next_step(node->row) == Step::upload;
+  auto place = co_await places_.take(host_of(node->row), is_new);
+  queued.reset();
   Held held;
   while (auto step = next_step(node->row)) {
     const bool had_started = node->row.may_run;
@@ -323,7 +337,7 @@ asio::awaitable<void> Engine::run(FleetNodePtr node) {
       co_return;
     }
     publish_step(node->row);
-    auto trouble = co_await attempt(node, *step, had_started, held);
+    auto trouble = co_await attempt(node, *step, had_started, held, place);
     if (trouble) held.start.reset();
     bool goes_on = co_await conclude(node, *step, std::move(trouble));
     held.joining.reset();
@@ -333,13 +347,19 @@ asio::awaitable<void> Engine::run(FleetNodePtr node) {
 
 /// A host that cannot be reached just now is tried again a few times.
 asio::awaitable<StepResult> Engine::attempt(FleetNodePtr node, Step step, bool had_started,
-                                            Held& held) {
+                                            Held& held, HostPlaces::Place& place) {
   auto& settings = runner_.settings();
   Backoff pauses(settings.first_pause, settings.first_pause * 16, 3.0);
   for (unsigned attempt = 1;; ++attempt) {
     auto result = co_await runner_.run(node->row, step, had_started || attempt > 1, held);
+    if (!result && proves_host(step)) place.was_heard();
+    if (result && result->is_transient && step != Step::hand_over) place.was_mute();
     if (!result || !result->is_transient || attempt >= settings.attempts) co_return result;
     co_await pause(pauses.next(random_u32()));
+    // Who waits for a place holds nothing that others need who have one.
+    held.start.reset();
+    held.joining.reset();
+    co_await places_.take_again(place);
   }
 }
 

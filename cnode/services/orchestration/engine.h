@@ -12,6 +12,7 @@
 #include "ops/events.h"
 #include "services/orchestration/fleet.h"
 #include "services/orchestration/host_archives.h"
+#include "services/orchestration/host_places.h"
 #include "services/orchestration/placement.h"
 #include "services/orchestration/step_runner.h"
 #include "services/topology/types.h"
@@ -72,7 +73,8 @@ class Engine {
 
   void go_on(FleetNodePtr node);
   asio::awaitable<void> run(FleetNodePtr node);
-  asio::awaitable<StepResult> attempt(FleetNodePtr node, Step step, bool had_started, Held& held);
+  asio::awaitable<StepResult> attempt(FleetNodePtr node, Step step, bool had_started, Held& held,
+                                      HostPlaces::Place& place);
   asio::awaitable<bool> conclude(FleetNodePtr node, Step step, StepResult trouble);
   asio::awaitable<bool> erase(FleetNodePtr node);
   void fail_unwritten(const FleetNodePtr& node, Step step, const Error& error);
@@ -93,7 +95,7 @@ class Engine {
   Fleet fleet_;
   HostArchives archives_;
   StepRunner runner_;
-  Slots at_once_;
+  HostPlaces places_;
   TaskGroup tasks_;
   std::size_t being_deployed_ = 0;  ///< let in by the quota, not in the fleet yet
   bool is_stopping_ = false;

@@ -24,10 +24,26 @@ struct FleetNode {
   Slots writing{1};          ///< one change of the row at a time
   TaskGroup::Cancel cancel;  ///< ends the work on it; set while there is some
   bool is_busy = false;
-  bool is_queued = false;  ///< waits for a place on its host: nothing of its step is begun
+  bool is_queued = false;  ///< waits for its turn or a place on its host: its step is not begun
   bool is_gone = false;    ///< nothing is left of it; its row goes, or has gone
 };
 using FleetNodePtr = std::shared_ptr<FleetNode>;
+
+/// Says of a node that it waits.
+class Queued {
+ public:
+  explicit Queued(FleetNodePtr node) : node_(std::move(node)) {
+    if (node_) node_->is_queued = true;
+  }
+  Queued(const Queued&) = delete;
+  Queued& operator=(const Queued&) = delete;
+  ~Queued() {
+    if (node_) node_->is_queued = false;
+  }
+
+ private:
+  FleetNodePtr node_;
+};
 
 /// All nodes that are deployed here, in memory, as their rows say. Owned by Engine; lives on the
 /// loop.

@@ -35,18 +35,30 @@ Task<> HostArchives::put(HostRelease release) {
 
 asio::awaitable<StepResult> HostArchives::ensure(std::shared_ptr<drivers::Host> host, HostKey key,
                                                  Release release) {
-  auto& turn = turns_.try_emplace({key, release.sha256}, 1).first->second;
-  auto held = co_await turn.take();
+  auto uploading = uploading_.get({key, release.sha256});
+  const auto failures = uploading->failures;
+  auto held = co_await uploading->turn.take();
   auto known = known_.find({key, release.sha256});
   if (known != known_.end() && known->second.status == ArchiveStatus::present)
     co_return StepResult();
+  if (uploading->failures != failures) co_return uploading->last_failure;
+  auto failure = co_await upload(*host, std::move(key), release);
+  if (failure) {
+    ++uploading->failures;
+    uploading->last_failure = failure;
+  }
+  co_return failure;
+}
+
+asio::awaitable<StepResult> HostArchives::upload(drivers::Host& host, HostKey key,
+                                                 const Release& release) {
   auto file = catalogue_.archive(release);
   if (!file) co_return trouble_of(file.error(), "release " + release.name);
   HostRelease row{key, release.sha256, ArchiveStatus::uploading, {}};
   if (auto written = co_await put(row); !written)
     co_return trouble_of(written.error(), "write down the upload");
   auto told = clock_.steady();
-  drivers::Progress progress = [&, name = host->name()](std::uint64_t done, std::uint64_t total) {
+  drivers::Progress progress = [&, name = host.name()](std::uint64_t done, std::uint64_t total) {
     auto now = clock_.steady();
     if (done < total && now - told < std::chrono::milliseconds(500)) return;
     told = now;
@@ -54,7 +66,7 @@ asio::awaitable<StepResult> HostArchives::ensure(std::shared_ptr<drivers::Host> 
                  UploadEvent{key.provider_id, name, release.sha256, done, total});
   };
   auto path = scripts::archive_path(tag_of(key), release.sha256);
-  auto placed = co_await host->put(*file, std::move(path), std::move(progress));
+  auto placed = co_await host.put(*file, std::move(path), std::move(progress));
   if (!placed) co_return trouble_of(placed.error(), "upload " + release.name);
   row.status = ArchiveStatus::present;
   if (auto written = co_await put(row); !written)
@@ -101,8 +113,8 @@ Task<> HostArchives::remove(HostRelease release) {
   auto key = key_of(release);
   if (!known_.contains(key)) co_return Result<>();
   CO_TRY(auto host, find_host_(release.host));
-  auto& turn = turns_.try_emplace(key, 1).first->second;
-  auto held = co_await turn.take();
+  auto uploading = uploading_.get(key);
+  auto held = co_await uploading->turn.take();
   if (is_used(key, "") || !known_.contains(key)) co_return Result<>();
   drivers::Command command;
   command.script =

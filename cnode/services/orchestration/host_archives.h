@@ -14,6 +14,7 @@
 #include "services/orchestration/deployment_rows.h"
 #include "services/orchestration/fleet.h"
 #include "services/orchestration/trouble.h"
+#include "services/orchestration/while_used.h"
 
 namespace muster::orchestration {
 
@@ -40,7 +41,7 @@ class HostArchives {
   Task<std::vector<HostRelease>> start();
 
   /// It is on the host once this is done. Callers for the same archive on the same host wait for
-  /// one upload.
+  /// one upload, and one that fails answers all who waited for it.
   asio::awaitable<StepResult> ensure(std::shared_ptr<drivers::Host> host, HostKey key,
                                      Release release);
   /// The host says that it is not there, whatever the row says.
@@ -63,6 +64,14 @@ class HostArchives {
   static Key key_of(const HostRelease& release) { return {release.host, release.sha256}; }
   bool is_used(const Key& key, const std::string& but_not_by) const;
   Task<> put(HostRelease release);
+  asio::awaitable<StepResult> upload(drivers::Host& host, HostKey key, const Release& release);
+
+  /// Of one archive on one host.
+  struct Uploading {
+    Slots turn{1};  ///< one upload or removal at a time
+    std::uint64_t failures = 0;
+    StepResult last_failure;
+  };
 
   DeploymentRows& rows_;
   const Fleet& fleet_;
@@ -71,7 +80,7 @@ class HostArchives {
   ops::EventBus& bus_;
   const Clock& clock_;
   std::map<Key, HostRelease> known_;
-  std::map<Key, Slots> turns_;  ///< one upload or removal of an archive at a time
+  WhileUsed<Key, Uploading> uploading_;
 };
 
 }  // namespace muster::orchestration

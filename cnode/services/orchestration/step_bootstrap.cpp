@@ -25,9 +25,9 @@ asio::awaitable<StepResult> StepRunner::bootstrap_with(const Site& site, const B
   // A script that joins a cluster did so once; connections have to be made after every start.
   if (how.strategy == Strategy::custom && site.node.has_joined) co_return StepResult();
   if (held != nullptr) {
-    auto& turn = joins_.try_emplace(family_id, 1).first->second;
     held->joining.reset();  // of an attempt before: it would wait for itself
-    held->joining.emplace(co_await turn.take());
+    auto turn = joins_.get(family_id, 1);
+    held->joining.emplace(co_await SharedSlot::take(std::move(turn)));
   }
   auto plan = plan_bootstrap(how, members(family_id, site.node.id), find_member(how.selection.node),
                              random_u32());

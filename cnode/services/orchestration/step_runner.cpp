@@ -14,26 +14,6 @@ namespace {
 /// What the unpack script says when the archive is not there.
 constexpr int kNoArchive = 66;
 
-/// Says of a node that it waits.
-class Queued {
- public:
-  explicit Queued(FleetNodePtr node) : node_(std::move(node)) {
-    if (node_) node_->is_queued = true;
-  }
-  Queued(const Queued&) = delete;
-  Queued& operator=(const Queued&) = delete;
-  ~Queued() {
-    if (node_) node_->is_queued = false;
-  }
-
- private:
-  FleetNodePtr node_;
-};
-
-Slots& slots_of(auto& map, const auto& key, std::size_t count) {
-  return map.try_emplace(key, count).first->second;
-}
-
 }  // namespace
 
 StepRunner::StepRunner(asio::thread_pool& pool, Catalogue& catalogue, FindHost find_host,
@@ -68,10 +48,10 @@ asio::awaitable<StepResult> StepRunner::run(Deployment node, Step step, bool had
   if (!made) co_return trouble_of(made.error(), "look up what the node is made of");
   auto& site = *made;
   if (step == Step::unpack || step == Step::start || step == Step::answer) {
-    auto& slots = slots_of(starts_, site.host.get(), settings_.starts_per_host);
     if (!held.start) {
-      Queued queued(fleet_.find(site.node.id));
-      held.start.emplace(co_await slots.take());
+      Queued queued(had_started ? nullptr : fleet_.find(site.node.id));
+      auto slots = starts_.get(site.host.get(), settings_.starts_per_host);
+      held.start.emplace(co_await SharedSlot::take(std::move(slots)));
     }
   } else {
     held.start.reset();

@@ -8,15 +8,16 @@
 #include <string>
 #include <unordered_map>
 
-#include "base/slots.h"
 #include "services/orchestration/bootstrap.h"
 #include "services/orchestration/catalogue.h"
 #include "services/orchestration/fleet.h"
 #include "services/orchestration/host_archives.h"
+#include "services/orchestration/host_places.h"
 #include "services/orchestration/node_manager.h"
 #include "services/orchestration/scripts.h"
 #include "services/orchestration/stop_policy.h"
 #include "services/orchestration/trouble.h"
+#include "services/orchestration/while_used.h"
 
 namespace muster::orchestration {
 
@@ -31,14 +32,14 @@ struct DeploySettings {
   std::chrono::milliseconds first_pause{1000};  ///< after a host could not be reached; then longer
   unsigned attempts = 4;
   std::size_t starts_per_host = 8;
-  std::size_t nodes_at_once = 1024;
+  HostPlaces::Settings places;
   StopPolicy::Settings stop;
 };
 
 /// What the steps of one node hold while they follow each other.
 struct Held {
-  std::optional<Slots::Held> start;    ///< a place among those that boot on this host
-  std::optional<Slots::Held> joining;  ///< it alone of its family decides with whom it joins
+  std::optional<SharedSlot> start;    ///< a place among those that boot on this host
+  std::optional<SharedSlot> joining;  ///< it alone of its family decides with whom it joins
 };
 
 /// Carries out one step on one node: knows what a step is, not when it is due. Every step may be
@@ -93,10 +94,10 @@ class StepRunner {
   const Fleet& fleet_;
   const Clock& clock_;
   DeploySettings settings_;
-  std::map<drivers::Host*, Slots> starts_;
-  std::map<std::string, Slots> joins_;  ///< by family
-  Slots reading_{1};                    ///< archives, for their templates
-  std::string contents_of_;             ///< what contents_ are of
+  WhileUsed<drivers::Host*, Slots> starts_;
+  WhileUsed<std::string, Slots> joins_;  ///< by family
+  Slots reading_{1};                     ///< archives, for their templates
+  std::string contents_of_;              ///< what contents_ are of
   Contents contents_;
 };
 

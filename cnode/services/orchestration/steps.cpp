@@ -43,6 +43,10 @@ std::optional<Step> next_step(const Deployment& node) {
   return std::nullopt;
 }
 
+bool is_untouched(const Deployment& node) {
+  return !node.step && node.reached == Reached::placed && !node.may_run;
+}
+
 void begin(Deployment& node, Step step) {
   node.step = step;
   node.status = StepStatus::running;

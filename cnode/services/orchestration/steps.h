@@ -13,6 +13,9 @@ namespace muster::orchestration {
 /// (the daemon was killed) is simply the next one again: every step may be repeated.
 std::optional<Step> next_step(const Deployment& node);
 
+/// No step was ever begun: there is nothing of it on its host.
+bool is_untouched(const Deployment& node);
+
 void begin(Deployment& node, Step step);
 void finish(Deployment& node, Step step);
 void fail(Deployment& node, Step step, Failure failure);

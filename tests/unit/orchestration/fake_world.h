@@ -27,12 +27,17 @@ class FakeHost final : public drivers::Host {
   std::uint64_t uploaded = 0;  ///< bytes, the last time
   std::string unpack;          ///< the last script that did
   bool is_slow = false;        ///< unpacking takes as long as this is so
+  bool is_mute = false;        ///< nothing ends as long as this is so
+  bool is_upload_slow = false, loses_uploads = false;
 
   const std::string& name() const override { return name_; }
   asio::awaitable<void> close() override { co_return; }
 
   Task<> put(drivers::LocalFile file, std::string remote, drivers::Progress progress) override {
     log.push_back("upload");
+    do co_await pause(std::chrono::milliseconds(1));
+    while (is_mute || is_upload_slow);
+    if (loses_uploads) co_return Error(Errc::unavailable, "no word from it");
     uploaded = file.size;
     progress(file.size, file.size);
     files.insert(remote);
@@ -40,6 +45,7 @@ class FakeHost final : public drivers::Host {
   }
 
   Task<drivers::CommandResult> run(drivers::Command command) override {
+    while (is_mute) co_await pause(std::chrono::milliseconds(1));
     if (unreachable > 0) {
       --unreachable;
       co_return Error(Errc::unavailable, "no route to host");
