@@ -330,8 +330,14 @@ TEST_F(AttackMemory, CallsOfOneNodeAreBoundedInNumberAndEndWithItsLink) {
                    "binary:match(M, <<\"1000 calls\">>) =/= nomatch end end, lists:seq(1, 200))",
                    seconds(20)),
         "true");
-    EXPECT_TRUE(eventually([&] { return worker.eval(asleep) == "128"; }, seconds(20)))
+    EXPECT_TRUE(eventually([&] { return worker.eval(asleep) == "192"; }, seconds(20)))
         << worker.eval(asleep);
+    ErlNode other(epmd_, named("other@127.0.0.1"));
+    EXPECT_EQ(other.eval("{ok, #{results := [#{value := V}]}} = rpc:call('" + daemon_.name() +
+                             "', commands, run, [#{module => erlang, function => node, nodes => "
+                             "['worker@127.0.0.1']}]), V",
+                         seconds(10)),
+              "'worker@127.0.0.1'");
     ask();
   }
   EXPECT_TRUE(eventually([&] { return worker.eval(asleep) == "0"; }, seconds(20)))

@@ -18,6 +18,7 @@ namespace {
 
 using Duration = std::chrono::steady_clock::duration;
 
+constexpr std::size_t most_of_one = 192;  ///< nodes that are asked at once for one caller
 constexpr auto default_limit = std::chrono::milliseconds(5000);
 constexpr std::uint32_t longest_limit = 3'600'000;
 constexpr std::size_t most_nodes = 10'000;
@@ -119,8 +120,9 @@ Task<RunView> Commands::run(RunCommand request, Caller caller) {
     holder.give_back(holder.held());
   });
   std::vector<asio::awaitable<bool>> calls;
+  auto share = shares_.get(caller.name, most_of_one);
   for (std::size_t i = 0; i < nodes.size(); ++i)
-    calls.push_back(run_on(std::move(nodes[i]), order, view.results[i], holder));
+    calls.push_back(run_on(std::move(nodes[i]), order, view.results[i], holder, *share));
   co_await all(std::move(calls));
   view.finished_at = clock_.now();
   is_recorded = true;
@@ -130,7 +132,8 @@ Task<RunView> Commands::run(RunCommand request, Caller caller) {
 
 /// False: its answer is left out.
 asio::awaitable<bool> Commands::run_on(topology::NodeRow node, Order& order, NodeResult& result,
-                                       Budget::Holder& holder) {
+                                       Budget::Holder& holder, Slots& share) {
+  auto own = co_await share.take();
   auto slot = co_await slots_.take();
   co_await wait_for_turn();
   result.id = node.id;

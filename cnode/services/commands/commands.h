@@ -5,6 +5,7 @@
 #include "base/budget.h"
 #include "base/slots.h"
 #include "base/turn.h"
+#include "base/while_used.h"
 #include "ops/events.h"
 #include "ops/operation.h"
 #include "services/commands/runs.h"
@@ -46,7 +47,7 @@ class Commands {
 
   Result<std::vector<topology::NodeRow>> targets(const RunCommand& request) const;
   asio::awaitable<bool> run_on(topology::NodeRow node, Order& order, NodeResult& result,
-                               Budget::Holder& holder);
+                               Budget::Holder& holder, Slots& share);
   Task<dist::CallOutcome> apply(dist::Link& link, Order& order);
   asio::awaitable<void> wait_for_turn();
 
@@ -55,10 +56,11 @@ class Commands {
   mesh::NodeManager& manager_;
   const Clock& clock_;
   Budget* budget_;
-  Slots slots_{256};
-  Slots senders_{1};  ///< who may look at turn_
-  Turn turn_;         ///< of all that send
-  Slots reading_{2};  ///< recorded runs
+  Slots slots_{256};                      ///< nodes that are asked at once
+  WhileUsed<std::string, Slots> shares_;  ///< by caller, so that nobody has all of them
+  Slots senders_{1};                      ///< who may look at turn_
+  Turn turn_;                             ///< of all that send
+  Slots reading_{2};                      ///< recorded runs
 };
 
 }  // namespace muster::commands

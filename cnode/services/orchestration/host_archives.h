@@ -14,7 +14,7 @@
 #include "services/orchestration/deployment_rows.h"
 #include "services/orchestration/fleet.h"
 #include "services/orchestration/trouble.h"
-#include "services/orchestration/while_used.h"
+#include "base/while_used.h"
 
 namespace muster::orchestration {
 

@@ -6,7 +6,7 @@
 
 #include "base/slots.h"
 #include "services/orchestration/deployment_rows.h"
-#include "services/orchestration/while_used.h"
+#include "base/while_used.h"
 
 namespace muster::orchestration {
 

@@ -17,7 +17,7 @@
 #include "services/orchestration/scripts.h"
 #include "services/orchestration/stop_policy.h"
 #include "services/orchestration/trouble.h"
-#include "services/orchestration/while_used.h"
+#include "base/while_used.h"
 
 namespace muster::orchestration {
 

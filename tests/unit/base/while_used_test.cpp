@@ -1,8 +1,8 @@
-#include "services/orchestration/while_used.h"
+#include "base/while_used.h"
 
 #include <gtest/gtest.h>
 
-namespace muster::orchestration {
+namespace muster {
 namespace {
 
 TEST(WhileUsed, EveryoneHasTheSameAndWhatNobodyHasGoes) {
@@ -16,4 +16,4 @@ TEST(WhileUsed, EveryoneHasTheSameAndWhatNobodyHasGoes) {
 }
 
 }  // namespace
-}  // namespace muster::orchestration
+}  // namespace muster

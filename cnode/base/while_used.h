@@ -7,10 +7,10 @@
 
 #include "base/slots.h"
 
-namespace muster::orchestration {
+namespace muster {
 
 /// A value of each key, made when it is first asked for and there as long as somebody has it: what
-/// the work on a host shares while there is some. Lives on one executor.
+/// the work on a host shares while there is some, say. Lives on one executor.
 template <class Key, class Value>
 class WhileUsed {
  public:
@@ -50,4 +50,4 @@ class SharedSlot {
   Slots::Held held_;
 };
 
-}  // namespace muster::orchestration
+}  // namespace muster
