@@ -9,12 +9,12 @@
 #include <vector>
 
 #include "base/slots.h"
+#include "base/while_used.h"
 #include "ops/events.h"
 #include "services/orchestration/catalogue.h"
 #include "services/orchestration/deployment_rows.h"
 #include "services/orchestration/fleet.h"
 #include "services/orchestration/trouble.h"
-#include "base/while_used.h"
 
 namespace muster::orchestration {
 

@@ -5,8 +5,8 @@
 #include <string>
 
 #include "base/slots.h"
-#include "services/orchestration/deployment_rows.h"
 #include "base/while_used.h"
+#include "services/orchestration/deployment_rows.h"
 
 namespace muster::orchestration {
 

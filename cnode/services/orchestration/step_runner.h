@@ -8,6 +8,7 @@
 #include <string>
 #include <unordered_map>
 
+#include "base/while_used.h"
 #include "services/orchestration/bootstrap.h"
 #include "services/orchestration/catalogue.h"
 #include "services/orchestration/fleet.h"
@@ -17,7 +18,6 @@
 #include "services/orchestration/scripts.h"
 #include "services/orchestration/stop_policy.h"
 #include "services/orchestration/trouble.h"
-#include "base/while_used.h"
 
 namespace muster::orchestration {
 
