@@ -39,13 +39,23 @@ struct Resolver::Host {
   }
 };
 
+/// Those that are good for something go last.
+void Resolver::make_room() {
+  const auto now = steady_clock::now();
+  std::erase_if(hosts_, [&](auto& entry) {
+    auto& host = *entry.second;
+    return !host.is_known() && !host.is_looked_up && host.until <= now;
+  });
+  if (hosts_.size() >= most_hosts) hosts_.clear();
+}
+
 Task<Resolver::Addresses> Resolver::resolve(std::string name) {
   boost::system::error_code not_an_address;
   auto literal = asio::ip::make_address(name, not_an_address);
   if (!not_an_address) co_return Addresses{literal};
   auto found = hosts_.find(name);
   if (found == hosts_.end()) {
-    if (hosts_.size() >= most_hosts) hosts_.clear();
+    if (hosts_.size() >= most_hosts) make_room();
     found = hosts_.emplace(name, std::make_shared<Host>(executor_)).first;
   }
   auto host = found->second;  // the answer may come when this is gone

@@ -42,6 +42,8 @@ class Resolver {
 
  private:
   struct Host;
+  void make_room();
+
   asio::any_io_executor executor_;
   LookUp look_up_;
   Times times_;

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <map>
 #include <memory>
+#include <string>
 #include <utility>
 
 #include "base/slots.h"
@@ -38,8 +39,8 @@ class WhileUsed {
 /// A slot together with the Slots that it is of.
 class SharedSlot {
  public:
-  static asio::awaitable<SharedSlot> take(std::shared_ptr<Slots> slots) {
-    auto held = co_await slots->take();
+  static asio::awaitable<SharedSlot> take(std::shared_ptr<Slots> slots, std::string caller = {}) {
+    auto held = co_await slots->take(std::move(caller));
     co_return SharedSlot(std::move(slots), std::move(held));
   }
 

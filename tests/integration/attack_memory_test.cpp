@@ -344,6 +344,34 @@ TEST_F(AttackMemory, CallsOfOneNodeAreBoundedInNumberAndEndWithItsLink) {
       << worker.eval(asleep);
 }
 
+// What two callers had run for an hour on nodes of theirs kept everybody's commands waiting.
+TEST_F(AttackMemory, CommandsThatTakeAnHourKeepNobodyWaiting) {
+  ErlNode worker(epmd_, named("worker@127.0.0.1"));
+  ManagedNodes(daemon_).bring_up(worker.name(), {{"agents", "none"}});
+  std::vector<std::unique_ptr<ErlNode>> floods;
+  for (auto* name : {"first@127.0.0.1", "second@127.0.0.1"})
+    floods.emplace_back(std::make_unique<ErlNode>(epmd_, named(name)))
+        ->eval("[{rex, '" + daemon_.name() +
+                   "'} ! {self(), {call, commands, run, [#{module => timer, function => sleep, "
+                   "args => [3600000], nodes => ['worker@127.0.0.1'], timeout => 3600000}], "
+                   "self()}} || _ <- lists:seq(1, 300)], ok",
+               seconds(60));
+  EXPECT_TRUE(eventually(
+      [&] {
+        return worker.eval(
+                   "length([P || P <- processes(), {current_function, {timer, sleep, 1}} =:= "
+                   "process_info(P, current_function)])") == "128";
+      },
+      seconds(20)));
+  ErlNode other(epmd_, named("other@127.0.0.1"));
+  EXPECT_EQ(other.eval("{ok, #{results := [#{value := V}]}} = rpc:call('" + daemon_.name() +
+                           "', commands, run, [#{module => erlang, function => node, nodes => "
+                           "['worker@127.0.0.1']}]), V",
+                       seconds(10)),
+            "'worker@127.0.0.1'");
+  ask();
+}
+
 // The tag of a call was kept until its answer, whatever its size: 80 of 15 MB took 1.2 GB.
 TEST_F(AttackMemory, WhatACallIsKnownByHasABound) {
   ErlNode worker(epmd_, named("worker@127.0.0.1"));

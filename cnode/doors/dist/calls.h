@@ -1,8 +1,8 @@
 #pragma once
 
 #include <list>
+#include <map>
 #include <memory>
-#include <unordered_map>
 #include <utility>
 
 #include "base/budget.h"
@@ -18,7 +18,7 @@ namespace muster::doors::dist {
 class Calls final : public muster::dist::LinkListener {
   using Link = muster::dist::Link;
   struct Entry;
-  using ByLink = std::unordered_map<const Link*, std::list<Entry*>>;
+  using ByLink = std::map<const Link*, std::list<Entry*>>;
 
  public:
   static constexpr std::size_t most = 1000;  ///< of one peer at once

@@ -18,7 +18,7 @@ namespace {
 
 using Duration = std::chrono::steady_clock::duration;
 
-constexpr std::size_t most_of_one = 192;  ///< nodes that are asked at once for one caller
+constexpr auto quick = std::chrono::minutes(1);
 constexpr auto default_limit = std::chrono::milliseconds(5000);
 constexpr std::uint32_t longest_limit = 3'600'000;
 constexpr std::size_t most_nodes = 10'000;
@@ -105,6 +105,7 @@ Task<RunView> Commands::run(RunCommand request, Caller caller) {
   order.atoms.insert({request.module, request.function});
   order.limit = request.timeout ? std::chrono::milliseconds(*request.timeout) : default_limit;
   order.left = nodes.size();
+  order.caller = caller.name;
 
   RunView view{
       random_uuid(), order.module, order.function, caller.name, clock_.now(), std::nullopt, {}};
@@ -120,9 +121,9 @@ Task<RunView> Commands::run(RunCommand request, Caller caller) {
     holder.give_back(holder.held());
   });
   std::vector<asio::awaitable<bool>> calls;
-  auto share = shares_.get(caller.name, most_of_one);
+  auto& lane = order.limit <= quick ? quick_ : long_;
   for (std::size_t i = 0; i < nodes.size(); ++i)
-    calls.push_back(run_on(std::move(nodes[i]), order, view.results[i], holder, *share));
+    calls.push_back(run_on(std::move(nodes[i]), order, view.results[i], holder, lane));
   co_await all(std::move(calls));
   view.finished_at = clock_.now();
   is_recorded = true;
@@ -132,9 +133,10 @@ Task<RunView> Commands::run(RunCommand request, Caller caller) {
 
 /// False: its answer is left out.
 asio::awaitable<bool> Commands::run_on(topology::NodeRow node, Order& order, NodeResult& result,
-                                       Budget::Holder& holder, Slots& share) {
-  auto own = co_await share.take();
-  auto slot = co_await slots_.take();
+                                       Budget::Holder& holder, Lane& lane) {
+  auto share = lane.shares.get(order.caller, lane.most_of_one);
+  auto own = co_await share->take();
+  auto slot = co_await lane.slots.take(order.caller);
   co_await wait_for_turn();
   result.id = node.id;
   result.node = {node.name};

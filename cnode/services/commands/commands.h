@@ -39,7 +39,15 @@ class Commands {
     std::vector<etf::Term> arguments;
     std::set<std::string> atoms;  ///< to be known on the node before the call is sent
     std::chrono::milliseconds limit;
+    std::string caller;
     std::size_t left = 0;  ///< nodes that it has not been sent to; the last takes the arguments
+  };
+  /// Nodes that are asked at once: callers have them in turn, and one never all of them. What may
+  /// take longer than a minute keeps nobody waiting who is done sooner.
+  struct Lane {
+    Slots slots;
+    std::size_t most_of_one;
+    WhileUsed<std::string, Slots> shares{};
   };
   Task<RunView> run(RunCommand request, ops::Caller caller);
   Task<RunView> get_run(RunById request, ops::Caller caller);
@@ -47,7 +55,7 @@ class Commands {
 
   Result<std::vector<topology::NodeRow>> targets(const RunCommand& request) const;
   asio::awaitable<bool> run_on(topology::NodeRow node, Order& order, NodeResult& result,
-                               Budget::Holder& holder, Slots& share);
+                               Budget::Holder& holder, Lane& lane);
   Task<dist::CallOutcome> apply(dist::Link& link, Order& order);
   asio::awaitable<void> wait_for_turn();
 
@@ -56,11 +64,10 @@ class Commands {
   mesh::NodeManager& manager_;
   const Clock& clock_;
   Budget* budget_;
-  Slots slots_{256};                      ///< nodes that are asked at once
-  WhileUsed<std::string, Slots> shares_;  ///< by caller, so that nobody has all of them
-  Slots senders_{1};                      ///< who may look at turn_
-  Turn turn_;                             ///< of all that send
-  Slots reading_{2};                      ///< recorded runs
+  Lane quick_{Slots(256), 192}, long_{Slots(128), 64};
+  Slots senders_{1};  ///< who may look at turn_
+  Turn turn_;         ///< of all that send
+  Slots reading_{2};  ///< recorded runs
 };
 
 }  // namespace muster::commands

@@ -323,7 +323,7 @@ asio::awaitable<void> Engine::run(FleetNodePtr node) {
   }
   std::optional<Queued> queued(node);
   const bool is_new = next_step(node->row) == Step::upload;
-  auto place = co_await places_.take(host_of(node->row), is_new);
+  auto place = co_await places_.take(host_of(node->row), is_new, node->row.family_id);
   queued.reset();
   Held held;
   while (auto step = next_step(node->row)) {

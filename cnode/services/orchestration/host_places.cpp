@@ -5,9 +5,10 @@ namespace muster::orchestration {
 HostPlaces::HostPlaces(Settings settings)
     : settings_(settings), usual_(settings.usual), mute_(settings.mute) {}
 
-asio::awaitable<HostPlaces::Place> HostPlaces::take(HostKey key, bool is_new) {
+asio::awaitable<HostPlaces::Place> HostPlaces::take(HostKey key, bool is_new,
+                                                    std::string family_id) {
   auto host = hosts_.get(key, key, settings_);
-  auto held = co_await (is_new ? host->new_nodes : host->old_nodes).take();
+  auto held = co_await (is_new ? host->new_nodes : host->old_nodes).take(std::move(family_id));
   Place place(std::move(host), std::move(held));
   co_await take_again(place);
   co_return place;

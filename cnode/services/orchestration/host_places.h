@@ -51,7 +51,8 @@ class HostPlaces {
     std::optional<Slots::Held> of_all_;
   };
 
-  asio::awaitable<Place> take(HostKey host, bool is_new);
+  /// Families have those of one host in turn.
+  asio::awaitable<Place> take(HostKey host, bool is_new, std::string family_id);
   /// Between two attempts, by who holds nothing else: gives its place among all to who is next and
   /// takes one of the right kind.
   asio::awaitable<void> take_again(Place& place);

@@ -51,7 +51,7 @@ asio::awaitable<StepResult> StepRunner::run(Deployment node, Step step, bool had
     if (!held.start) {
       Queued queued(had_started ? nullptr : fleet_.find(site.node.id));
       auto slots = starts_.get(site.host.get(), settings_.starts_per_host);
-      held.start.emplace(co_await SharedSlot::take(std::move(slots)));
+      held.start.emplace(co_await SharedSlot::take(std::move(slots), site.node.family_id));
     }
   } else {
     held.start.reset();

@@ -306,6 +306,7 @@ Task<AddedNode> Topology::add_node(AddNode request, Caller caller) {
   CO_TRYV(co_await adopt(row));
   AddedNode added;
   if (request.discover) {
+    auto turn = co_await exploring_.take(caller.name);
     Explorer explorer(*this, manager_, node_, clock_);
     if (auto explored = co_await explorer.explore(row, true); !explored)
       added.discovery_error = explored.error().text();
@@ -370,6 +371,7 @@ Task<ops::Page<NodeView>> Topology::list_nodes(ListNodes request, Caller) {
 Task<DiscoveryView> Topology::discover_nodes(DiscoverNodes request, Caller caller) {
   CO_TRY(auto row, find(request.id));
   CO_TRYV(check_reach(row, caller));  // those that it names are met with its cookie
+  auto turn = co_await exploring_.take(caller.name);
   Explorer explorer(*this, manager_, node_, clock_);
   co_return co_await explorer.explore(row, request.add);
 }

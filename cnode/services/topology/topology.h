@@ -107,6 +107,7 @@ class Topology final : public mesh::Watcher {
   std::unordered_map<std::string, std::uint64_t> forbidden_;  ///< by id, calls refused
   std::unordered_set<std::string> admins_;                    ///< ids of the nodes that could be
   std::function<void(std::size_t)> admins_told_ = [](auto) {};
+  Slots exploring_{4};  ///< each dials 32 nodes at once
   bool is_started_ = false;
 };
 

@@ -126,6 +126,18 @@ TEST_F(ResolverTest, AHostThatNobodyAnsweredForIsSilentUntilSomebodyDoes) {
                                 HostIs::silent}));
 }
 
+// Whoever had 20,000 names asked for made every host unknown again.
+TEST_F(ResolverTest, ThousandsOfNamesThatNobodyKnowsPushOutNoHostThatIsKnown) {
+  auto resolver = make({0ms, 0ms, 0ms});
+  ask(resolver, "good");
+  answer(0, seven_);
+  for (std::size_t i = 1; i <= 20'000; ++i) {
+    ask(resolver, "dead" + std::to_string(i));
+    pending_[i](gone());
+  }
+  EXPECT_EQ((*ask(resolver, "good"))->value(), seven_) << "while it is looked up again";
+}
+
 TEST_F(ResolverTest, ALiteralAddressIsNotLookedUp) {
   auto resolver = make({1h, 1h, 1h});
   EXPECT_EQ((*ask(resolver, "10.0.0.7"))->value(), seven_);
