@@ -199,6 +199,15 @@ Agents::Guest* Agents::guest_of(const dist::Link& link) {
   return at != guests_.end() && at->second.link.lock().get() == &link ? &at->second : nullptr;
 }
 
+asio::awaitable<Places::Place> Agents::place(const dist::Link& link) {
+  auto* guest = guest_of(link);
+  co_return co_await starts_.take(guest && guest->was_mute);
+}
+
+void Agents::was_mute(const dist::Link& link, bool is_so) {
+  if (auto* guest = guest_of(link)) guest->was_mute = is_so;
+}
+
 void Agents::lacks(const dist::Link& link, const std::string& agent, std::string why) {
   auto* guest = guest_of(link);
   if (!guest) return;
@@ -231,10 +240,12 @@ asio::awaitable<void> Agents::begin(std::shared_ptr<dist::Link> link, std::strin
   auto included = co_await included_version(*link);
   // Nothing is loaded on a guess: a node that is too busy to say is asked again.
   while (!included && included.error().code == Errc::timeout && link->is_up()) {
+    was_mute(*link, true);
     for (auto agent : agent_names()) lacks(*link, std::string(agent), included.error().text());
     co_await pause(busy_pause);
     included = co_await included_version(*link);
   }
+  was_mute(*link, false);
   if (!link->is_up()) {
     if (guest_of(*link)) release(link->peer());
     co_return;
@@ -264,7 +275,7 @@ asio::awaitable<void> Agents::begin(std::shared_ptr<dist::Link> link, std::strin
 
 /// The version of the application muster_agents if that runs on the node.
 Task<std::optional<std::string>> Agents::included_version(dist::Link& link) {
-  auto slot = co_await starts_.take();
+  auto held = co_await place(link);
   std::vector<Term> none;
   CO_TRY(auto answer,
          co_await link.call("application", "which_applications", std::move(none), call_limit));
@@ -283,6 +294,7 @@ asio::awaitable<void> Agents::keep_agent(std::shared_ptr<dist::Link> link, Wante
   bool takes_over = takes_over_;
   while (link->is_up()) {
     auto agent = co_await start_agent(*link, wanted, takes_over);
+    was_mute(*link, !agent && agent.error().code == Errc::timeout);
     if (agent) {
       takes_over = false;
       has(*link, wanted.agent);
@@ -332,7 +344,7 @@ Task<> Agents::load(dist::Link& link, const Wanted& wanted) {
 }
 
 Task<etf::Pid> Agents::start_agent(dist::Link& link, const Wanted& wanted, bool takes_over) {
-  auto slot = co_await starts_.take();
+  auto held = co_await place(link);
   etf::Map map;
   map.pairs.emplace_back(atom("pid"), link.pid(receiver_->pid()));
   auto interval = std::chrono::duration_cast<std::chrono::milliseconds>(interval_);

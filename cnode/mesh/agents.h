@@ -7,7 +7,7 @@
 #include <unordered_map>
 #include <vector>
 
-#include "base/slots.h"
+#include "base/places.h"
 #include "base/task_group.h"
 #include "dist/node.h"
 #include "mesh/agent_code.h"
@@ -75,6 +75,7 @@ class Agents {
     };
     std::map<std::string, Running> running;  ///< by agent
     Lacking lacking;
+    bool was_mute = false;  ///< the last time that it was asked, or an agent started
     MessageShare share{MessageShare::Clock::now()};
     std::uint64_t refused = 0;  ///< messages beyond it, or too large
     std::chrono::steady_clock::time_point refusals_told{};
@@ -91,6 +92,8 @@ class Agents {
   void tell_settings(dist::Link& link, const std::string& agent, const etf::Pid& pid);
   /// Null when this link is no longer the one that the node's guests live by.
   Guest* guest_of(const dist::Link& link);
+  asio::awaitable<Places::Place> place(const dist::Link& link);
+  void was_mute(const dist::Link& link, bool is_so);
   bool admits(const dist::Link& link, std::size_t bytes);
   void refuse(const dist::Link& link, const char* why);
   void lacks(const dist::Link& link, const std::string& agent, std::string why);
@@ -105,7 +108,8 @@ class Agents {
   DropSink drop_sink_;
   std::unordered_map<std::string, Guest> guests_;                              ///< by node name
   std::unordered_map<std::string, std::map<std::string, etf::Map>> settings_;  ///< node, agent
-  Slots starts_{64};  ///< agents being loaded or started at once
+  /// Agents being loaded or started at once, and nodes being asked what they run.
+  Places starts_{{std::chrono::milliseconds(100), 64, 32}};
   TaskGroup running_;
 };
 

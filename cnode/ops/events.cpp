@@ -4,6 +4,7 @@
 #include <boost/asio/post.hpp>
 #include <stdexcept>
 
+#include "base/log.h"
 #include "ops/json_text.h"
 
 namespace muster::ops {
@@ -56,10 +57,21 @@ const etf::Term& Event::term() const {
   return *term_;
 }
 
-Subscription::Subscription(EventBus& bus, std::vector<std::string> topics, std::size_t bound)
+namespace {
+
+std::size_t weight_of(const Delivery& delivery) {
+  auto* event = std::get_if<EventPtr>(&delivery);
+  return event ? (*event)->weight() : 0;
+}
+
+}  // namespace
+
+Subscription::Subscription(EventBus& bus, std::vector<std::string> topics, std::size_t bound,
+                           bool is_inside)
     : bus_(&bus),
       topics_(std::move(topics)),
       bound_(bound),
+      is_inside_(is_inside),
       ready_(bus.executor_, asio::steady_timer::time_point::max()) {}
 
 Subscription::~Subscription() {
@@ -76,13 +88,18 @@ bool Subscription::wants(std::string_view topic) const {
 
 void Subscription::offer(Delivery delivery) {
   bool was_empty = queue_.empty();
-  if (queue_.size() < bound_) {
+  if (!is_full()) {
+    bytes_ += weight_of(delivery);
     queue_.push_back(std::move(delivery));
   } else {
     if (!std::holds_alternative<Gap>(queue_.back())) queue_.push_back(Gap{0});
     lose(queue_.back());
   }
   if (was_empty) ready_.cancel();
+}
+
+bool Subscription::is_full() const {
+  return queue_.size() >= bound_ || (is_inside_ && bytes_ >= EventBus::most_inside_bytes);
 }
 
 void Subscription::lose(Delivery& gap) {
@@ -92,16 +109,19 @@ void Subscription::lose(Delivery& gap) {
 }
 
 void Subscription::forget(std::uint64_t seq) {
+  if (is_inside_) return;
   auto is_old = [&](std::size_t at) {
     auto* event = at < queue_.size() ? std::get_if<EventPtr>(&queue_[at]) : nullptr;
     return event && (*event)->seq <= seq;
   };
   if (is_old(0)) {
+    bytes_ -= weight_of(queue_.front());
     queue_.front() = Gap{0};
     lose(queue_.front());
   }
   while (is_old(1)) {  // the first is a gap
     lose(queue_.front());
+    bytes_ -= weight_of(queue_[1]);
     queue_.erase(queue_.begin() + 1);
   }
 }
@@ -110,12 +130,16 @@ std::optional<Delivery> Subscription::try_next() {
   if (queue_.empty()) return std::nullopt;
   auto delivery = std::move(queue_.front());
   queue_.pop_front();
+  bytes_ -= weight_of(delivery);
   return delivery;
 }
 
 Task<Delivery> Subscription::next() {
   constexpr std::size_t in_one_turn = 16;  // of a long queue, before others have theirs
-  if (!queue_.empty() && queue_.size() % in_one_turn == 0) {
+  if (is_inside_) {
+    // A publisher has a whole turn, too: who reads less in one of his falls behind.
+    if (!queue_.empty() && turn_.is_over()) co_await next_turn(turn_);
+  } else if (!queue_.empty() && queue_.size() % in_one_turn == 0) {
     auto executor = co_await asio::this_coro::executor;
     co_await asio::post(executor, asio::use_awaitable);
   }
@@ -126,6 +150,7 @@ Task<Delivery> Subscription::next() {
     // The timer is cancelled by offer(), or this coroutine by its owner.
     auto cancelled = (co_await asio::this_coro::cancellation_state).cancelled();
     if (cancelled != asio::cancellation_type::none) throw boost::system::system_error(ec);
+    turn_ = Turn();
   }
 }
 
@@ -166,17 +191,29 @@ void EventBus::publish(std::string_view name, std::shared_ptr<const void> data, 
     if (subscriber->wants(event->topic)) subscriber->offer(event);
 }
 
-Result<std::unique_ptr<Subscription>> EventBus::subscribe(std::vector<std::string> topics,
-                                                          std::optional<std::uint64_t> since,
-                                                          std::size_t bound) {
+Result<std::unique_ptr<Subscription>> EventBus::add(std::vector<std::string> topics,
+                                                    std::size_t bound, bool is_inside) {
   if (topics.size() > most_topics)
     return Error(Errc::bad_request, fmt::format("more than {} topics", most_topics), "/topics");
   for (std::size_t i = 0; i < topics.size(); ++i)
     if (!is_topic(topics[i]))
       return Error(Errc::bad_request, fmt::format("no topic '{}'", topics[i]),
                    fmt::format("/topics/{}", i));
-  std::unique_ptr<Subscription> subscription(new Subscription(*this, std::move(topics), bound));
+  std::unique_ptr<Subscription> subscription(
+      new Subscription(*this, std::move(topics), bound, is_inside));
   subscribers_.push_back(subscription.get());
+  return subscription;
+}
+
+Result<std::unique_ptr<Subscription>> EventBus::subscribe_inside(std::vector<std::string> topics,
+                                                                 std::size_t bound) {
+  return add(std::move(topics), bound, true);
+}
+
+Result<std::unique_ptr<Subscription>> EventBus::subscribe(std::vector<std::string> topics,
+                                                          std::optional<std::uint64_t> since,
+                                                          std::size_t bound) {
+  TRY(auto subscription, add(std::move(topics), bound, false));
   if (!since) return subscription;
   std::uint64_t oldest = seq_ + 1 - recent_.size();
   if (*since > seq_)
@@ -200,6 +237,24 @@ void EventBus::close() {
     subscriber->ready_.cancel();
   }
   subscribers_.clear();
+}
+
+asio::awaitable<void> hear(std::string who, Subscription& subscription,
+                           std::function<void(const Event&)> heard,
+                           std::function<asio::awaitable<void>()> make_good) {
+  std::uint64_t missed = 0;
+  for (;;) {
+    auto delivery = co_await subscription.next();
+    if (!delivery) co_return;  // the bus was closed
+    if (auto* event = std::get_if<EventPtr>(&*delivery))
+      heard(**event);
+    else
+      missed += std::get<Gap>(*delivery).lost;
+    if (missed == 0 || subscription.waiting() > 0) continue;
+    log::warn("{}: {} events were too many: looking at how things are", who,
+              std::exchange(missed, 0));
+    co_await make_good();
+  }
 }
 
 }  // namespace muster::ops

@@ -3,6 +3,7 @@
 #include <boost/asio/any_io_executor.hpp>
 #include <boost/asio/steady_timer.hpp>
 #include <deque>
+#include <functional>
 #include <list>
 #include <memory>
 #include <optional>
@@ -13,6 +14,7 @@
 
 #include "base/clock.h"
 #include "base/result.h"
+#include "base/turn.h"
 #include "ops/convert.h"
 
 namespace muster::ops {
@@ -83,7 +85,7 @@ class EventBus;
 /// One listener's queue. Owned by the listener (destroying it unsubscribes); lives on the loop.
 /// Bounded: what does not fit is counted, and a Gap with that count stands in its place. So it is
 /// with what waits for longer than the bus keeps events: a listener that does not read holds no
-/// memory.
+/// memory. One inside the daemon does read, and holds what it has not read yet by itself.
 class Subscription {
  public:
   ~Subscription();
@@ -98,18 +100,22 @@ class Subscription {
 
  private:
   friend class EventBus;
-  Subscription(EventBus& bus, std::vector<std::string> topics, std::size_t bound);
+  Subscription(EventBus& bus, std::vector<std::string> topics, std::size_t bound, bool is_inside);
   bool wants(std::string_view topic) const;
   void offer(Delivery delivery);
   /// The bus no longer keeps events up to this one.
   void forget(std::uint64_t seq);
   void lose(Delivery& gap);
+  bool is_full() const;
 
   EventBus* bus_;
   std::vector<std::string> topics_;
   std::size_t bound_;
+  bool is_inside_;
   std::uint64_t lost_ = 0;
+  std::size_t bytes_ = 0;  ///< of the events in `queue_`
   std::deque<Delivery> queue_;
+  Turn turn_;  ///< of whoever waits inside
   asio::steady_timer ready_;
 };
 
@@ -120,6 +126,8 @@ class EventBus {
  public:
   static constexpr std::size_t kept_bytes = 24 << 20;
   static constexpr std::size_t most_topics = 64;  ///< of a subscription
+  /// What a subscription inside the daemon may hold.
+  static constexpr std::size_t most_inside = 65'536, most_inside_bytes = 128 << 20;
 
   EventBus(asio::any_io_executor executor, const Clock& clock, std::size_t kept = 4096);
   EventBus(const EventBus&) = delete;
@@ -143,6 +151,11 @@ class EventBus {
   Result<std::unique_ptr<Subscription>> subscribe(std::vector<std::string> topics,
                                                   std::optional<std::uint64_t> since = {},
                                                   std::size_t bound = 1024);
+  /// For a part of the daemon whose state follows what it hears, see hear(). It is read as fast as
+  /// turns allow, and what it has not read yet stays however much else is published. Errors: as
+  /// above.
+  Result<std::unique_ptr<Subscription>> subscribe_inside(std::vector<std::string> topics,
+                                                         std::size_t bound = most_inside);
   /// Does anybody listen to this topic?
   bool is_heard(std::string_view topic) const;
   /// Of the last event; 0 before the first.
@@ -155,6 +168,8 @@ class EventBus {
 
  private:
   friend class Subscription;
+  Result<std::unique_ptr<Subscription>> add(std::vector<std::string> topics, std::size_t bound,
+                                            bool is_inside);
   void publish(std::string_view topic, std::shared_ptr<const void> data, const Type& type);
 
   asio::any_io_executor executor_;
@@ -166,5 +181,12 @@ class EventBus {
   std::size_t recent_bytes_ = 0;
   std::list<Subscription*> subscribers_;
 };
+
+/// Hands on each event until the bus is closed. Where some were lost, `make_good` is run once what
+/// waits was heard: it looks at how things are. What happens meanwhile is heard after that. All of
+/// it outlives the coroutine; `who` is for the log.
+asio::awaitable<void> hear(std::string who, Subscription& subscription,
+                           std::function<void(const Event&)> heard,
+                           std::function<asio::awaitable<void>()> make_good);
 
 }  // namespace muster::ops

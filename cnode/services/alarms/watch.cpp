@@ -7,6 +7,7 @@
 #include "base/timeout.h"
 #include "services/alarms/node_text.h"
 #include "services/alarms/reports.h"
+#include "services/notifications/notifications.h"
 
 namespace muster::alarms {
 
@@ -109,8 +110,12 @@ Task<> Watch::start() {
   }
   reader_.want(engine_);
   go_on();
-  CO_TRY(heard_, events_.subscribe({"topology", "alarms"}, std::nullopt, 65'536));
-  running_.spawn("alarms: listening", run_listening());
+  CO_TRY(heard_, events_.subscribe_inside({"topology.node_state", "topology.node_restarted",
+                                           "topology.node_removed", "alarms"}));
+  running_.spawn("alarms: listening",
+                 ops::hear(
+                     "alarms", *heard_, [this](auto& event) { happened(event); },
+                     [this] { return make_good(); }));
   running_.spawn("alarms: ticking", run_ticking());
   co_return Result<>();
 }
@@ -134,14 +139,6 @@ void Watch::go_on() {
 asio::awaitable<void> Watch::stop() {
   running_.cancel();
   co_await running_.join();
-}
-
-asio::awaitable<void> Watch::run_listening() {
-  for (;;) {
-    auto delivery = co_await heard_->next();
-    if (!delivery) co_return;  // the bus was closed
-    if (auto* event = std::get_if<ops::EventPtr>(&*delivery)) happened(**event);
-  }
 }
 
 asio::awaitable<void> Watch::run_ticking() {
@@ -206,11 +203,29 @@ void Watch::node_removed(const topology::NodeListEvent& event) {
   Subject node{Scope::node, event.id, event.name.text, {}, {}};
   for (auto& [id, alarm] : desk_.book().all())
     if (alarm.node_id == event.id) node = subject_of(alarm);
+  let_go(node);
+}
+
+void Watch::let_go(const Subject& node) {
   families_.forget(node);
   engine_.forget(node);
   dropped_.erase(node.id);
   desk_.clear_all(
       node, [](const Alarm&) { return true; }, "the node is not managed any more");
+}
+
+/// Events were lost: each node is as if its state were said now, and what is not managed is gone.
+asio::awaitable<void> Watch::make_good() {
+  co_await notifications::each_present(topology_, [this](auto& event) { node_changed(event); });
+  std::map<std::string, Subject> gone;
+  for (auto& [id, of_agents] : dropped_) gone.try_emplace(id, Subject{Scope::node, id, {}, {}, {}});
+  for (auto& [id, alarm] : desk_.book().all())
+    if (alarm.node_id) gone.insert_or_assign(*alarm.node_id, subject_of(alarm));
+  Turn turn;
+  for (auto& [id, node] : gone) {
+    if (turn.is_over()) co_await next_turn(turn);
+    if (!topology_.peek(id)) let_go(node);
+  }
 }
 
 /// What the agent costs the node, if a rule looks at that.

@@ -52,12 +52,13 @@ class Watch {
 
   Timestamp moment() const;
   void go_on();
-  asio::awaitable<void> run_listening();
   asio::awaitable<void> run_ticking();
   void happened(const ops::Event& event);
   void node_changed(const topology::NodeStateEvent& event);
   void node_restarted(const topology::NodeRestartedEvent& event);
   void node_removed(const topology::NodeListEvent& event);
+  void let_go(const Subject& node);
+  asio::awaitable<void> make_good();
   void say(const AlarmEvent& event);
   void decided(const Finding& finding);
   void pass_on(const Subject& node, const etf::Term& alarm);

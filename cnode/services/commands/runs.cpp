@@ -77,9 +77,14 @@ Task<> Runs::begin(const RunView& run, std::string arguments) {
     s.bind(run.id).bind(run.module).bind(run.function).bind_blob(sealed);
     s.bind(static_cast<std::int64_t>(sealed.size()));
     TRYV(s.bind(run.caller).bind(run.started_at).run());
+    untrimmed_bytes_ += sealed.size();
+    if (++untrimmed_runs_ < bounds_.between_trims && untrimmed_bytes_ <= bounds_.bytes / 16)
+      return {};
     Statement trim(db, keep_newest);
     trim.bind(static_cast<std::int64_t>(bounds_.runs));
-    return trim.bind(static_cast<std::int64_t>(bounds_.bytes)).run();
+    TRYV(trim.bind(static_cast<std::int64_t>(bounds_.bytes)).run());
+    untrimmed_runs_ = untrimmed_bytes_ = 0;
+    return {};
   };
   co_return co_await database_.write(job);
 }
@@ -101,6 +106,7 @@ Task<> Runs::finish(const RunView& run) {
       bytes += row_overhead + value.size();
       TRYV(insert_result(db, run.id, result, value));
     }
+    untrimmed_bytes_ += bytes;
     Statement weighed(db, "UPDATE command_runs SET bytes = bytes + ? WHERE id = ?");
     return weighed.bind(static_cast<std::int64_t>(bytes)).bind(run.id).run();
   };

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <set>
 
+#include "base/turn.h"
 #include "services/metrics/combine.h"
 #include "services/metrics/conversions.h"
 #include "services/metrics/metrics.h"
@@ -14,6 +15,7 @@ using ops::Caller;
 namespace {
 
 constexpr std::size_t most_points = 200'000;  ///< of an answer
+constexpr std::size_t most_values = 200'000;  ///< of an answer, which is written in one go
 constexpr std::size_t most_names = 500;       ///< in a question
 
 PointView point_view(const store::Point& point) {
@@ -111,9 +113,11 @@ LatestView Metrics::latest_view(const std::string& node, const Latest& latest,
 
 Task<SeriesList> Metrics::list(Whose request, Caller caller) {
   CO_TRY(auto nodes, nodes_of(request.node, request.family));
-  auto turn = co_await reading_.take(caller.name);
+  auto held = co_await reading_.take(caller.name);
+  Turn turn;
   std::set<SeriesId> ids;
   for (auto& node : nodes) {
+    if (turn.is_over()) co_await next_turn(turn);
     if (auto found = latest_.find(node.name); found != latest_.end()) {
       for (auto& sample : found->second->samples) ids.insert(sample.series);
     } else if (auto id = dictionary_.find_node(node.name)) {
@@ -122,23 +126,36 @@ Task<SeriesList> Metrics::list(Whose request, Caller caller) {
     }
   }
   SeriesList list;
-  for (auto id : ids)
+  for (auto id : ids) {
+    if (turn.is_over()) co_await next_turn(turn);
     if (dictionary_.has(id)) list.items.push_back(series_view(id));
+  }
   std::sort(list.items.begin(), list.items.end(), [](auto& a, auto& b) {
     return std::tie(a.metric, a.labels, a.part) < std::tie(b.metric, b.labels, b.part);
   });
   co_return list;
 }
 
-Result<LatestList> Metrics::latest(AskLatest request, Caller) {
-  TRY(auto nodes, nodes_of(request.node, request.family));
-  TRY(auto wanted, series_named(request.metrics));
+Task<LatestList> Metrics::latest(AskLatest request, Caller caller) {
+  auto held = co_await looking_.take(caller.name);
+  CO_TRY(auto nodes, nodes_of(request.node, request.family));
+  CO_TRY(auto wanted, series_named(request.metrics));
   LatestList list;
-  if (wanted.empty() && !request.metrics.empty()) return list;
-  for (auto& node : nodes)
-    if (auto found = latest_.find(node.name); found != latest_.end())
-      list.items.push_back(latest_view(node.name, *found->second, wanted));
-  return list;
+  if (wanted.empty() && !request.metrics.empty()) co_return list;
+  Turn turn;
+  std::size_t values = 0;
+  for (auto& node : nodes) {
+    if (turn.is_over()) co_await next_turn(turn);
+    auto found = latest_.find(node.name);
+    if (found == latest_.end()) continue;
+    list.items.push_back(latest_view(node.name, *found->second, wanted));
+    values += list.items.back().values.size();
+    if (values > most_values)
+      co_return Error(Errc::too_large,
+                      fmt::format("{} values at most: ask for fewer nodes or names", most_values),
+                      "/metrics");
+  }
+  co_return list;
 }
 
 Task<LineList> Metrics::query(QueryMetrics request, Caller caller) {

@@ -48,8 +48,9 @@ std::map<std::string, std::string> parse_labels(std::string_view labels) {
 SeriesId Dictionary::series(const store::Series& series, From from, NodeId maker) {
   auto found = series_ids_.find(series);
   if (found != series_ids_.end()) return found->second;
-  if (newest_ >= most_numbers) return 0;
-  if (from != From::catalogue) {
+  bool is_own = from == From::catalogue;
+  if (newest_ >= (is_own ? most_numbers : most_numbers - reserved_numbers)) return 0;
+  if (!is_own) {
     auto room = from == From::labels ? most_series : most_series - reserved;
     if (series_.size() >= room || made_by(maker) >= quota()) return 0;
     ++made_[maker];

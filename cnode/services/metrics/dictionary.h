@@ -33,7 +33,8 @@ class Dictionary {
  public:
   static constexpr std::size_t most_series = 200'000, most_nodes = 1'000'000;
   static constexpr std::size_t most_of_node = 2000, reserved = most_series / 10;
-  static constexpr SeriesId most_numbers = 50'000'000;  ///< that are ever given
+  /// Numbers that are ever given; the last ones to the catalogue only.
+  static constexpr SeriesId most_numbers = 50'000'000, reserved_numbers = 1'000'000;
 
   Dictionary() = default;
   Dictionary(Dictionary&&) = default;

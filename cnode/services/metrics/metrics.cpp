@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <unordered_set>
 
 #include "base/log.h"
 #include "base/timeout.h"
@@ -79,10 +80,12 @@ Task<> Metrics::start() {
   CO_TRY(archive_, Archive::open(settings_.folder, settings_.store, dictionary_, clock_));
   plan_.extend(dictionary_);
   CO_TRY(intervals_, co_await rows_.all());
-  CO_TRY(heard_, events_.subscribe({"topology"}, std::nullopt, 65'536));
+  CO_TRY(heard_, events_.subscribe_inside({"topology.node_state", "topology.node_removed"}));
   storing_.spawn("storing metrics", run_storing());
   graphite_.start();
-  running_.spawn("metrics of nodes", run_watching());
+  running_.spawn("metrics of nodes", ops::hear(
+                                         "metrics", *heard_, [this](auto& event) { heard(event); },
+                                         [this] { return make_good(); }));
   co_return Result<>();
 }
 
@@ -139,29 +142,31 @@ void Metrics::take(const topology::NodeRow& row, Quotas::Node& quota, Reading re
 asio::awaitable<void> Metrics::ask_silent() {
   Turn turn;
   auto now = clock_.steady();
+  questions_.keep_only([&](auto& name) { return ask_at_.contains(name); });
   for (auto& name : ask_at_.take_due(now)) {
     auto row = topology_.peek(name);
     if (!row) continue;
     ask_at_.set(name, now + intervals_.of(name, row->family.value_or(""), settings_.interval));
-    running_.spawn("stock metrics", ask(*row));
+    questions_.begin(running_, name, [&] { return ask(*row); });
     if (turn.is_over()) co_await next_turn(turn);
     if (is_ending_) co_return;
   }
 }
 
-asio::awaitable<void> Metrics::ask(topology::NodeRow row) {
-  auto slot = co_await asking_.take();
+asio::awaitable<bool> Metrics::ask(topology::NodeRow row) {
   auto link = manager_.link(row.id);
-  if (!link) co_return;
+  if (!link) co_return false;
   auto arguments = stock_.calls().arguments();
   auto answer = co_await (*link)->apply(mesh::StockCalls::module, mesh::StockCalls::function,
                                         std::move(arguments), 10s, most_stock);
-  if (!answer || !answer->is_ok()) co_return;
+  if (!answer) co_return answer.error().code == Errc::timeout;
+  if (!answer->is_ok()) co_return false;
   auto sample = stock_.sample(answer->value);
   auto reading = reader_.read(sample, dictionary_.node(row.name));
   reading.node_at = ms(clock_.now());
   take(row, quotas_.of(row.name), std::move(reading));
   if (on_round_) on_round_(row.name, sample);
+  co_return false;
 }
 
 asio::awaitable<void> Metrics::run_storing() {
@@ -231,31 +236,57 @@ asio::awaitable<void> Metrics::remove(std::vector<SeriesId> gone) {
     log::warn("metrics: {}", removed.error().text());
 }
 
-asio::awaitable<void> Metrics::run_watching() {
-  for (;;) {
-    auto delivery = co_await heard_->next();
-    if (!delivery) co_return;
-    if (auto* event = std::get_if<ops::EventPtr>(&*delivery)) heard(**event);
+/// Events were lost: what is otherwise than last heard is as if it were said now.
+asio::awaitable<void> Metrics::make_good() {
+  std::unordered_set<std::string> is_up, before, gone;
+  manager_.each([&](auto& keeper) {
+    if (keeper.is_up()) is_up.insert(keeper.spec().name);
+  });
+  for (auto& [name, deadline] : ask_at_.entries()) before.insert(name);
+  for (auto& [name, latest] : latest_)
+    if (!topology_.has(name)) gone.insert(name);
+  for (auto& [name, live] : live_)
+    if (!topology_.has(name)) gone.insert(name);
+  Turn turn;
+  for (auto& name : before) {
+    if (turn.is_over()) co_await next_turn(turn);
+    if (!is_up.contains(name)) node_changed(name, false);
+    if (!topology_.has(name)) node_gone(name);
   }
+  for (auto& name : is_up) {
+    if (turn.is_over()) co_await next_turn(turn);
+    if (!before.contains(name) && topology_.has(name)) node_changed(name, true);
+  }
+  for (auto& name : gone) {
+    if (turn.is_over()) co_await next_turn(turn);
+    if (!topology_.has(name)) node_gone(name);
+  }
+  are_nodes_removed_ = true;  // perhaps
 }
 
 void Metrics::heard(const ops::Event& event) {
   if (auto* change = event.as<topology::NodeStateEvent>()) {
-    ask_at_.erase(change->name.text);
-    if (change->state != topology::NodeState::up) return accounts_.node_down(change->name.text);
-    // An agent speaks at once, if there is one.
-    ask_at_.set(change->name.text, clock_.steady() + 10s);
-    configure(change->name.text, false);
+    node_changed(change->name.text, change->state == topology::NodeState::up);
   } else if (event.topic == "topology.node_removed") {
-    if (auto* gone = event.as<topology::NodeListEvent>()) {
-      latest_.erase(gone->name.text);
-      live_.erase(gone->name.text);
-      ask_at_.erase(gone->name.text);
-      accounts_.forget(gone->name.text);
-      quotas_.forget(gone->name.text);
-      are_nodes_removed_ = true;
-    }
+    if (auto* gone = event.as<topology::NodeListEvent>()) node_gone(gone->name.text);
   }
+}
+
+void Metrics::node_changed(const std::string& node, bool is_up) {
+  ask_at_.erase(node);
+  if (!is_up) return accounts_.node_down(node);
+  // An agent speaks at once, if there is one.
+  ask_at_.set(node, clock_.steady() + 10s);
+  configure(node, false);
+}
+
+void Metrics::node_gone(const std::string& node) {
+  latest_.erase(node);
+  live_.erase(node);
+  ask_at_.erase(node);
+  accounts_.forget(node);
+  quotas_.forget(node);
+  are_nodes_removed_ = true;
 }
 
 }  // namespace muster::metrics

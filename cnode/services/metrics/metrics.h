@@ -17,6 +17,7 @@
 #include "services/metrics/graphite.h"
 #include "services/metrics/health.h"
 #include "services/metrics/intervals.h"
+#include "services/metrics/questions.h"
 #include "services/metrics/quotas.h"
 #include "services/metrics/sample_reader.h"
 #include "services/metrics/scrapes.h"
@@ -83,7 +84,7 @@ class Metrics {
 
   Result<CatalogueView> show_catalogue(ops::Empty request, ops::Caller caller);
   Task<SeriesList> list(Whose request, ops::Caller caller);
-  Result<LatestList> latest(AskLatest request, ops::Caller caller);
+  Task<LatestList> latest(AskLatest request, ops::Caller caller);
   Task<LineList> query(QueryMetrics request, ops::Caller caller);
   Result<SettingsView> show_settings(ops::Empty request, ops::Caller caller);
   Task<SettingsView> set_interval(SetInterval request, ops::Caller caller);
@@ -99,19 +100,22 @@ class Metrics {
   HealthSheet own_health() const;
 
   asio::awaitable<void> run_storing();
-  asio::awaitable<void> run_watching();
   asio::awaitable<void> store_pending();
   asio::awaitable<void> free_series();
   asio::awaitable<void> drop_series_of_removed();
   asio::awaitable<void> remove(std::vector<SeriesId> gone);
   void heard(const ops::Event& event);
+  void node_changed(const std::string& node, bool is_up);
+  void node_gone(const std::string& node);
+  asio::awaitable<void> make_good();
   void configure(const std::string& node, bool is_changed);
   void end_live();
   /// Takes what a node sent, or what was asked of it.
   void take(const topology::NodeRow& row, Quotas::Node& quota, Reading reading);
   /// Nodes that are UP and whose agent says nothing.
   asio::awaitable<void> ask_silent();
-  asio::awaitable<void> ask(topology::NodeRow row);
+  /// Says whether the node was mute.
+  asio::awaitable<bool> ask(topology::NodeRow row);
   void say_live(const std::string& node, Reading reading);
 
   Settings settings_;
@@ -131,13 +135,14 @@ class Metrics {
   Graphite graphite_;
   std::unique_ptr<Archive> archive_;
   Slots reading_{1};  ///< whose question the archive looks at, beside storing
+  Slots looking_{1};  ///< whose question the newest values are put together for
   Intervals intervals_;
   std::vector<store::Round> pending_;
   std::size_t pending_samples_ = 0;
   std::unordered_map<std::string, LatestPtr> latest_;  ///< by node
   /// Nodes that are UP, by name: when to ask them unless an agent speaks before.
   Deadlines ask_at_;
-  Slots asking_{64};
+  Questions questions_{{std::chrono::milliseconds(100), 64, 32}};
   std::map<std::string, Live> live_;  ///< by node
   std::chrono::steady_clock::time_point last_heard_{};
   store::MetricUsage usage_;

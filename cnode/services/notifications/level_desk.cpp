@@ -4,6 +4,7 @@
 
 #include <boost/describe/enum_to_string.hpp>
 
+#include "base/turn.h"
 #include "etf/term.h"
 #include "ops/rows.h"
 
@@ -57,6 +58,17 @@ void LevelDesk::configure(const std::string& node) {
   configure_(node, std::move(settings));
 }
 
+/// Thousands may be UP. Those that come and go meanwhile are told, or need it no more.
+asio::awaitable<void> LevelDesk::configure_all() {
+  Turn turn;
+  for (auto at = up_.begin(); at != up_.end();) {
+    auto name = *at;
+    configure(name);
+    if (turn.is_over()) co_await next_turn(turn);
+    at = up_.upper_bound(name);
+  }
+}
+
 Result<Levels::Scope> LevelDesk::scope_of(const SetLevel& request) const {
   Levels::Scope scope;
   if (request.node && request.family)
@@ -90,7 +102,7 @@ Task<LevelsView> LevelDesk::set_level(SetLevel request, ops::Caller) {
     CO_TRYV(co_await rows_.clear(scope));
     levels_.clear(scope);
   }
-  for (auto& node : up_) configure(node);
+  co_await configure_all();
   co_return view();
 }
 

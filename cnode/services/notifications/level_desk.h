@@ -35,6 +35,7 @@ class LevelDesk {
   Result<Levels::Scope> scope_of(const SetLevel& request) const;
   LevelsView view() const;
   void configure(const std::string& node);
+  asio::awaitable<void> configure_all();
 
   LevelRows rows_;
   topology::Topology& topology_;

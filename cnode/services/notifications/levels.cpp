@@ -10,18 +10,18 @@ using store::Statement;
 
 std::map<std::string, Level> Levels::of(const std::string& node, const std::string& family) const {
   std::map<std::string, Level> held{{"", standard}};
-  // From the farthest to the nearest: each overrules what came before, of its source or of all.
-  for (int nearness = 0; nearness < 3; ++nearness) {
-    auto fits = [&](const Scope& scope) {
-      if (nearness == 0) return scope.node.empty() && scope.family.empty();
-      if (nearness == 1) return scope.node.empty() && !family.empty() && scope.family == family;
-      return scope.node == node && !node.empty();
-    };
-    for (auto& [scope, level] : set_)
-      if (fits(scope) && scope.source.empty()) held = {{"", level}};
-    for (auto& [scope, level] : set_)
-      if (fits(scope) && !scope.source.empty()) held[scope.source] = level;
-  }
+  // Each overrules what came before, of its source or of all. The one without a source comes first.
+  auto overrule = [&](const Scope& whose) {
+    for (auto at = set_.lower_bound(whose); at != set_.end(); ++at) {
+      auto& [scope, level] = *at;
+      if (scope.node != whose.node || scope.family != whose.family) break;
+      if (scope.source.empty()) held.clear();
+      held[scope.source] = level;
+    }
+  };
+  overrule({});
+  if (!family.empty()) overrule({"", family, ""});
+  if (!node.empty()) overrule({node, "", ""});
   return held;
 }
 

@@ -91,10 +91,14 @@ std::vector<ops::Operation> Notifications::operations() {
 Task<> Notifications::start() {
   CO_TRY(archive_, Archive::open(settings_.folder, settings_.retention, clock_));
   CO_TRYV(co_await levels_.start());
-  CO_TRY(heard_, events_.subscribe({"topology"}, std::nullopt, 65'536));
+  CO_TRY(heard_, events_.subscribe_inside(
+                     {"topology.node_state", "topology.node_restarted", "topology.node_removed"}));
   storing_.spawn("storing notifications", run_storing());
   running_.spawn("retention of notifications", run_trimming());
-  running_.spawn("notifications of the daemon", run_watching());
+  running_.spawn("notifications of the daemon",
+                 ops::hear(
+                     "notifications", *heard_, [this](auto& event) { heard(event); },
+                     [this] { return make_good(); }));
   running_.spawn("shares of notifications", run_telling_shares());
   co_return Result<>();
 }
@@ -230,11 +234,48 @@ asio::awaitable<void> Notifications::run_trimming() {
   }
 }
 
-asio::awaitable<void> Notifications::run_watching() {
-  for (;;) {
-    auto delivery = co_await heard_->next();
-    if (!delivery) co_return;
-    if (auto* event = std::get_if<ops::EventPtr>(&*delivery)) heard(**event);
+asio::awaitable<void> each_present(topology::Topology& topology,
+                                   std::function<void(const topology::NodeStateEvent&)> look) {
+  auto operations = topology.operations();
+  auto list = std::find_if(operations.begin(), operations.end(),
+                           [](auto& operation) { return operation.row().name == "list_nodes"; });
+  if (list == operations.end()) throw std::logic_error("topology has no list of nodes");
+  Caller caller;
+  caller.name = "muster";
+  caller.role = ops::Role::viewer;
+  Turn turn;
+  for (ops::json::object request;;) {
+    auto page = co_await list->call(ops::json::value(request), caller);
+    if (!page) {
+      log::error("the list of nodes: {}", page.error().text());
+      co_return;
+    }
+    for (auto& item : page->at("items").as_array()) {
+      if (turn.is_over()) co_await next_turn(turn);
+      auto* row = topology.peek(std::string(item.at("name").as_string()));
+      if (!row) continue;
+      auto now = topology.view(*row);
+      look({now.id, now.name, now.state, now.reason, now.detail});
+    }
+    auto* next = page->as_object().if_contains("next");
+    if (!next || !next->is_string()) co_return;
+    request["after"] = *next;
+  }
+}
+
+/// Events were lost: what is otherwise than last said is said now.
+asio::awaitable<void> Notifications::make_good() {
+  co_await each_present(topology_, [this](auto& event) {
+    auto known = states_.find(event.name.text);
+    if (known == states_.end() || known->second != event.state) node_changed(event);
+  });
+  std::vector<std::string> gone;
+  for (auto& [name, state] : states_)
+    if (!topology_.has(name)) gone.push_back(name);
+  Turn turn;
+  for (auto& name : gone) {
+    if (turn.is_over()) co_await next_turn(turn);
+    if (!topology_.has(name)) node_gone(name);
   }
 }
 
@@ -250,13 +291,15 @@ void Notifications::heard(const ops::Event& event) {
     entry.text = fmt::format("{} was restarted", restart->name.text);
     take_in(std::move(entry));
   } else if (event.topic == "topology.node_removed") {
-    if (auto* gone = event.as<topology::NodeListEvent>()) {
-      intake_.forget(gone->name.text);
-      shares_.forget(gone->name.text);
-      levels_.node_gone(gone->name.text);
-      states_.erase(gone->name.text);
-    }
+    if (auto* gone = event.as<topology::NodeListEvent>()) node_gone(gone->name.text);
   }
+}
+
+void Notifications::node_gone(const std::string& name) {
+  intake_.forget(name);
+  shares_.forget(name);
+  levels_.node_gone(name);
+  states_.erase(name);
 }
 
 void Notifications::node_changed(const topology::NodeStateEvent& change) {

@@ -64,12 +64,13 @@ class Notifications {
 
   asio::awaitable<void> run_storing();
   asio::awaitable<void> run_trimming();
-  asio::awaitable<void> run_watching();
   asio::awaitable<void> run_telling_shares();
   void tell_shares();
   void take_in(Entry entry);
   asio::awaitable<void> store_once();
   void heard(const ops::Event& event);
+  void node_gone(const std::string& name);
+  asio::awaitable<void> make_good();
   void node_changed(const topology::NodeStateEvent& event);
   Entry origin_of(const std::string& node) const;
   Result<std::string> node_name(const std::string& id_or_name) const;
@@ -92,5 +93,9 @@ class Notifications {
   std::chrono::steady_clock::time_point heard_until_ = std::chrono::steady_clock::time_point::max();
   TaskGroup storing_, running_;
 };
+
+/// Hands on, as an event, how each managed node is now, in turns: for who missed events.
+asio::awaitable<void> each_present(topology::Topology& topology,
+                                   std::function<void(const topology::NodeStateEvent&)> look);
 
 }  // namespace muster::notifications

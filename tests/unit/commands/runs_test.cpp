@@ -10,10 +10,11 @@ namespace {
 
 class RunsTest : public testing::Test {
  protected:
-  RunsTest() : runs(*database, cipher, {5, 4000, 3000, 1000}) {}
+  RunsTest() : runs(*database, cipher, {5, 4000, 3000, 1000, 1}) {}
 
   /// Runs it, with answers of so many bytes.
-  void run(int number, const std::vector<std::size_t>& sizes) {
+  void run(int number, const std::vector<std::size_t>& sizes) { run(runs, number, sizes); }
+  void run(Runs& runs, int number, const std::vector<std::size_t>& sizes) {
     RunView view{
         std::to_string(number), "m", "f", "token:x", Timestamp(std::chrono::seconds(number)),
         std::nullopt,           {}};
@@ -98,6 +99,24 @@ TEST_F(RunsTest, TheOldestGoWhenAllTakeTooMuch) {
   for (int i = 1; i <= 4; ++i) run(i, {900, 900});
   run(5, {});
   EXPECT_EQ(kept(), (std::vector<std::string>{"5", "4", "3"}));
+}
+
+// Each run looked at all 10,000, and everybody's writes waited.
+TEST_F(RunsTest, OldOnesAreTrimmedWithEverySoManyRuns) {
+  for (int i = 1; i <= 7; ++i) run(i, {});
+  Runs rare(*database, cipher, {5, 1 << 20, 3000, 1000, 20});
+  run(rare, 8, {});
+  EXPECT_EQ(kept().size(), 5u) << "those of before the start";
+  for (int i = 9; i <= 27; ++i) run(rare, i, {});
+  EXPECT_EQ(kept().size(), 24u);
+  run(rare, 28, {});
+  EXPECT_EQ(kept(), (std::vector<std::string>{"28", "27", "26", "25", "24"}));
+}
+
+TEST_F(RunsTest, MuchThatIsKeptIsTrimmedSooner) {
+  Runs rare(*database, cipher, {1000, 4000, 3000, 1000, 100});
+  for (int i = 1; i <= 9; ++i) run(rare, i, {900, 900});
+  EXPECT_LE(kept().size(), 4u);
 }
 
 TEST_F(RunsTest, ValuesAreLeftOutOfARunThatIsTooLarge) {

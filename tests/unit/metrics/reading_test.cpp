@@ -216,6 +216,22 @@ TEST(Dictionary, TheCataloguesNamesAreAdmittedWhateverIsInvented) {
   EXPECT_NE(dictionary.series({"memory.atom", "", "gauge", ""}), 0u) << "also when it is full";
 }
 
+TEST(Dictionary, TheCataloguesNamesHaveNumbersWhenNodesHaveUsedUpTheirs) {
+  Dictionary dictionary;
+  constexpr auto most = Dictionary::most_numbers;
+  dictionary.restore_series(most - Dictionary::reserved_numbers, invented(1, 1));
+  EXPECT_EQ(dictionary.series(invented(1, 2), Dictionary::From::node, 1), 0u);
+  EXPECT_EQ(
+      dictionary.series({"dist.queue", "peer=\"a@b\"", "gauge", ""}, Dictionary::From::labels, 1),
+      0u);
+  auto own = dictionary.series({"memory.total", "", "gauge", ""});
+  EXPECT_EQ(own, most - Dictionary::reserved_numbers + 1);
+  Dictionary restarted;
+  restarted.restore_series(own, {"memory.total", "", "gauge", ""});
+  EXPECT_TRUE(restarted.has(own));
+  EXPECT_EQ(restarted.series(invented(1, 2), Dictionary::From::node, 1), 0u);
+}
+
 TEST(Dictionary, WithANodeGoWhatItBroughtAndNobodyElseSent) {
   Dictionary dictionary;
   EXPECT_EQ(invent(dictionary, 1, 1'000), 1'000u);

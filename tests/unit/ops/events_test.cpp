@@ -107,6 +107,73 @@ TEST_F(EventsTest, AreKeptUpToANumberOfBytes) {
   EXPECT_GT(bytes, ops::EventBus::kept_bytes / 2);
 }
 
+// An operator of one family who deleted 10,000 nodes made the daemon miss that others were DOWN.
+TEST_F(EventsTest, ABurstOfOneFamilyTakesNoEventOfAnotherFromAListenerInside) {
+  auto outside = *bus_.subscribe({"alarms"});
+  auto inside = *bus_.subscribe_inside({"alarms", "topology"});
+  bus_.publish("alarms.raised", Inner{});
+  publish(10'000);
+  EXPECT_EQ(drain(*outside), "gap:1");
+  EXPECT_EQ(inside->waiting(), 10'001u);
+  EXPECT_EQ(inside->lost(), 0u);
+  EXPECT_EQ(std::get<ops::EventPtr>(*inside->try_next())->topic, "alarms.raised");
+}
+
+TEST_F(EventsTest, AListenerInsideReadsForAWholeTurn) {
+  auto inside = *bus_.subscribe_inside({});
+  publish(1000);
+  int heard = 0;
+  TaskGroup group(io_.get_executor());
+  auto nothing = []() -> asio::awaitable<void> { co_return; };
+  group.spawn("listener", ops::hear(
+                              "test", *inside, [&](auto&) { ++heard; }, nothing));
+  for (int turns = 0; turns < 4; ++turns) io_.poll_one();
+  EXPECT_GT(heard, 200);
+  io_.poll();
+  EXPECT_EQ(heard, 1000);
+}
+
+TEST_F(EventsTest, WhatAListenerMissedIsMadeGoodFromThePresentStates) {
+  auto inside = *bus_.subscribe_inside({}, 3);
+  publish(10);
+  inside->try_next();
+  inside->try_next();
+  publish(10);  // one more fits, then there is a second gap
+  std::string seen;
+  TaskGroup group(io_.get_executor());
+  auto heard = [&](const ops::Event& event) { seen += std::to_string(event.seq) + " "; };
+  auto make_good = [&]() -> asio::awaitable<void> {
+    seen += "good ";
+    if (bus_.last_seq() == 20) publish(1);  // meanwhile: heard after it
+    co_return;
+  };
+  group.spawn("listener", ops::hear("test", *inside, heard, make_good));
+  io_.poll();
+  EXPECT_EQ(seen, "3 11 good 21 ") << "once, and after what was waiting";
+  EXPECT_EQ(inside->lost(), 16u);
+  publish(1);
+  io_.poll();
+  EXPECT_EQ(seen, "3 11 good 21 22 ");
+}
+
+TEST_F(EventsTest, AListenerInsideHoldsUpToANumberOfBytes) {
+  auto inside = *bus_.subscribe_inside({});
+  constexpr std::size_t mib = 1 << 20;
+  for (int i = 0; i < 60; ++i) bus_.publish("topology.node_state", Done{std::string(mib, 'x')});
+  std::size_t bytes = 0, lost = 0;
+  while (auto delivery = inside->try_next()) {
+    if (auto* event = std::get_if<ops::EventPtr>(&*delivery))
+      bytes += (*event)->weight();
+    else
+      lost += std::get<ops::Gap>(*delivery).lost;
+  }
+  EXPECT_GT(lost, 0u);
+  EXPECT_LE(bytes, ops::EventBus::most_inside_bytes + 4 * mib);
+  EXPECT_GT(bytes, ops::EventBus::most_inside_bytes / 2);
+  publish(1);
+  EXPECT_EQ(drain(*inside), "61") << "there is room again";
+}
+
 TEST_F(EventsTest, ResumeAfterASequenceNumber) {
   publish(3);
   EXPECT_EQ(drain(**bus_.subscribe({}, 1)), "2 3");
