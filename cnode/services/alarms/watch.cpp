@@ -7,7 +7,6 @@
 #include "base/timeout.h"
 #include "services/alarms/node_text.h"
 #include "services/alarms/reports.h"
-#include "services/notifications/notifications.h"
 
 namespace muster::alarms {
 
@@ -216,7 +215,7 @@ void Watch::let_go(const Subject& node) {
 
 /// Events were lost: each node is as if its state were said now, and what is not managed is gone.
 asio::awaitable<void> Watch::make_good() {
-  co_await notifications::each_present(topology_, [this](auto& event) { node_changed(event); });
+  co_await topology_.each_present([this](auto& event) { node_changed(event); });
   std::map<std::string, Subject> gone;
   for (auto& [id, of_agents] : dropped_) gone.try_emplace(id, Subject{Scope::node, id, {}, {}, {}});
   for (auto& [id, alarm] : desk_.book().all())

@@ -234,38 +234,9 @@ asio::awaitable<void> Notifications::run_trimming() {
   }
 }
 
-asio::awaitable<void> each_present(topology::Topology& topology,
-                                   std::function<void(const topology::NodeStateEvent&)> look) {
-  auto operations = topology.operations();
-  auto list = std::find_if(operations.begin(), operations.end(),
-                           [](auto& operation) { return operation.row().name == "list_nodes"; });
-  if (list == operations.end()) throw std::logic_error("topology has no list of nodes");
-  Caller caller;
-  caller.name = "muster";
-  caller.role = ops::Role::viewer;
-  Turn turn;
-  for (ops::json::object request;;) {
-    auto page = co_await list->call(ops::json::value(request), caller);
-    if (!page) {
-      log::error("the list of nodes: {}", page.error().text());
-      co_return;
-    }
-    for (auto& item : page->at("items").as_array()) {
-      if (turn.is_over()) co_await next_turn(turn);
-      auto* row = topology.peek(std::string(item.at("name").as_string()));
-      if (!row) continue;
-      auto now = topology.view(*row);
-      look({now.id, now.name, now.state, now.reason, now.detail});
-    }
-    auto* next = page->as_object().if_contains("next");
-    if (!next || !next->is_string()) co_return;
-    request["after"] = *next;
-  }
-}
-
 /// Events were lost: what is otherwise than last said is said now.
 asio::awaitable<void> Notifications::make_good() {
-  co_await each_present(topology_, [this](auto& event) {
+  co_await topology_.each_present([this](auto& event) {
     auto known = states_.find(event.name.text);
     if (known == states_.end() || known->second != event.state) node_changed(event);
   });

@@ -94,8 +94,4 @@ class Notifications {
   TaskGroup storing_, running_;
 };
 
-/// Hands on, as an event, how each managed node is now, in turns: for who missed events.
-asio::awaitable<void> each_present(topology::Topology& topology,
-                                   std::function<void(const topology::NodeStateEvent&)> look);
-
 }  // namespace muster::notifications

@@ -4,6 +4,7 @@
 
 #include "base/log.h"
 #include "base/random.h"
+#include "base/turn.h"
 #include "ops/role_text.h"
 #include "ops/rows.h"
 #include "services/topology/explorer.h"
@@ -366,6 +367,16 @@ Task<ops::Page<NodeView>> Topology::list_nodes(ListNodes request, Caller) {
     page.items.push_back(std::move(shown));
   }
   co_return page;
+}
+
+asio::awaitable<void> Topology::each_present(std::function<void(const NodeStateEvent&)> look) {
+  muster::Turn turn;
+  for (auto at = by_name_.begin(); at != by_name_.end();) {
+    auto now = view(*at->second);
+    look({now.id, now.name, now.state, now.reason, now.detail});
+    if (turn.is_over()) co_await next_turn(turn);
+    at = by_name_.upper_bound(now.name.text);
+  }
 }
 
 Task<DiscoveryView> Topology::discover_nodes(DiscoverNodes request, Caller caller) {

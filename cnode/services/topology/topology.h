@@ -45,6 +45,9 @@ class Topology final : public mesh::Watcher {
   /// The same for a look that copies nothing: null where there is none. Good until the caller
   /// waits.
   const NodeRow* peek(const std::string& id_or_name) const;
+  /// How each managed node is now, as an event, in turns: for who missed events. `look` is called
+  /// until this ends.
+  asio::awaitable<void> each_present(std::function<void(const NodeStateEvent&)> look);
   /// Looks at all nodes of a family, by its id, sorted by name, and copies nothing.
   void peek_family(const std::string& family_id,
                    const std::function<void(const NodeRow&)>& look) const;
