@@ -141,15 +141,16 @@ TEST_P(HostContract, IsNotKeptWaitingByWhatTheCommandLeavesRunning) {
 
 TEST_P(HostContract, EndsACommandAndItsGroupAtTheLimit) {
   Command command;
-  command.script = "trap '' TERM; sleep 300 & echo before; sleep 300; sleep 300";
+  command.script = "trap '' TERM; sleep 4322 & echo before; sleep 4322; sleep 4322";
   command.limit = 1s;
   auto result = run(std::move(command));
   ASSERT_TRUE(result) << result.error().text();
   EXPECT_EQ(result->end, End::timed_out);
   EXPECT_EQ(result->output, "before\n");
   EXPECT_LT(result->duration, 6s);
-  EXPECT_TRUE(test::eventually([this] { return output("pgrep -x sleep -a | grep ' 300$'") == ""; }))
-      << output("ps -ef | grep sleep");
+  EXPECT_TRUE(test::eventually([this] {
+    return output("pgrep -x sleep -a | grep ' 4322$'") == "";
+  })) << output("ps -ef | grep sleep");
 }
 
 TEST_P(HostContract, LeavesNoProcessOfItsOwnBehind) {
