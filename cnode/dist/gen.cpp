@@ -38,6 +38,17 @@ bool tuple_header(std::string_view& bytes, unsigned arity) {
   return true;
 }
 
+/// The tag and the request of a call as gen_server makes it, {'$gen_call', {Pid, Tag}, Request}.
+std::optional<std::string_view> call_in(std::string_view message, PeerPid& from) {
+  std::string_view word;
+  WirePid pid;
+  bool is_call = tuple_header(message, 3) && read_atom(message, word) && word == "$gen_call" &&
+                 tuple_header(message, 2) && read_pid(message, pid);
+  if (!is_call) return std::nullopt;
+  from = {pid.id, pid.serial, pid.creation};
+  return message;
+}
+
 /// A guest has nothing to say that takes more than a few milliseconds to take apart: what is larger
 /// is left out.
 std::optional<etf::Term> whole(Link& link, std::string_view bytes) {
@@ -70,16 +81,11 @@ std::optional<etf::Term> Message::decode() const {
   return whole(link, payload);
 }
 
-/// Nothing: it is no call, or of none that gen_server makes; or its tag is rubbish, and the link is
-/// closed.
-std::optional<Caller> Caller::read(const Message& message, std::string_view& request) {
-  auto rest = message.payload;
-  std::string_view word;
-  WirePid pid;
-  bool is_call = tuple_header(rest, 3) && read_atom(rest, word) && word == "$gen_call" &&
-                 tuple_header(rest, 2) && read_pid(rest, pid);
-  if (!is_call) return std::nullopt;
-  auto size = etf::check(rest);
+/// A tag of most_kept at most, and the request after it. Nothing: the tag is longer, and nobody
+/// could be answered; or it is rubbish, and the link is closed.
+std::optional<Caller> Caller::read(const Message& message, const PeerPid& pid,
+                                   std::string_view tag_and_request) {
+  auto size = etf::check(tag_and_request);
   if (!size) {
     message.link.fail(size.error());
     return std::nullopt;
@@ -88,31 +94,32 @@ std::optional<Caller> Caller::read(const Message& message, std::string_view& req
   Caller caller;
   caller.link_ = message.link.shared_from_this();
   caller.self_ = message.to;
-  caller.pid_ = {pid.id, pid.serial, pid.creation};
-  caller.tag_ = rest.substr(0, *size);
+  caller.pid_ = pid;
+  caller.tag_ = tag_and_request.substr(0, *size);
   if (message.token.size() <= most_kept) caller.token_ = message.token;
-  request = rest.substr(*size);
   return caller;
 }
 
 std::optional<Caller> Caller::of(const Message& message) {
-  std::string_view request;
-  return read(message, request);
+  PeerPid pid;
+  auto rest = call_in(message.payload, pid);
+  return rest ? read(message, pid, *rest) : std::nullopt;
 }
 
 std::optional<GenMessage> GenMessage::read(const Message& message) {
   GenMessage out;
-  std::string_view rest;
-  if (auto caller = Caller::read(message, rest)) {
-    auto request = whole(message.link, rest);
+  PeerPid pid;
+  if (auto call = call_in(message.payload, pid)) {
+    auto caller = Caller::read(message, pid, *call);
+    if (!caller) return std::nullopt;
+    auto request = whole(message.link, call->substr(caller->tag_.size()));
     if (!request) return std::nullopt;
     out.kind = Kind::call;
     out.caller = *std::move(caller);
     out.body = *std::move(request);
     return out;
   }
-  if (!message.link.is_up()) return std::nullopt;
-  rest = message.payload;
+  auto rest = message.payload;
   std::string_view word;
   bool is_cast = tuple_header(rest, 2) && read_atom(rest, word) && word == "$gen_cast";
   auto body = whole(message.link, is_cast ? rest : message.payload);

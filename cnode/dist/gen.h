@@ -32,7 +32,8 @@ class Caller {
 
  private:
   friend struct GenMessage;
-  static std::optional<Caller> read(const Message& message, std::string_view& request);
+  static std::optional<Caller> read(const Message& message, const PeerPid& pid,
+                                    std::string_view tag_and_request);
 
   std::shared_ptr<Link> link_;
   LocalPid self_;
@@ -51,7 +52,8 @@ struct GenMessage {
   Caller caller;   ///< of a call
   etf::Term body;  ///< the request of a call or cast, else the whole message
 
-  /// Nothing when the peer sent rubbish; its link is then closed.
+  /// Nothing when the peer sent rubbish, its link is then closed; or a call with a tag of more than
+  /// most_kept.
   static std::optional<GenMessage> read(const Message& message);
 };
 
