@@ -36,13 +36,13 @@ Task<EventsReply> events(EventBus& bus, EventsRequest request) {
 template <class Rp>
 Operation constant_operation(Row row, std::function<Rp()> make) {
   auto made = std::make_shared<std::shared_ptr<const Rp>>();
-  auto at_once = [made, make = std::move(make)](Prepared,
-                                                Caller) -> Result<std::shared_ptr<const void>> {
+  auto at_once = [made, make = std::move(make)](
+                     Prepared, const Caller&) -> Result<std::shared_ptr<const void>> {
     if (!*made) *made = std::make_shared<const Rp>(make());
     return std::shared_ptr<const void>(*made);
   };
-  auto as_task = [at_once](Prepared request, Caller caller, BodySource*) {
-    return detail::ready(at_once(std::move(request), std::move(caller)));
+  auto as_task = [at_once](Prepared request, const Caller& caller, BodySource*) {
+    return detail::ready(at_once(std::move(request), caller));
   };
   return Operation(std::move(row), type_of<Empty>(), type_of<Rp>(), false,
                    &detail::make_request<Empty>, std::move(as_task), std::move(at_once));
@@ -69,7 +69,7 @@ std::vector<Operation> builtin(const Table& table, EventBus& bus) {
       "muster", "echo", {"POST", "/api/echo"}, Role::viewer, "Gives back what it was given"};
   echo_row.is_query = true;
   rows.push_back(immediate_operation<etf::Term, etf::Term>(
-      echo_row, [](etf::Term term, Caller) { return term; }));
+      echo_row, [](etf::Term term, const Caller&) { return term; }));
 
   Row events_row{"muster",
                  "events",

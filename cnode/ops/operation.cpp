@@ -186,12 +186,12 @@ Task<etf::Term> Operation::call(etf::Term args, Caller caller) const {
   co_return reply.term();
 }
 
-Result<etf::Term> Operation::call_now(etf::Term args, Caller caller) const {
+Result<etf::Term> Operation::call_now(etf::Term args, const Caller& caller) const {
   assert(is_immediate());
   TRY(auto request, prepare(Input(args), caller));
   Counted call(*tally_);
   Witness witness(*this, request.get(), caller);
-  TRY(auto reply, finish(call, witness, immediate_(std::move(request), std::move(caller))));
+  TRY(auto reply, finish(call, witness, immediate_(std::move(request), caller)));
   return reply.term();
 }
 

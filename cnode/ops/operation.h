@@ -77,7 +77,8 @@ using Prepared = std::shared_ptr<void>;
 class Operation {
  public:
   using Handler = std::function<Task<std::shared_ptr<const void>>(Prepared, Caller, BodySource*)>;
-  using ImmediateHandler = std::function<Result<std::shared_ptr<const void>>(Prepared, Caller)>;
+  using ImmediateHandler =
+      std::function<Result<std::shared_ptr<const void>>(Prepared, const Caller&)>;
 
   const Row& row() const { return row_; }
   std::string full_name() const { return row_.service + '.' + row_.name; }
@@ -105,7 +106,7 @@ class Operation {
   Task<etf::Term> call(etf::Term args, Caller caller) const;
   Task<json::value> call(json::value args, Caller caller) const;
   /// The same without a coroutine, for an immediate operation.
-  Result<etf::Term> call_now(etf::Term args, Caller caller) const;
+  Result<etf::Term> call_now(etf::Term args, const Caller& caller) const;
 
   /// By the Table: `guards` are told and asked from now on.
   void set_guards(const Guards& guards) { guards_ = &guards; }
@@ -170,15 +171,16 @@ Operation operation(Row row, std::function<Task<Rp>(Rq, Caller)> handler) {
 
 /// One row whose handler answers from memory and never waits: doors need no coroutine for it.
 template <class Rq, class Rp>
-Operation immediate_operation(Row row, std::function<Result<Rp>(Rq, Caller)> handler) {
+Operation immediate_operation(Row row, std::function<Result<Rp>(Rq, const Caller&)> handler) {
   static_assert(!detail::holds_secret<Rp>(), "a reply never carries a secret");
   auto at_once = [handler = std::move(handler)](
-                     Prepared request, Caller caller) -> Result<std::shared_ptr<const void>> {
-    TRY(auto reply, handler(std::move(*static_cast<Rq*>(request.get())), std::move(caller)));
+                     Prepared request,
+                     const Caller& caller) -> Result<std::shared_ptr<const void>> {
+    TRY(auto reply, handler(std::move(*static_cast<Rq*>(request.get())), caller));
     return std::make_shared<const Rp>(std::move(reply));
   };
-  auto as_task = [at_once](Prepared request, Caller caller, BodySource*) {
-    return detail::ready(at_once(std::move(request), std::move(caller)));
+  auto as_task = [at_once](Prepared request, const Caller& caller, BodySource*) {
+    return detail::ready(at_once(std::move(request), caller));
   };
   return Operation(std::move(row), type_of<Rq>(), type_of<Rp>(), false, &detail::make_request<Rq>,
                    std::move(as_task), std::move(at_once));
@@ -194,11 +196,11 @@ Operation operation(Row row, S& service, Task<Rp> (S::*handler)(Rq, Caller)) {
 
 /// The same for one that answers from memory.
 template <class S, class Rq, class Rp>
-Operation operation(Row row, S& service, Result<Rp> (S::*handler)(Rq, Caller)) {
-  return immediate_operation<Rq, Rp>(
-      std::move(row), [&service, handler](Rq request, Caller caller) {
-        return (service.*handler)(std::move(request), std::move(caller));
-      });
+Operation operation(Row row, S& service, Result<Rp> (S::*handler)(Rq, const Caller&)) {
+  return immediate_operation<Rq, Rp>(std::move(row),
+                                     [&service, handler](Rq request, const Caller& caller) {
+                                       return (service.*handler)(std::move(request), caller);
+                                     });
 }
 
 /// A row whose handler takes a stream of bytes beside its request: PUT …/tarball.

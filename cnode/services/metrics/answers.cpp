@@ -37,7 +37,7 @@ PointView point_view(const store::Point& point) {
 
 }  // namespace
 
-Result<CatalogueView> Metrics::show_catalogue(ops::Empty, Caller) {
+Result<CatalogueView> Metrics::show_catalogue(ops::Empty, const Caller&) {
   CatalogueView view;
   for (auto& metric : catalogue())
     view.items.push_back({metric.name, metric.kind, metric.unit, metric.doc, metric.labels,

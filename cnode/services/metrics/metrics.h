@@ -82,13 +82,13 @@ class Metrics {
   };
   using Nodes = std::vector<topology::NodeRow>;
 
-  Result<CatalogueView> show_catalogue(ops::Empty request, ops::Caller caller);
+  Result<CatalogueView> show_catalogue(ops::Empty request, const ops::Caller& caller);
   Task<SeriesList> list(Whose request, ops::Caller caller);
   Task<LatestList> latest(AskLatest request, ops::Caller caller);
   Task<LineList> query(QueryMetrics request, ops::Caller caller);
-  Result<SettingsView> show_settings(ops::Empty request, ops::Caller caller);
+  Result<SettingsView> show_settings(ops::Empty request, const ops::Caller& caller);
   Task<SettingsView> set_interval(SetInterval request, ops::Caller caller);
-  Result<LiveView> live(AskLive request, ops::Caller caller);
+  Result<LiveView> live(AskLive request, const ops::Caller& caller);
 
   Result<Nodes> nodes_of(const std::optional<std::string>& node,
                          const std::optional<std::string>& family) const;
@@ -96,7 +96,7 @@ class Metrics {
   SeriesView series_view(SeriesId id) const;
   LatestView latest_view(const std::string& node, const Latest& latest,
                          const std::vector<SeriesId>& wanted) const;
-  Result<HealthList> show_health(ops::Empty request, ops::Caller caller);
+  Result<HealthList> show_health(ops::Empty request, const ops::Caller& caller);
   HealthSheet own_health() const;
 
   asio::awaitable<void> run_storing();

@@ -46,7 +46,7 @@ Result<std::unique_ptr<ops::BodySource>> Metrics::expose(
   return scrapes_.begin(std::make_unique<Exposition>(plan_, std::move(nodes), std::move(own)));
 }
 
-Result<HealthList> Metrics::show_health(ops::Empty, ops::Caller) {
+Result<HealthList> Metrics::show_health(ops::Empty, const ops::Caller&) {
   return HealthList{own_health().families()};
 }
 

@@ -16,7 +16,7 @@ constexpr auto unheard_after = 15s;
 
 }  // namespace
 
-Result<SettingsView> Metrics::show_settings(ops::Empty, Caller) {
+Result<SettingsView> Metrics::show_settings(ops::Empty, const Caller&) {
   SettingsView view;
   view.schedule = store::to_text(settings_.store.schedule);
   view.interval = static_cast<std::uint32_t>(settings_.interval.count());
@@ -50,10 +50,10 @@ Task<SettingsView> Metrics::set_interval(SetInterval request, Caller caller) {
   else
     names.erase(name);
   for (auto& each : nodes) configure(each.name, true);
-  co_return show_settings({}, std::move(caller));
+  co_return show_settings({}, caller);
 }
 
-Result<LiveView> Metrics::live(AskLive request, Caller) {
+Result<LiveView> Metrics::live(AskLive request, const Caller&) {
   TRY(auto nodes, nodes_of(request.node, request.family));
   constexpr std::size_t most_nodes = 100;
   auto seconds = request.seconds.value_or(60);

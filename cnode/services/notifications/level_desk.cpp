@@ -116,7 +116,7 @@ LevelsView LevelDesk::view() const {
   return shown;
 }
 
-Result<LevelsView> LevelDesk::levels(ListLevels request, ops::Caller) {
+Result<LevelsView> LevelDesk::levels(ListLevels request, const ops::Caller&) {
   auto shown = view();
   if (request.node) {
     TRY(auto row, topology_.find(*request.node));

@@ -31,7 +31,7 @@ class LevelDesk {
 
  private:
   Task<LevelsView> set_level(SetLevel request, ops::Caller caller);
-  Result<LevelsView> levels(ListLevels request, ops::Caller caller);
+  Result<LevelsView> levels(ListLevels request, const ops::Caller& caller);
   Result<Levels::Scope> scope_of(const SetLevel& request) const;
   LevelsView view() const;
   void configure(const std::string& node);

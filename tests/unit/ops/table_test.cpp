@@ -229,7 +229,7 @@ TEST(Operation, AnImmediateOneAnswersWithAndWithoutACoroutine) {
   ops::Caller admin{"x", ops::Role::admin, {}, {}}, viewer{"x", ops::Role::viewer, {}, {}};
   ops::Row row{"muster", "twice", {}, ops::Role::operator_, "Doubles"};
   auto twice = ops::immediate_operation<std::int64_t, std::int64_t>(
-      row, [](std::int64_t value, ops::Caller) -> Result<std::int64_t> {
+      row, [](std::int64_t value, const ops::Caller&) -> Result<std::int64_t> {
         if (value < 0) return Error(Errc::conflict, "negative");
         return 2 * value;
       });

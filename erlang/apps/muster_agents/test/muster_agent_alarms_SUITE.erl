@@ -156,7 +156,7 @@ start_elarm(false, Config) ->
         "clear(Id, Src) -> ask({clear, Id, Src}).",
         "ask(What) ->"
         "    elarm_server ! {self(), What},"
-        "    receive {elarm_says, Answer} -> Answer after 5000 -> exit(timeout) end.",
+        "    receive {elarm_says, Answer} -> Answer after 30000 -> exit(timeout) end.",
         "serve(Pids, Alarms) ->"
         "    receive {From, What} ->"
         "        {Answer, NewPids, NewAlarms} = do(What, Pids, Alarms),"

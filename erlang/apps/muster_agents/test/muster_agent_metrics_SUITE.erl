@@ -11,7 +11,7 @@
          a_library_that_hangs_is_left/1, libraries_can_be_live/1, a_busy_node_says_how_busy/1,
          many_metrics_of_users_take_turns/1]).
 %% Called on the peer.
--export([lease/2, pass/0, make_folsom/1, fake_telemetry/0, telemetry_handlers/0,
+-export([lease/2, pass/0, reductions_of_a_pass/0, make_folsom/1, fake_telemetry/0, telemetry_handlers/0,
          hanging_telemetry/0, hang/0, burn/0]).
 
 all() ->
@@ -116,18 +116,10 @@ stock_calls_say_the_same(Config) ->
                     not lists:member(maps:get(<<"needs">>, Row, none), [<<"mnesia">>, <<"pg">>])],
     ?assert(length(lists:append(Fixed)) > 30).
 
-%% Prints what the bench measures more exactly.
+%% About 15,000 reductions. The time of a busy machine says little; the bench measures it.
 a_pass_is_cheap(Config) ->
-    Node = ?config(node, Config),
-    _ = peer:call(Node, muster_agent_metrics, sample, [#{}]),
-    Times = [begin
-                 {Us, _} = peer:call(Node, timer, tc, [muster_agent_metrics, sample, [#{}]]),
-                 Us
-             end || _ <- lists:seq(1, 11)],
-    Median = lists:nth(6, lists:sort(Times)),
-    ct:pal("a pass takes ~b microseconds: ~.4f % of a core at one a minute",
-           [Median, Median / 60.0e6 * 100]),
-    ?assert(Median < 30000).
+    Reductions = [peer:call(?config(node, Config), ?MODULE, reductions_of_a_pass, []) || _ <- lists:seq(1, 11)],
+    ?assert(lists:nth(6, lists:sort(Reductions)) < 40000, Reductions).
 
 %%% Libraries
 
@@ -247,7 +239,7 @@ lease(Module, Interval) ->
                            Self ! {self(), ready},
                            receive after infinity -> ok end
                    end),
-    receive {Holder, ready} -> ok after 5000 -> error(no_lease) end.
+    receive {Holder, ready} -> ok after 30000 -> error(no_lease) end.
 
 %% The next sample.
 pass() -> pass_at(erlang:monotonic_time(millisecond) + 5000).
@@ -266,6 +258,12 @@ pass_at(Deadline) ->
             pass_at(Deadline)
     end.
 
+reductions_of_a_pass() ->
+    {reductions, Before} = process_info(self(), reductions),
+    _ = muster_agent_metrics:sample(#{}),
+    {reductions, After} = process_info(self(), reductions),
+    After - Before.
+
 %% In a process that stays: a history's table belongs to its maker.
 make_folsom(Counters) ->
     {ok, _} = application:ensure_all_started(folsom),
@@ -274,7 +272,7 @@ make_folsom(Counters) ->
                           Self ! {self(), make_metrics(Counters)},
                           receive after infinity -> ok end
                   end),
-    receive {Maker, Made} -> Made after 10000 -> error(not_made) end.
+    receive {Maker, Made} -> Made after 30000 -> error(not_made) end.
 
 make_metrics(Counters) ->
     New = [{new_counter, counter}, {new_gauge, gauge}, {new_meter, meter}, {new_spiral, spiral},

@@ -202,7 +202,7 @@ call_and_kill(Module, Agent) ->
     muster_test_nodes:until({message_queue_len, 1},
                             fun() -> process_info(Agent, message_queue_len) end),
     exit(Agent, kill),
-    Answer = receive {Caller, A} -> A after 10000 -> none end,
+    Answer = receive {Caller, A} -> A after 30000 -> none end,
     receive {'DOWN', Monitor, process, Caller, Reason} -> {Reason, Answer} end.
 
 %% What a daemon does, many times over: ask for the version, load, start, release.

@@ -128,7 +128,7 @@ holder(Said, Agent, Settings) ->
 keep(Holder, What) ->
     Ref = make_ref(),
     Holder ! {self(), Ref, What},
-    receive {Ref, Answer} -> Answer after 10000 -> error(no_answer) end.
+    receive {Ref, Answer} -> Answer after 30000 -> error(no_answer) end.
 
 %% Everything of a node that a guest could change.
 -spec snapshot() -> map().

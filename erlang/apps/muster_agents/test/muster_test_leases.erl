@@ -88,7 +88,7 @@ lease(Managed, Module, Interval) ->
                            Caller ! {self(), Result},
                            hold(Result)
                    end),
-    receive {Holder, Result} -> {Result, Holder} after 10000 -> error(no_answer) end.
+    receive {Holder, Result} -> {Result, Holder} after 30000 -> error(no_answer) end.
 
 options(#{} = Options) -> Options;
 options(Interval) -> #{interval_ms => Interval}.
@@ -119,7 +119,7 @@ agent_of(What) -> agent_of(What, [P || P <- processes(), is_holder(P)]).
 agent_of(What, [Holder | Others]) ->
     Ref = make_ref(),
     Holder ! {What, self(), Ref},
-    Reply = receive {Ref, R} -> R after 15000 -> error(no_answer) end,
+    Reply = receive {Ref, R} -> R after 30000 -> error(no_answer) end,
     case What of
         release when Others =/= [] -> agent_of(What, Others);
         _ -> Reply

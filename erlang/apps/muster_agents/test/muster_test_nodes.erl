@@ -10,13 +10,11 @@
 
 -spec start_epmd() -> epmd().
 start_epmd() ->
-    {ok, Socket} = gen_tcp:listen(0, [{ip, {127, 0, 0, 1}}]),
-    {ok, Number} = inet:port(Socket),
-    ok = gen_tcp:close(Socket),
-    Port = integer_to_list(Number),
+    Port = free_port(),
     Old = os:getenv("ERL_EPMD_PORT"),
     os:putenv("ERL_EPMD_PORT", Port),
     [] = os:cmd("ERL_EPMD_ADDRESS=127.0.0.1 epmd -daemon"),
+    until(true, fun() -> string:find(os:cmd("epmd -names"), "up and running") =/= nomatch end),
     {Port, Old}.
 
 -spec stop_epmd(epmd()) -> ok.
@@ -32,7 +30,7 @@ stop_epmd({Port, Old}) ->
 start(Name, Args) ->
     {ok, Node, _} =
         peer:start(#{name => peer:random_name(Name), host => "127.0.0.1", longnames => true,
-                     connection => standard_io,
+                     connection => standard_io, wait_boot => 60000,
                      args => ["-setcookie", "test", "-kernel", "logger_level", "critical"
                               | lists:append([["-pa", Dir] || Dir <- code:get_path()]) ++ Args]}),
     Node.
@@ -48,7 +46,7 @@ kill(Node) ->
     Monitor = erlang:monitor(process, Node),
     unlink(Node),
     _ = os:cmd("kill -9 " ++ Pid),
-    receive {'DOWN', Monitor, process, Node, _} -> ok after 10000 -> error(still_there) end.
+    receive {'DOWN', Monitor, process, Node, _} -> ok after 30000 -> error(still_there) end.
 
 -spec name(pid()) -> node().
 name(Node) -> peer:call(Node, erlang, node, []).
@@ -71,9 +69,9 @@ free_port() ->
         {error, eaddrinuse} -> free_port()
     end.
 
-%% Asks again until the answer is as expected; fails with the last answer after 10 seconds.
+%% Asks again until the answer is as expected; fails with the last answer after 30 seconds.
 -spec until(Expected :: term(), fun(() -> term())) -> ok.
-until(Expected, Ask) -> until(Expected, Ask, 10000).
+until(Expected, Ask) -> until(Expected, Ask, 30000).
 
 -spec until(Expected :: term(), fun(() -> term()), Milliseconds :: pos_integer()) -> ok.
 until(Expected, Ask, Time) -> until_at(Expected, Ask, erlang:monotonic_time(millisecond) + Time).

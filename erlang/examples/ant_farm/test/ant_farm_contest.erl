@@ -104,7 +104,7 @@ with_nodes(Side, Fun) ->
 
 start_node(Name) ->
     {ok, Node, _} = peer:start_link(#{name => Name, host => "127.0.0.1",
-                                      longnames => true, connection => standard_io,
+                                      longnames => true, connection => standard_io, wait_boot => 60000,
                                       args => ["-setcookie", "contest", "-kernel", "logger_level", "error",
                                                "-pa" | code:get_path()]}),
     Node.
@@ -125,9 +125,11 @@ with_epmd(Fun) ->
         end
     end.
 
+%% Below those that the system gives to outgoing connections, one of which could take it meanwhile.
 -spec free_port() -> string().
 free_port() ->
-    {ok, Socket} = gen_tcp:listen(0, [{ip, {127, 0, 0, 1}}]),
-    {ok, Port} = inet:port(Socket),
-    ok = gen_tcp:close(Socket),
-    integer_to_list(Port).
+    Port = 30000 + rand:uniform(2000),
+    case gen_tcp:listen(Port, [{ip, {127, 0, 0, 1}}]) of
+        {ok, Socket} -> ok = gen_tcp:close(Socket), integer_to_list(Port);
+        {error, eaddrinuse} -> free_port()
+    end.
