@@ -2,41 +2,23 @@
 
 #include <gtest/gtest.h>
 
-#include "tests/unit/support/loop.h"
+#include "tests/unit/support/stopped_nodes.h"
 
 namespace muster::commands {
 namespace {
 
 namespace json = boost::json;
 
-struct Service {
-  asio::io_context io{1};
-  SystemClock clock;
-  store::Cipher cipher{Secret(std::string(32, 'k'))};
-  std::unique_ptr<store::Database> database = *store::Database::open_in_memory();
-  ops::EventBus events{io.get_executor(), clock};
-  mesh::NodeManager manager{io.get_executor()};
-  dist::Node node{io, dist::NodeConfig{}, manager};
-  topology::Topology topology{*database, cipher, manager, node, events, clock};
+struct Service : test::StoppedNodes {
   Commands commands{*database, cipher, topology, manager, clock, nullptr};
 
-  /// A stopped node: it is not dialled.
-  Service() {
-    events.declare(topology::Topology::topics());
-    topology::NodeRow row;
-    row.id = "1";
-    row.name = "a@h";
-    row.is_wanted = false;
-    EXPECT_TRUE(test::finish(io, topology.adopt(row)));
-  }
+  Service() { adopt("1", "a@h"); }
+
   Result<json::value> run_on(json::array nodes) {
-    for (auto& operation : commands.operations()) {
-      if (operation.row().name != "run") continue;
-      json::value request = {{"module", "m"}, {"function", "f"}, {"nodes", std::move(nodes)}};
-      ops::Caller caller{"token:admin", ops::Role::admin, {}, {}};
-      return test::finish(io, operation.call(std::move(request), std::move(caller)));
-    }
-    return Error(Errc::not_found, "no operation");
+    auto operation = test::operation(commands.operations(), "run");
+    json::value request = {{"module", "m"}, {"function", "f"}, {"nodes", std::move(nodes)}};
+    ops::Caller caller{"token:admin", ops::Role::admin, {}, {}};
+    return test::finish(io, operation.call(std::move(request), std::move(caller)));
   }
 };
 

@@ -1,7 +1,7 @@
 #include <gtest/gtest.h>
 
 #include "services/metrics/metrics.h"
-#include "tests/unit/support/loop.h"
+#include "tests/unit/support/stopped_nodes.h"
 #include "tests/unit/support/temporary_folder.h"
 
 namespace muster::metrics {
@@ -10,11 +10,10 @@ namespace {
 namespace json = boost::json;
 using etf::atom;
 
-/// metrics.latest of a family. Its nodes are stopped: nothing is dialled.
-class LatestTest : public testing::Test {
+/// metrics.latest of a family.
+class LatestTest : public testing::Test, protected test::StoppedNodes {
  protected:
   LatestTest() {
-    events.declare(topology::Topology::topics());
     events.declare(Metrics::topics());
     EXPECT_TRUE(test::finish(io, metrics.start()));
   }
@@ -31,37 +30,23 @@ class LatestTest : public testing::Test {
                      {atom("values"), std::move(samples)}};
     etf::Term sent = std::move(message);
     for (int i = 0; i < nodes; ++i) {
-      topology::NodeRow row;
-      row.id = std::to_string(i);
-      row.name = "n" + row.id + "@h";
-      row.is_wanted = false;
-      EXPECT_TRUE(test::finish(io, topology.adopt(row)));
       mesh::NodeSpec spec;
-      spec.id = row.id;
+      spec.id = std::to_string(i);
+      spec.name = "n" + spec.id + "@h";
+      adopt(spec.id, spec.name);
       mesh::NodeFacts facts{"25", "13.0", "x86_64", "shop", "1.0", Timestamp{}, 7};
       EXPECT_TRUE(test::finish(io, topology.node_up(spec, facts, false)));
-      metrics.from_agent(row.name, sent);
+      metrics.from_agent(spec.name, sent);
     }
   }
   Result<json::value> latest(json::value request) {
-    for (auto& operation : metrics.operations()) {
-      if (operation.row().name != "latest") continue;
-      EXPECT_FALSE(operation.is_immediate()) << "it would be done within one turn of the loop";
-      ops::Caller caller{"token:viewer", ops::Role::viewer, {}, {}};
-      return test::finish(io, operation.call(std::move(request), std::move(caller)));
-    }
-    return Error(Errc::not_found, "no operation");
+    auto operation = test::operation(metrics.operations(), "latest");
+    EXPECT_FALSE(operation.is_immediate()) << "it would be done within one turn of the loop";
+    ops::Caller caller{"token:viewer", ops::Role::viewer, {}, {}};
+    return test::finish(io, operation.call(std::move(request), std::move(caller)));
   }
 
-  asio::io_context io{1};
-  SystemClock clock;
   test::TemporaryFolder folder;
-  store::Cipher cipher{Secret(std::string(32, 'k'))};
-  std::unique_ptr<store::Database> database = *store::Database::open_in_memory();
-  ops::EventBus events{io.get_executor(), clock};
-  mesh::NodeManager manager{io.get_executor()};
-  dist::Node node{io, dist::NodeConfig{}, manager};
-  topology::Topology topology{*database, cipher, manager, node, events, clock};
   static Metrics::Settings settings_in(const std::filesystem::path& path) {
     Metrics::Settings settings;
     settings.folder = path;

@@ -4,49 +4,34 @@
 
 #include <thread>
 
-#include "tests/unit/support/loop.h"
+#include "tests/unit/support/stopped_nodes.h"
 
 namespace muster::notifications {
 namespace {
 
 using namespace std::chrono_literals;
 
-/// Nodes that are UP, as far as the desk was told. The topology's are stopped: nothing is dialled.
-class LevelDeskTest : public testing::Test {
+/// Nodes that are UP, as far as the desk was told.
+class LevelDeskTest : public testing::Test, protected test::StoppedNodes {
  protected:
   static constexpr int count = 40;
 
   LevelDeskTest() {
-    events.declare(topology::Topology::topics());
     for (int i = 0; i < count; ++i) {
-      topology::NodeRow row;
-      row.id = std::to_string(100 + i);
-      row.name = "n" + row.id + "@h";
-      row.is_wanted = false;
-      EXPECT_TRUE(test::finish(io, topology.adopt(row)));
-      desk.node_up(row.name);
+      const auto id = std::to_string(100 + i), name = "n" + id + "@h";
+      adopt(id, name);
+      desk.node_up(name);
     }
     told.clear();
   }
 
   Result<ops::json::value> set_level(const std::string& level) {
-    for (auto& operation : desk.operations()) {
-      if (operation.row().name != "set_level") continue;
-      ops::json::value request = {{"level", level}};
-      ops::Caller caller{"token:operator", ops::Role::operator_, {}, {}};
-      return test::finish(io, operation.call(std::move(request), std::move(caller)));
-    }
-    return Error(Errc::not_found, "no operation");
+    auto operation = test::operation(desk.operations(), "set_level");
+    ops::json::value request = {{"level", level}};
+    ops::Caller caller{"token:operator", ops::Role::operator_, {}, {}};
+    return test::finish(io, operation.call(std::move(request), std::move(caller)));
   }
 
-  asio::io_context io{1};
-  SystemClock clock;
-  store::Cipher cipher{Secret(std::string(32, 'k'))};
-  std::unique_ptr<store::Database> database = *store::Database::open_in_memory();
-  ops::EventBus events{io.get_executor(), clock};
-  mesh::NodeManager manager{io.get_executor()};
-  dist::Node node{io, dist::NodeConfig{}, manager};
-  topology::Topology topology{*database, cipher, manager, node, events, clock};
   std::vector<std::string> told;
   std::function<void()> on_told = [] {};
   LevelDesk desk{*database, topology, 10, [this](const std::string& name, etf::Map) {

@@ -2,8 +2,7 @@
 
 #include <gtest/gtest.h>
 
-#include "tests/unit/support/clock.h"
-#include "tests/unit/support/loop.h"
+#include "tests/unit/support/stopped_nodes.h"
 #include "tests/unit/support/temporary_folder.h"
 
 namespace muster::notifications {
@@ -13,16 +12,11 @@ using topology::NodeState;
 using topology::NodeStateEvent;
 
 /// With a node that was stopped on purpose.
-class NotificationsTest : public testing::Test {
+class NotificationsTest : public testing::Test, protected test::StoppedNodes {
  protected:
   NotificationsTest() {
-    events.declare(topology::Topology::topics());
     events.declare(Notifications::topics());
-    topology::NodeRow row;
-    row.id = "1";
-    row.name = "a@h";
-    row.is_wanted = false;
-    EXPECT_TRUE(test::finish(io, topology.adopt(row)));
+    adopt("1", "a@h");
     EXPECT_TRUE(test::finish(io, notifications.start()));
     said = *events.subscribe({"notifications"});
   }
@@ -42,15 +36,7 @@ class NotificationsTest : public testing::Test {
     return std::get<ops::EventPtr>(*delivery)->as<NotificationEvent>()->text;
   }
 
-  asio::io_context io{1};
-  test::HandClock clock;
   test::TemporaryFolder folder;
-  store::Cipher cipher{Secret(std::string(32, 'k'))};
-  std::unique_ptr<store::Database> database = *store::Database::open_in_memory();
-  ops::EventBus events{io.get_executor(), clock};
-  mesh::NodeManager manager{io.get_executor()};
-  dist::Node node{io, dist::NodeConfig{}, manager};
-  topology::Topology topology{*database, cipher, manager, node, events, clock};
   Notifications notifications{
       io.get_executor(), {folder.path, {}, {}}, *database, topology, events, clock,
       [](auto&, auto) {}};

@@ -3,22 +3,16 @@
 #include <gtest/gtest.h>
 
 #include <boost/asio/co_spawn.hpp>
-#include <boost/asio/io_context.hpp>
+
+#include "tests/unit/support/stopped_nodes.h"
 
 namespace muster::topology {
 namespace {
 
-/// Rows in a database in memory; the nodes are stopped ones, so nothing is dialled.
-class TopologyRows : public testing::Test {
+/// The row of a node in memory and in the database.
+class TopologyRows : public testing::Test, protected test::StoppedNodes {
  protected:
-  TopologyRows() {
-    events.declare(Topology::topics());
-    NodeRow row;
-    row.id = "1";
-    row.name = "a@h";
-    row.is_wanted = false;
-    both(topology.adopt(row), nothing());
-  }
+  TopologyRows() { adopt("1", "a@h"); }
 
   static Task<> nothing() { co_return Result<>(); }
   /// Begins one, and the other while the first waits for the database.
@@ -32,12 +26,10 @@ class TopologyRows : public testing::Test {
   }
 
   Task<> patch() {
-    for (auto& operation : topology.operations())
-      if (operation.row().name == "update_node") {
-        ops::json::value args = {{"id", "a@h"}, {"agents", "none"}, {"cookie", "new"}};
-        ops::Caller caller{"token:admin", ops::Role::admin, {}, {}};
-        CO_TRYV(co_await operation.call(std::move(args), std::move(caller)));
-      }
+    auto operation = test::operation(topology.operations(), "update_node");
+    ops::json::value args = {{"id", "a@h"}, {"agents", "none"}, {"cookie", "new"}};
+    ops::Caller caller{"token:admin", ops::Role::admin, {}, {}};
+    CO_TRYV(co_await operation.call(std::move(args), std::move(caller)));
     co_return Result<>();
   }
   Task<> come_up() {
@@ -53,15 +45,6 @@ class TopologyRows : public testing::Test {
     both(after.start(), nothing());
     return {topology.find("1"), after.find("1")};
   }
-
-  asio::io_context io{1};
-  SystemClock clock;
-  store::Cipher cipher{Secret(std::string(32, 'k'))};
-  std::unique_ptr<store::Database> database = *store::Database::open_in_memory();
-  ops::EventBus events{io.get_executor(), clock};
-  mesh::NodeManager manager{io.get_executor()};
-  dist::Node node{io, dist::NodeConfig{}, manager};
-  Topology topology{*database, cipher, manager, node, events, clock};
 };
 
 TEST_F(TopologyRows, ANodeThatComesUpDuringAChangeLosesNeither) {
@@ -79,12 +62,8 @@ TEST_F(TopologyRows, ANodeThatComesUpDuringAChangeLosesNeither) {
       ASSERT_TRUE(row->facts);
       EXPECT_EQ(row->facts->creation, 7U);
     }
-    NodeRow fresh;
-    fresh.id = "1";
-    fresh.name = "a@h";
-    fresh.is_wanted = false;
     both(topology.drop("1"), nothing());
-    both(topology.adopt(fresh), nothing());
+    adopt("1", "a@h");
   }
 }
 
