@@ -1,26 +1,16 @@
-#include "mesh/agents.h"
-
-#include <gtest/gtest.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
 #include "dist/flags.h"
-#include "dist/node_core.h"
+#include "node_fixture.h"
 
 namespace muster::mesh {
 namespace {
 
 using namespace std::chrono_literals;
 
-dist::NodeConfig node_config() {
-  dist::NodeConfig config;
-  config.name = "muster";
-  config.long_host = "127.0.0.1";
-  return config;
-}
-
 /// Nodes that are UP, and the far ends of their links.
-class AgentsTest : public testing::Test, public dist::PeerDirectory {
+class AgentsTest : public NodeTest {
  protected:
   struct Peer {
     explicit Peer(int end) : far_end(end) {}
@@ -38,9 +28,6 @@ class AgentsTest : public testing::Test, public dist::PeerDirectory {
     int far_end;
   };
 
-  Role role(const std::string&, const Secret&) const override { return Role::none; }
-  std::optional<dist::PeerSettings> settings(const std::string&) const override { return {}; }
-
   /// It answers nothing.
   Peer come_up(const std::string& name) {
     int ends[2];
@@ -48,20 +35,12 @@ class AgentsTest : public testing::Test, public dist::PeerDirectory {
     dist::Channel::Socket socket(io_);
     socket.assign(asio::ip::tcp::v4(), ends[0]);
     Peer peer(ends[1]);
-    peer.link = std::make_shared<dist::Link>(
-        core_, dist::Channel(std::move(socket)),
-        dist::HandshakePeer{.name = name, .flags = dist::flag::spawn}, dist::Proof{}, true);
+    peer.link = link(std::move(socket), {.name = name, .flags = dist::flag::spawn});
     NodeSpec spec;
     spec.name = name;
     agents_.node_up(peer.link, spec, {});
     return peer;
   }
-
-  asio::io_context io_;
-  std::shared_ptr<dist::NodeCore> core_ =
-      std::make_shared<dist::NodeCore>(io_, node_config(), *this);
-  dist::Node node_{io_, node_config(), *this};
-  Agents agents_{io_.get_executor(), node_, 60s};
 };
 
 // Each held one of 64 places for as long as its question was given, and asked again for ever.
@@ -76,8 +55,7 @@ TEST_F(AgentsTest, NodesThatAreMuteKeepNobodyWaitingForLong) {
   EXPECT_TRUE(honest.is_asked());
   for (auto& peer : mute) peer.link->close(dist::LinkError::dropped);
   honest.link->close(dist::LinkError::dropped);
-  io_.restart();
-  io_.poll();
+  turn();
 }
 
 }  // namespace

@@ -1,28 +1,15 @@
 #include "mesh/keeper.h"
 
-#include <gtest/gtest.h>
-
-#include "dist/node_core.h"
-#include "mesh/agents.h"
+#include "node_fixture.h"
 
 namespace muster::mesh {
 namespace {
 
-using namespace std::chrono_literals;
-
-dist::NodeConfig node_config() {
-  dist::NodeConfig config;
-  config.name = "muster";
-  config.long_host = "127.0.0.1";
-  return config;
-}
-
 /// A keeper of a node that cannot even be dialled, and who is told.
-class KeeperTest : public testing::Test, public dist::PeerDirectory, public Watcher {
+class KeeperTest : public NodeTest, public Watcher {
  protected:
   KeeperTest() { spec_.name = "a@127.0.0.1"; }
 
-  Role role(const std::string&, const Secret&) const override { return Role::none; }
   std::optional<dist::PeerSettings> settings(const std::string&) const override {
     ++dials_;
     dist::PeerSettings settings;
@@ -33,17 +20,10 @@ class KeeperTest : public testing::Test, public dist::PeerDirectory, public Watc
   void node_down(const NodeSpec&, DownReason reason, const std::string&) override {
     told_.push_back(reason);
   }
-  void turn() {
-    io_.restart();
-    io_.poll();
-  }
 
-  asio::io_context io_;
   mutable int dials_ = 0;
   std::vector<DownReason> told_;
   NodeSpec spec_;
-  dist::Node node_{io_, node_config(), *this};
-  Agents agents_{io_.get_executor(), node_, 60s};
   KeeperTools tools_{io_.get_executor(), node_, agents_, *this};
   TaskGroup tasks_{io_.get_executor()};
 };
@@ -66,13 +46,11 @@ TEST_F(KeeperTest, TheEndOfALinkThatWasNotUpNeitherEndsItsPauseNorChangesTheReas
 }
 
 TEST_F(KeeperTest, AgentsAreNotKeptForALinkThatIsGoneAlready) {
-  auto core = std::make_shared<dist::NodeCore>(io_, node_config(), *this);
-  auto link = std::make_shared<dist::Link>(core, dist::Channel(dist::Channel::Socket(io_)),
-                                           dist::HandshakePeer{spec_.name}, dist::Proof{}, true);
-  link->close(dist::LinkError::closed);
+  auto closed = link(dist::Channel::Socket(io_), {.name = spec_.name});
+  closed->close(dist::LinkError::closed);
   asio::post(io_, [&] {  // on the loop a coroutine begins, and here ends, inside node_up()
-    agents_.node_up(link, spec_, {});
-    agents_.node_up(link, spec_, {});  // nothing is left of the first time
+    agents_.node_up(closed, spec_, {});
+    agents_.node_up(closed, spec_, {});  // nothing is left of the first time
   });
   turn();
 }
