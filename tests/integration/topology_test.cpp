@@ -228,9 +228,6 @@ TEST_F(Topology, ACommandKeepsItsTimeLimitInAll) {
 TEST_F(Topology, ACommandEndsWhenItsClientHangsUp) {
   auto erl = node("long@127.0.0.1");
   nodes_.bring_up(erl.name());
-  const std::string sleepers =
-      "length([P || P <- processes(), process_info(P, current_function) =:= "
-      "{current_function, {timer, sleep, 1}}])";
   HttpRequest request;
   request.method = "POST";
   request.url = daemon_.url("/api/commands");
@@ -239,9 +236,9 @@ TEST_F(Topology, ACommandEndsWhenItsClientHangsUp) {
                      "nodes": ["long@127.0.0.1"]})";
   request.limit = seconds(3);
   std::thread client([&] { EXPECT_EQ(http(request).status, 0); });
-  EXPECT_TRUE(eventually([&] { return erl.eval(sleepers) == "1"; }));
+  EXPECT_TRUE(eventually([&] { return asleep(erl) == 1; }));
   client.join();
-  EXPECT_TRUE(eventually([&] { return erl.eval(sleepers) == "0"; }));
+  EXPECT_TRUE(eventually([&] { return asleep(erl) == 0; }));
 }
 
 TEST_F(Topology, ACommandEndsWithItsCallerInEveryKindOfCall) {
@@ -252,19 +249,16 @@ TEST_F(Topology, ACommandEndsWithItsCallerInEveryKindOfCall) {
   caller.eval(
       "Run = #{module => timer, function => sleep, args => [60000], timeout => 60000, "
       "nodes => ['long@127.0.0.1']}");
-  const std::string sleepers =
-      "length([P || P <- processes(), process_info(P, current_function) =:= "
-      "{current_function, {timer, sleep, 1}}])";
   for (const std::string call :
        {"gen_server:call({commands, M}, {run, Run}, T)", "rpc:call(M, commands, run, [Run], T)",
         "rpc:block_call(M, commands, run, [Run], T)", "erpc:call(M, commands, run, [Run], T)"}) {
     SCOPED_TRACE(call);
     caller.eval("put(caller, spawn(fun() -> T = infinity, " + call + " end))");
-    EXPECT_TRUE(eventually([&] { return erl.eval(sleepers) == "1"; }));
+    EXPECT_TRUE(eventually([&] { return asleep(erl) == 1; }));
     caller.eval("exit(get(caller), kill)");
-    EXPECT_TRUE(eventually([&] { return erl.eval(sleepers) == "0"; })) << "its death";
+    EXPECT_TRUE(eventually([&] { return asleep(erl) == 0; })) << "its death";
     caller.eval("catch (fun(T) -> " + call + " end)(1000)");
-    EXPECT_TRUE(eventually([&] { return erl.eval(sleepers) == "0"; })) << "its timeout";
+    EXPECT_TRUE(eventually([&] { return asleep(erl) == 0; })) << "its timeout";
   }
 }
 

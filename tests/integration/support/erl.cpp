@@ -200,4 +200,10 @@ std::string ErlNode::eval(const std::string& expressions, Limit limit) {
   return value;
 }
 
+int asleep(ErlNode& node) {
+  return std::stoi(
+      node.eval("length([P || P <- processes(), process_info(P, current_function) =:= "
+                "{current_function, {timer, sleep, 1}}])"));
+}
+
 }  // namespace muster::test

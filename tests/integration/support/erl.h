@@ -84,4 +84,7 @@ class ErlNode {
   int evaluated_ = 0;
 };
 
+/// How many processes of the node are in timer:sleep/1.
+int asleep(ErlNode& node);
+
 }  // namespace muster::test
