@@ -16,26 +16,22 @@
 %% Called on the peers.
 -export([flood/1, be_busy/1, fill_link/1]).
 
-all() -> [{group, otp25}, {group, otp22}].
+all() -> muster_test_leases:all().
 
 groups() ->
-    Cases = [{group, sending}, backs_off_when_the_run_queue_is_long,
-             a_live_sample_says_so_also_when_it_backs_off],
-    [{otp25, [], Cases},
-     {otp22, [], Cases},
-     %% Cases that mostly wait do so together, a few at a time.
-     {sending, [parallel], [sends_samples, sends_live_values_for_as_long_as_asked,
+    %% Cases that mostly wait do so together, a few at a time.
+    [{sending, [parallel], [sends_samples, sends_live_values_for_as_long_as_asked,
                             microstate_accounting_stays_where_it_was_on,
                             microstate_accounting_is_turned_on_again,
-                            backs_off_when_the_link_is_full, sheds_load]}].
+                            backs_off_when_the_link_is_full, sheds_load]}
+     | muster_test_leases:groups([{group, sending}, backs_off_when_the_run_queue_is_long,
+                                  a_live_sample_says_so_also_when_it_backs_off])].
 
 init_per_suite(Config) -> muster_test_agents:init_per_suite(Config).
 
 end_per_suite(Config) -> muster_test_agents:end_per_suite(Config).
 
-init_per_group(otp25, Config) -> muster_test_leases:choose("25", Config);
-init_per_group(otp22, Config) -> muster_test_leases:choose("22", Config);
-init_per_group(_, Config) -> Config.
+init_per_group(Group, Config) -> muster_test_leases:init_per_group(Group, Config).
 
 end_per_group(_, _) -> ok.
 

@@ -21,28 +21,25 @@
 %% Called on the peers.
 -export([come_and_go/3, call_and_kill/2]).
 
-all() -> [{group, otp25}, {group, otp22}].
+all() -> muster_test_leases:all().
 
 groups() ->
-    Cases = [{group, leasing}, {group, leaving}, coming_and_going_leaves_nothing],
-    [{otp25, [], Cases},
-     {otp22, [], Cases},
-     %% Cases that mostly wait do so together, a few at a time.
-     {leasing, [parallel], [limits_the_number_of_leases, a_pid_of_an_unconnected_node_is_refused,
+    %% Cases that mostly wait do so together, a few at a time.
+    [{leasing, [parallel], [limits_the_number_of_leases, a_pid_of_an_unconnected_node_is_refused,
                             leaves_when_it_was_loaded_twice, stop_ends_all_leases,
                             two_daemons_do_not_disturb_each_other,
                             obeys_one_installation_until_told]},
      {leaving, [parallel], [leaves_when_released, leaves_when_the_daemon_is_killed,
                             leaves_when_the_link_is_cut, leaves_when_it_is_killed,
-                            survives_its_guard, callers_survive_the_death_of_the_agent]}].
+                            survives_its_guard, callers_survive_the_death_of_the_agent]}
+     | muster_test_leases:groups([{group, leasing}, {group, leaving},
+                                  coming_and_going_leaves_nothing])].
 
 init_per_suite(Config) -> muster_test_agents:init_per_suite(Config).
 
 end_per_suite(Config) -> muster_test_agents:end_per_suite(Config).
 
-init_per_group(otp25, Config) -> muster_test_leases:choose("25", Config);
-init_per_group(otp22, Config) -> muster_test_leases:choose("22", Config);
-init_per_group(_, Config) -> Config.
+init_per_group(Group, Config) -> muster_test_leases:init_per_group(Group, Config).
 
 end_per_group(_, _) -> ok.
 

@@ -1,17 +1,34 @@
 %% A node and a "daemon" (a hidden node) with the agent "metrics": a case takes leases one by one, asks for the
-%% next sample, changes settings and releases. The suites import from here.
+%% next sample, changes settings and releases. The suites import from here. They run their cases with each of
+%% its beams: that for OTP 25 and later, and that for older ones.
 -module(muster_test_leases).
 -include_lib("common_test/include/ct.hrl").
 
--export([choose/2, init_per_testcase/1, end_per_testcase/1, lease_from/2, try_lease/2, load_from/1,
-         beam/1, ask_holder/2, same_as_before/1, same_as_alone/1]).
+-export([all/0, groups/1, init_per_group/2, init_per_testcase/1, end_per_testcase/1, lease_from/2,
+         try_lease/2, load_from/1, beam/1, ask_holder/2, same_as_before/1, same_as_alone/1]).
 %% Called on the peers.
 -export([load/2, lease/3, agent_of/1, agent_of/2]).
 
-%% Which beam: for OTP 25 and later ("25"), or for older ones ("22").
--spec choose(string(), ct_suite:ct_config()) -> ct_suite:ct_config().
-choose(First, Config) ->
-    [{agent, (muster_test_agents:beam("metrics", ?config(agents, Config)))(First)} | Config].
+-spec all() -> [{group, atom()}].
+all() -> [{group, Group} || {Group, _} <- beams()].
+
+%% The groups of all/0, each with these cases.
+-spec groups([atom() | {group, atom()}]) -> [{atom(), [], [atom() | {group, atom()}]}].
+groups(Cases) -> [{Group, [], Cases} || {Group, _} <- beams()].
+
+%% For all groups of a suite: those of all/0 choose the beam.
+-spec init_per_group(atom(), ct_suite:ct_config()) -> ct_suite:ct_config().
+init_per_group(Group, Config) ->
+    case lists:keyfind(Group, 1, beams()) of
+        {_, First} ->
+            Beam = muster_test_agents:beam("metrics", ?config(agents, Config)),
+            [{agent, Beam(First)} | Config];
+        false ->
+            Config
+    end.
+
+%% The group, and the first release that its beam is for.
+beams() -> [{otp25, "25"}, {otp22, "22"}].
 
 -spec init_per_testcase(ct_suite:ct_config()) -> ct_suite:ct_config().
 init_per_testcase(Config) ->
