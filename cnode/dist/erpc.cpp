@@ -72,6 +72,10 @@ std::string ErpcCall::returned(const etf::Term& value) const {
   return out;
 }
 
+std::string ErpcCall::returned_encoded(std::string_view value) const {
+  return reason(result, 3, "return").append(value);
+}
+
 std::string ErpcCall::threw(const etf::Term& value) const {
   auto out = reason(result, 3, "throw");
   etf::encode(value, out);

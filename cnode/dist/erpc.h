@@ -24,6 +24,7 @@ struct ErpcCall {
 
   /// Exit reasons, encoded, for Job::finish_encoded.
   std::string returned(const etf::Term& value) const;
+  std::string returned_encoded(std::string_view value) const;
   std::string threw(const etf::Term& value) const;
   std::string exited(const etf::Term& reason) const;
   std::string failed(const etf::Term& reason, const etf::Term& stack) const;

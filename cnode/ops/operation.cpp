@@ -165,7 +165,7 @@ Task<Reply> Operation::call_input(Input from, Caller caller) const {
   co_return co_await std::move(task);
 }
 
-Task<etf::Term> Operation::call(etf::Term args, Caller caller) const {
+Task<Reply> Operation::answer(etf::Term args, Caller caller) const {
   if (is_upload_) {
     if (auto allowed = check_role(caller); !allowed) {
       auto fields = Input(args).fields();
@@ -178,10 +178,14 @@ Task<etf::Term> Operation::call(etf::Term args, Caller caller) const {
     CO_TRY(auto request, prepare(Input(args), caller));
     BlobSource body(std::move(*bytes));
     auto task = run(std::move(request), std::move(caller), &body);
-    CO_TRY(auto reply, co_await std::move(task));
-    co_return reply.term();
+    co_return co_await std::move(task);
   }
   auto task = call_input(Input(args), std::move(caller));
+  co_return co_await std::move(task);
+}
+
+Task<etf::Term> Operation::call(etf::Term args, Caller caller) const {
+  auto task = answer(std::move(args), std::move(caller));
   CO_TRY(auto reply, co_await std::move(task));
   co_return reply.term();
 }

@@ -103,6 +103,7 @@ class Operation {
   Task<Reply> run(Prepared request, Caller caller, BodySource* body = nullptr) const;
 
   /// All of it for the Erlang door. An upload's bytes are under the key `body`.
+  Task<Reply> answer(etf::Term args, Caller caller) const;
   Task<etf::Term> call(etf::Term args, Caller caller) const;
   Task<json::value> call(json::value args, Caller caller) const;
   /// The same without a coroutine, for an immediate operation.

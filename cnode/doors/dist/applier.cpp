@@ -39,6 +39,11 @@ class Outcome {
     if (erpc_ && !erpc_->result.empty()) return job_->finish_encoded(erpc_->returned(value));
     job_->finish(atom("normal"));
   }
+  void returned_encoded(std::string_view value) const {
+    if (erpc_ && !erpc_->result.empty())
+      return job_->finish_encoded(erpc_->returned_encoded(value));
+    job_->finish(atom("normal"));
+  }
   void undefined(Call call) const {
     auto stack = undefined_stack(std::move(call));
     if (erpc_ && !erpc_->result.empty())
@@ -52,11 +57,11 @@ class Outcome {
   std::optional<ErpcCall> erpc_;
 };
 
-asio::awaitable<void> run(const ops::Operation* operation, Term arguments, Outcome outcome,
-                          Calls::Running) {
+asio::awaitable<void> run(Calls& calls, const ops::Operation* operation, Term arguments,
+                          Outcome outcome, Calls::Running call) {
   auto caller = caller_on(outcome.job().link(), outcome.job().caller());
-  auto result = co_await operation->call(std::move(arguments), std::move(caller));
-  outcome.returned(ops::reply_term(std::move(result)));
+  outcome.returned_encoded(
+      co_await calls.answer(*operation, std::move(arguments), std::move(caller), call));
 }
 
 /// Through the caller's group leader. In a remote shell that lives on a third node, to which only
@@ -114,7 +119,7 @@ void Applier::spawn(std::shared_ptr<Job> job, const muster::dist::SpawnRequest& 
   auto begun = calls_.begin(job->link(), arguments);
   if (!begun) return outcome.returned(ops::error_term(begun.error()));
   auto make = [&](Calls::Running call) {
-    return run(operation, std::move(arguments), outcome, std::move(call));
+    return run(calls_, operation, std::move(arguments), outcome, std::move(call));
   };
   if (auto cancel = calls_.spawn(*operation, *std::move(begun), make))
     job->on_cancel(std::move(cancel));

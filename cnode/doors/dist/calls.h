@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "base/budget.h"
+#include "base/slots.h"
 #include "base/task_group.h"
 #include "dist/node.h"
 #include "ops/operation.h"
@@ -52,6 +53,11 @@ class Calls final : public muster::dist::LinkListener {
     if (auto running = entry.lock()) running->cancel = cancel;
     return cancel;
   }
+  /// Calls it, and makes {ok, Value} or {error, Map} of what it answers, encoded: a long value in
+  /// turns of the loop, one value at a time, callers in turn. A value for which the daemon's memory
+  /// for outsiders has no room is the error unavailable.
+  asio::awaitable<std::string> answer(const ops::Operation& operation, etf::Term arguments,
+                                      ops::Caller caller, Running& call);
   /// The same for what is no operation and ends by itself soon.
   void spawn(std::string name, asio::awaitable<void> coroutine) {
     running_.spawn(std::move(name), std::move(coroutine));
@@ -74,6 +80,7 @@ class Calls final : public muster::dist::LinkListener {
   };
 
   std::shared_ptr<ByLink> by_link_ = std::make_shared<ByLink>();
+  Slots encoding_{1};
   TaskGroup running_;
 };
 

@@ -5,6 +5,7 @@
 
 #include "dist/control.h"
 #include "doors/dist/applier.h"
+#include "etf/encode.h"
 #include "ops/replies.h"
 
 namespace muster::doors::dist {
@@ -17,7 +18,7 @@ using muster::dist::Link;
 
 namespace {
 
-using Answer = std::function<void(const Term&)>;
+using Answer = std::function<void(std::string_view encoded)>;
 
 /// {call | block_call | cast, M, F, Args, GroupLeader}
 std::optional<Call> parse(const Term& request) {
@@ -38,10 +39,15 @@ Term undefined(Call call) {
   return tuple(atom("badrpc"), tuple(atom("EXIT"), tuple(atom("undef"), etf::list(frame))));
 }
 
-asio::awaitable<void> run(const ops::Operation* operation, Term arguments, ops::Caller caller,
-                          Answer answer, Calls::Running) {
-  auto result = co_await operation->call(std::move(arguments), std::move(caller));
-  answer(ops::reply_term(std::move(result)));
+std::string encoded(const Term& term) {
+  std::string out;
+  etf::encode(term, out);
+  return out;
+}
+
+asio::awaitable<void> run(Calls& calls, const ops::Operation* operation, Term arguments,
+                          ops::Caller caller, Answer answer, Calls::Running call) {
+  answer(co_await calls.answer(*operation, std::move(arguments), std::move(caller), call));
 }
 
 struct Applied {
@@ -55,19 +61,19 @@ struct Applied {
     if (auto* wanted = std::get_if<OperationCall>(&function)) {
       auto& operation = *wanted->operation;
       auto begun = calls.begin(link, wanted->arguments);
-      if (!begun) return answer(ops::error_term(begun.error())), TaskGroup::Cancel();
+      if (!begun) return answer(encoded(ops::error_term(begun.error()))), TaskGroup::Cancel();
       auto make = [&](Calls::Running running) {
-        return run(&operation, std::move(wanted->arguments), caller_on(link, caller),
+        return run(calls, &operation, std::move(wanted->arguments), caller_on(link, caller),
                    std::move(answer), std::move(running));
       };
       return calls.spawn(operation, *std::move(begun), make);
     }
     if (auto* value = std::get_if<Value>(&function)) {
-      answer(value->term);
+      answer(encoded(value->term));
     } else if (auto* text = std::get_if<Print>(&function)) {
-      answer(etf::binary(text->text));
+      answer(encoded(etf::binary(text->text)));
     } else {
-      answer(undefined(std::move(call)));
+      answer(encoded(undefined(std::move(call))));
     }
     return {};
   }
@@ -101,12 +107,12 @@ void Rex::on_message(const muster::dist::Message& message) {
   if (request->kind != GenMessage::Kind::info) {
     bool is_call = request->kind == GenMessage::Kind::call;
     auto waiting = request->caller;
-    Answer answer = [waiting, is_call](const Term& value) mutable {
-      if (is_call) waiting.reply(value);
+    Answer answer = [waiting, is_call](std::string_view value) mutable {
+      if (is_call) waiting.reply_encoded(value);
     };
     auto call = parse(request->body);
     auto pid = is_call ? waiting.pid() : etf::Pid{};
-    if (!call) return answer(tuple(atom("badrpc"), atom("badarg")));
+    if (!call) return answer(encoded(tuple(atom("badrpc"), atom("badarg"))));
     auto cancel = apply(std::move(*call), pid, std::move(answer));
     if (is_call && cancel) waiting.on_given_up(std::move(cancel));
     return;
@@ -117,8 +123,10 @@ void Rex::on_message(const muster::dist::Message& message) {
   if ((*parts)[1].is_atom("features_request"))
     return link->send(*pid,
                       tuple(atom("features_reply"), atom(link->self()), etf::list(atom("erpc"))));
-  Answer answer = [link, to = *pid](const Term& value) {
-    link->send(to, tuple(atom("rex"), value));
+  Answer answer = [link, to = *pid](std::string_view value) {
+    std::string message("h\x02");
+    etf::encode(atom("rex"), message);
+    link->send_encoded(to, message += value);
   };
   if (auto call = parse((*parts)[1])) apply(std::move(*call), *pid, std::move(answer));
 }

@@ -10,10 +10,11 @@ using muster::dist::GenMessage;
 
 namespace {
 
-asio::awaitable<void> answer(const ops::Operation* operation, Term arguments, ops::Caller caller,
-                             muster::dist::Caller waiting, bool is_call, Calls::Running) {
-  auto result = co_await operation->call(std::move(arguments), std::move(caller));
-  if (is_call) waiting.reply(ops::reply_term(std::move(result)));
+asio::awaitable<void> answer(Calls& calls, const ops::Operation* operation, Term arguments,
+                             ops::Caller caller, muster::dist::Caller waiting, bool is_call,
+                             Calls::Running call) {
+  auto encoded = co_await calls.answer(*operation, std::move(arguments), std::move(caller), call);
+  if (is_call) waiting.reply_encoded(encoded);
 }
 
 }  // namespace
@@ -47,8 +48,8 @@ void ServiceProcess::on_message(const muster::dist::Message& message) {
   auto begun = calls_.begin(message.link, form->args);
   if (!begun) return refuse(begun.error());
   auto make = [&](Calls::Running call) {
-    return answer(operation, std::move(form->args), caller_on(message.link, pid), request->caller,
-                  is_call, std::move(call));
+    return answer(calls_, operation, std::move(form->args), caller_on(message.link, pid),
+                  request->caller, is_call, std::move(call));
   };
   auto cancel = calls_.spawn(*operation, *std::move(begun), make);
   if (is_call && cancel) request->caller.on_given_up(std::move(cancel));
