@@ -22,20 +22,26 @@ constexpr std::size_t most_changed_at_once = 200;
 
 /// A part of the quota, until its nodes are in the fleet.
 struct Reserved {
-  Reserved(std::size_t& total, std::size_t count) : total_(total), count_(count) {
-    total_ += count_;
+  using Counts = std::map<std::string, std::size_t>;  ///< by family
+  Reserved(Counts& counts, std::string family, std::size_t count)
+      : counts_(counts), family_(std::move(family)), count_(count) {
+    counts_[family_] += count_;
   }
   Reserved(const Reserved&) = delete;
   Reserved& operator=(const Reserved&) = delete;
-  ~Reserved() { total_ -= count_; }
+  ~Reserved() {
+    auto at = counts_.find(family_);
+    if ((at->second -= count_) == 0) counts_.erase(at);
+  }
 
   void use_one() {
-    --total_;
+    --counts_[family_];
     --count_;
   }
 
  private:
-  std::size_t& total_;
+  Counts& counts_;
+  std::string family_;
   std::size_t count_;
 };
 
@@ -149,19 +155,39 @@ Task<std::vector<Place>> Engine::places(const DeployOrder& order) {
   co_return places;
 }
 
+Result<> Engine::check_room(const DeployOrder& order) const {
+  auto there = fleet_.all().size();
+  for (auto& [family, count] : being_deployed_) there += count;
+  const auto room = most_nodes - std::min(there, most_nodes);
+  constexpr auto remedy =
+      "deploy fewer, or first delete those that nobody needs (delete_node, delete_family_nodes)";
+  if (order.amount > room)
+    return Error(Errc::quota, fmt::format("there are {} deployed nodes, at most {}: {}", there,
+                                          most_nodes, remedy));
+  if (order.bound_to.empty()) return {};
+  std::size_t theirs = 0;
+  for (auto& family : order.bound_to) {
+    auto more = being_deployed_.find(family);
+    theirs += fleet_.count_of_family(family) + (more == being_deployed_.end() ? 0 : more->second);
+  }
+  const auto share = (room - std::min(theirs, room)) / 2;
+  if (order.amount > share)
+    return Error(Errc::quota,
+                 fmt::format("your families have {} deployed nodes, and of the {} that all may "
+                             "have {} are left, half of them for others: you may deploy {} more; "
+                             "{}",
+                             theirs, most_nodes, room, share, remedy));
+  return {};
+}
+
 Task<std::vector<FleetNodePtr>> Engine::deploy(DeployOrder order) {
   auto& family = order.family;
   if (family.release_id.empty())
     co_return Error(Errc::conflict, fmt::format("node family '{}' has no release", family.name));
   CO_TRY(auto release, catalogue_.release(family.release_id));
   CO_TRYV(catalogue_.archive(release));
-  const auto there = fleet_.all().size() + being_deployed_;
-  if (order.amount > most_nodes - std::min(there, most_nodes))
-    co_return Error(Errc::quota, fmt::format("there are {} deployed nodes, at most {}: deploy "
-                                             "fewer, or first delete those that nobody needs "
-                                             "(delete_node, delete_family_nodes)",
-                                             there, most_nodes));
-  Reserved reserved(being_deployed_, order.amount);
+  CO_TRYV(check_room(order));
+  Reserved reserved(being_deployed_, family.id, order.amount);
   CO_TRY(auto places, co_await this->places(order));
   std::vector<Deployment> rows;
   rows.reserve(order.amount);

@@ -2,6 +2,7 @@
 
 #include <boost/asio/thread_pool.hpp>
 #include <functional>
+#include <map>
 #include <memory>
 #include <optional>
 #include <set>
@@ -25,6 +26,7 @@ struct DeployOrder {
   std::string provider;  ///< id or name; empty: all of the family's domains
   std::size_t amount = 1;
   bool is_started = true;
+  std::vector<std::string> bound_to = {};  ///< ids: the families of a caller that is bound to some
 };
 
 /// Deploys, starts, stops and removes nodes. Each node has a row that says what is wanted of it and
@@ -35,7 +37,8 @@ struct DeployOrder {
 /// their limit and are met again by the next start().
 class Engine {
  public:
-  /// Deployed nodes together: each costs memory, a row and work at every start.
+  /// Deployed nodes together: each costs memory, a row and work at every start. Who is bound to
+  /// families leaves others at least as much room as those families take up.
   static constexpr std::size_t most_nodes = 20'000;
 
   Engine(asio::any_io_executor executor, asio::thread_pool& pool, DeploymentRows& rows,
@@ -84,6 +87,7 @@ class Engine {
   void replace(const FleetNodePtr& node, Deployment next);
   void publish_step(const Deployment& row);
   Task<std::vector<Place>> places(const DeployOrder& order);
+  Result<> check_room(const DeployOrder& order) const;
   Catalogue::Uses uses() const;
 
   asio::any_io_executor executor_;
@@ -97,7 +101,8 @@ class Engine {
   StepRunner runner_;
   HostPlaces places_;
   TaskGroup tasks_;
-  std::size_t being_deployed_ = 0;  ///< let in by the quota, not in the fleet yet
+  /// By family: let in by the quota, not in the fleet yet.
+  std::map<std::string, std::size_t> being_deployed_;
   bool is_stopping_ = false;
 };
 

@@ -49,7 +49,7 @@ std::vector<ops::Operation> NodeOperations::operations() {
   return rows.take();
 }
 
-Task<DeployedNodes> NodeOperations::deploy(DeployNodes request, ops::Caller) {
+Task<DeployedNodes> NodeOperations::deploy(DeployNodes request, ops::Caller caller) {
   DeployOrder order;
   CO_TRY(order.family, catalogue_.family(request.family));
   order.amount = request.amount.value_or(1);
@@ -58,6 +58,7 @@ Task<DeployedNodes> NodeOperations::deploy(DeployNodes request, ops::Caller) {
                     "/amount");
   order.is_started = request.autostart.value_or(true);
   order.provider = request.provider.value_or("");
+  order.bound_to = std::move(caller.families);
   CO_TRY(auto nodes, co_await engine_.deploy(std::move(order)));
   co_return co_await views(std::move(nodes));
 }

@@ -42,6 +42,52 @@ TEST_F(EngineTest, DeploysTwentyThousandNodesTogetherAtMost) {
   EXPECT_TRUE(reply && *reply);
 }
 
+// One token that was bound to a family could take all that all may have.
+TEST_F(EngineTest, WhoIsBoundToFamiliesLeavesOthersRoomToDeploy) {
+  ok("POST", "/api/orch/node_families", family);
+  auto other = family;
+  other["name"] = "tools";
+  ok("POST", "/api/orch/node_families", other);
+  begin();
+  call("POST", "/api/orch/node_families/shop/nodes", json::object{{"autostart", false}});
+  std::vector<Deployment> more(Engine::most_nodes / 2 - 2, engine->fleet().find(only_id())->row);
+  for (auto& row : more) {
+    row.id = random_uuid();
+    row.name = row.id + '@' + row.node_host;
+  }
+  ASSERT_TRUE(wait(rows->insert(more)));
+  die_and_return();
+  const auto shop = catalogue->family("shop")->id, tools = catalogue->family("tools")->id;
+  auto deploy = [&](const std::string& name, std::uint32_t amount, std::vector<std::string> bound) {
+    DeployNodes request;
+    request.family = name;
+    request.amount = amount;
+    request.autostart = false;
+    ops::Caller caller{"token:ci", ops::Role::operator_, {}, {}, {}, std::move(bound)};
+    auto deployed = wait(operations->deploy(std::move(request), std::move(caller)));
+    settle();
+    return deployed ? Error() : std::move(deployed).error();
+  };
+  auto refused = deploy("shop", 2, {shop});
+  EXPECT_EQ(refused.errc(), Errc::quota);
+  EXPECT_EQ(refused.message,
+            "your families have 9999 deployed nodes, and of the 20000 that all may have 10001 are "
+            "left, half of them for others: you may deploy 1 more; deploy fewer, or first delete "
+            "those that nobody needs (delete_node, delete_family_nodes)");
+  EXPECT_EQ(deploy("shop", 1, {shop}).message, "");
+  EXPECT_EQ(deploy("shop", 1, {shop}).errc(), Errc::quota);
+  EXPECT_EQ(deploy("tools", 1, {shop, tools}).errc(), Errc::quota) << "another of its families";
+  EXPECT_EQ(deploy("tools", 2, {tools}).message, "");
+  EXPECT_EQ(deploy("shop", 2, {}).message, "") << "bound to none";
+  // Those that are on their way count.
+  std::vector<Task<std::vector<FleetNodePtr>>> two;
+  for (int i = 0; i < 2; ++i)
+    two.push_back(engine->deploy({*catalogue->family("tools"), "", 4000, false, {tools}}));
+  auto deployed = wait(all(std::move(two)));
+  EXPECT_TRUE(deployed[0]);
+  EXPECT_FALSE(deployed[1]);
+}
+
 TEST_F(EngineTest, OthersHaveTheirTurnWhileManyNodesAreDeployedAndChanged) {
   ok("POST", "/api/orch/node_families", family);
   begin();
