@@ -245,7 +245,7 @@ asio::awaitable<void> Metrics::make_good() {
   for (auto& [name, deadline] : ask_at_.entries()) before.insert(name);
   for (auto& [name, latest] : latest_)
     if (!topology_.has(name)) gone.insert(name);
-  for (auto& [name, live] : live_)
+  for (auto& [name, live] : lives_.all())
     if (!topology_.has(name)) gone.insert(name);
   Turn turn;
   for (auto& name : before) {
@@ -282,7 +282,7 @@ void Metrics::node_changed(const std::string& node, bool is_up) {
 
 void Metrics::node_gone(const std::string& node) {
   latest_.erase(node);
-  live_.erase(node);
+  lives_.forget(node);
   ask_at_.erase(node);
   accounts_.forget(node);
   quotas_.forget(node);

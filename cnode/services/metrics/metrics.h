@@ -17,6 +17,7 @@
 #include "services/metrics/graphite.h"
 #include "services/metrics/health.h"
 #include "services/metrics/intervals.h"
+#include "services/metrics/lives.h"
 #include "services/metrics/questions.h"
 #include "services/metrics/quotas.h"
 #include "services/metrics/sample_reader.h"
@@ -76,10 +77,6 @@ class Metrics {
       const std::vector<std::pair<std::string, std::string>>& parameters);
 
  private:
-  struct Live {
-    std::set<std::string> metrics;
-    std::chrono::steady_clock::time_point until;
-  };
   using Nodes = std::vector<topology::NodeRow>;
 
   Result<CatalogueView> show_catalogue(ops::Empty request, const ops::Caller& caller);
@@ -143,7 +140,7 @@ class Metrics {
   /// Nodes that are UP, by name: when to ask them unless an agent speaks before.
   Deadlines ask_at_;
   Questions questions_{{std::chrono::milliseconds(100), 64, 32}};
-  std::map<std::string, Live> live_;  ///< by node
+  Lives lives_;
   std::chrono::steady_clock::time_point last_heard_{};
   store::MetricUsage usage_;
   std::uint64_t dropped_ = 0;

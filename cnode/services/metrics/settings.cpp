@@ -53,9 +53,8 @@ Task<SettingsView> Metrics::set_interval(SetInterval request, Caller caller) {
   co_return show_settings({}, caller);
 }
 
-Result<LiveView> Metrics::live(AskLive request, const Caller&) {
+Result<LiveView> Metrics::live(AskLive request, const Caller& caller) {
   TRY(auto nodes, nodes_of(request.node, request.family));
-  constexpr std::size_t most_nodes = 100;
   auto seconds = request.seconds.value_or(60);
   if (seconds == 0 || seconds > longest)
     return Error(Errc::bad_request, fmt::format("1 to {} wanted", longest), "/seconds");
@@ -71,27 +70,25 @@ Result<LiveView> Metrics::live(AskLive request, const Caller&) {
                    fmt::format("'{}' is what agents count, and not read on demand", name),
                    fmt::format("/metrics/{}", i));
   }
-  std::size_t more = 0;
-  for (auto& node : nodes) more += live_.contains(node.name) ? 0 : 1;
-  if (live_.size() + more > most_nodes)
-    return Error(Errc::quota, fmt::format("at most {} nodes are live at once", most_nodes));
+  std::vector<std::string> names;
+  for (auto& node : nodes) names.push_back(node.name);
+  const bool is_first = lives_.all().empty();
+  const auto until = clock_.steady() + std::chrono::seconds(seconds);
+  TRYV(lives_.ask(caller.name, names, request.metrics, until));
+  if (is_first) last_heard_ = clock_.steady();
   LiveView view;
   view.until = clock_.now() + std::chrono::seconds(seconds);
-  if (live_.empty()) last_heard_ = clock_.steady();
-  for (auto& node : nodes) {
-    auto& live = live_[node.name];
-    live.metrics.insert(request.metrics.begin(), request.metrics.end());
-    live.until = std::max(live.until, clock_.steady() + std::chrono::seconds(seconds));
-    configure(node.name, true);
-    view.nodes.push_back(ops::NodeName{node.name});
+  for (auto& name : names) {
+    configure(name, true);
+    view.nodes.push_back(ops::NodeName{name});
   }
   return view;
 }
 
 void Metrics::say_live(const std::string& node, Reading reading) {
-  auto live = live_.find(node);
-  if (live == live_.end()) return;  // it came after the last listener had gone
-  auto& wanted = live->second.metrics;
+  auto* live = lives_.find(node);
+  if (!live) return;  // it came after the last listener had gone
+  auto& wanted = live->metrics;
   LatestView view;
   view.node = {node};
   view.at = clock_.now();
@@ -109,22 +106,22 @@ void Metrics::configure(const std::string& node, bool is_changed) {
   auto row = topology_.peek(node);
   if (!row) return;
   auto interval = intervals_.of(row->name, row->family.value_or(""), settings_.interval);
-  auto live = live_.find(row->name);
-  if (!is_changed && interval == settings_.interval && live == live_.end()) return;
+  auto* live = lives_.find(row->name);
+  if (!is_changed && interval == settings_.interval && !live) return;
   etf::Map settings;
   auto set = [&](std::string_view key, etf::Term value) {
     settings.pairs.emplace_back(etf::atom(key), std::move(value));
   };
   set("interval_ms", std::int64_t{interval.count()} * 1000);
   std::set<std::string> keys;
-  if (live != live_.end())
-    for (auto& name : live->second.metrics)
+  if (live)
+    for (auto& name : live->metrics)
       keys.insert(find_metric(name) ? SampleReader::key_of(*find_metric(name)) : "user");
   etf::List list;
   for (auto& key : keys) list.elements.push_back(etf::atom(key));
   set("live", std::move(list));
-  if (live != live_.end()) {
-    auto left = live->second.until - clock_.steady();
+  if (live) {
+    auto left = live->end() - clock_.steady();
     set("live_ms", std::chrono::duration_cast<std::chrono::milliseconds>(left).count());
     set("live_interval_ms", std::int64_t{1000});
   }
@@ -134,14 +131,9 @@ void Metrics::configure(const std::string& node, bool is_changed) {
 /// Whoever does not listen any more need not say so.
 void Metrics::end_live() {
   auto now = clock_.steady();
-  if (live_.empty() || events_.is_heard("metrics.sample")) last_heard_ = now;
-  std::vector<std::string> ended;
-  for (auto& [node, live] : live_)
-    if (now >= live.until || now - last_heard_ > unheard_after) ended.push_back(node);
-  for (auto& node : ended) {
-    live_.erase(node);
-    configure(node, true);
-  }
+  if (lives_.all().empty() || events_.is_heard("metrics.sample")) last_heard_ = now;
+  const bool is_unheard = now - last_heard_ > unheard_after;
+  for (auto& node : lives_.end(is_unheard ? Lives::Time::max() : now)) configure(node, true);
 }
 
 }  // namespace muster::metrics
