@@ -11,6 +11,7 @@
 #include "base/clean_text.h"
 #include "managed_nodes.h"
 #include "ports.h"
+#include "stranger.h"
 #include "temp_dir.h"
 
 namespace muster::test {
@@ -314,6 +315,37 @@ TEST_F(AttackNodes, AThousandMuteOnesDelayNoHealthyOne) {
     std::this_thread::sleep_for(seconds(3));
   }
   EXPECT_EQ(in_log(name_of(1) + " is DOWN"), 0u);
+}
+
+// Four discoveries run at once: those of one caller, five seconds each, are no queue for others.
+TEST_F(AttackNodes, DiscoveriesOfOneCallerKeepNoOtherCallersWaiting) {
+  MuteHost mute;
+  nodes_.add("mute@127.0.0.1", {{"dist_port", mute.port()}});
+  ErlNode honest(epmd_, named("honest@127.0.0.1"));
+  nodes_.add(honest.name());
+  nodes_.wait_for(honest.name(), "UP");
+  auto made = daemon_.rest("POST", "/api/tokens", {{"name", "other"}, {"role", "admin"}});
+  ASSERT_EQ(made.status, 201) << made.text;
+  std::vector<std::unique_ptr<Stranger>> greedy;
+  for (int i = 0; i < 16; ++i) {
+    greedy.push_back(std::make_unique<Stranger>(daemon_.http_port()));
+    greedy.back()->say(
+        "POST /api/topo/nodes/mute@127.0.0.1/discover HTTP/1.1\r\nHost: h\r\n"
+        "Authorization: Bearer " +
+        daemon_.token() + "\r\nContent-Type: application/json\r\nContent-Length: 2\r\n\r\n{}");
+  }
+  HttpRequest request;
+  request.method = "POST";
+  request.url = daemon_.url("/api/topo/nodes/" + honest.name() + "/discover");
+  request.headers = {"Authorization: Bearer " + std::string(made.json.at("token").as_string()),
+                     "Content-Type: application/json"};
+  request.body = "{}";
+  const auto began = Steady::now();
+  auto reply = http(request);
+  const auto took = Steady::now() - began;
+  EXPECT_EQ(reply.status, 200) << reply.text;
+  EXPECT_GT(took, seconds(3)) << "all four places were taken";
+  EXPECT_LT(took, seconds(10)) << "it waits for one of those that run, and not for all sixteen";
 }
 
 }  // namespace
