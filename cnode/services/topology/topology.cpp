@@ -2,6 +2,8 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+
 #include "base/log.h"
 #include "base/random.h"
 #include "base/turn.h"
@@ -17,6 +19,9 @@ using ops::Caller;
 namespace {
 /// Between what is shown of one node: nobody's node fills the queues of who listens.
 constexpr auto shortest_interval = std::chrono::milliseconds(500);
+/// Added nodes together: each costs memory, a row and being dialled. Those that are deployed here
+/// have a bound of their own (orchestration::Engine).
+constexpr std::ptrdiff_t most_added = 20'000;
 }  // namespace
 
 Topology::Topology(store::Database& database, const store::Cipher& cipher,
@@ -252,6 +257,13 @@ Task<> Topology::adopt(NodeRow row) {
     CO_TRYV(co_await change(row.id, std::move(edit)));
     co_return Result<>();
   }
+  auto is_added = [](auto& each) { return each.second->origin == Origin::added; };
+  if (row.origin == Origin::added &&
+      std::count_if(by_id_.begin(), by_id_.end(), is_added) >= most_added)
+    co_return Error(Errc::quota,
+                    fmt::format("{} nodes were added, which is as many as may be: first remove "
+                                "those that nobody needs (topology.remove_node)",
+                                most_added));
   CO_TRYV(co_await rows_.insert(row));
   events_.publish("topology.node_added", NodeListEvent{row.id, {row.name}});
   remember(row);

@@ -1,5 +1,6 @@
 #include "services/topology/topology.h"
 
+#include <fmt/format.h>
 #include <gtest/gtest.h>
 
 #include <boost/asio/co_spawn.hpp>
@@ -71,6 +72,48 @@ TEST_F(TopologyRows, AChangeDoesNotBringBackANodeThatIsDroppedMeanwhile) {
   both(topology.drop("1"), patch());
   for (auto& row : rows()) EXPECT_FALSE(row);
   EXPECT_FALSE(topology.has("a@h"));
+}
+
+// Whoever may add nodes could fill memory and disk with names.
+TEST_F(TopologyRows, TwentyThousandAreAddedAndTheOthersAreDeployed) {
+  const auto most = 20'000;
+  auto fill = [&]() -> Task<> {
+    auto job = [&](store::Connection& db) {
+      return db.execute(fmt::format(
+          "WITH RECURSIVE numbers(i) AS (SELECT 2 UNION ALL SELECT i + 1 FROM numbers WHERE i < {})"
+          " INSERT INTO nodes (id, name, origin, role, tls, agents, wanted, added_at)"
+          " SELECT i, 'n' || i || '@h', origin, role, tls, agents, 0, 0 FROM numbers, nodes",
+          most));
+    };
+    co_return co_await database->write(job);
+  };
+  both(fill(), nothing());
+  Topology full(*database, cipher, manager, node, events, clock);
+  both(full.start(), nothing());
+  ASSERT_TRUE(full.has("n20000@h"));
+  auto adopt = [&](const std::string& id, Origin origin) -> Task<> {
+    NodeRow row;
+    row.id = id;
+    row.name = id + "@h";
+    row.origin = origin;
+    row.is_wanted = false;
+    return full.adopt(std::move(row));
+  };
+  Result<> more;
+  auto try_more = [&]() -> Task<> {
+    more = co_await adopt("more", Origin::added);
+    co_return Result<>();
+  };
+  both(try_more(), nothing());
+  ASSERT_FALSE(more);
+  EXPECT_EQ(more.error().errc(), Errc::quota);
+  EXPECT_NE(more.error().message.find("topology.remove_node"), std::string::npos);
+  EXPECT_FALSE(full.has("more@h"));
+  both(adopt("deployed", Origin::deployed), nothing());
+  EXPECT_TRUE(full.has("deployed@h"));
+  both(full.drop("1"), nothing());
+  both(try_more(), nothing());
+  EXPECT_TRUE(more) << "there is room again";
 }
 
 TEST_F(TopologyRows, AChangeThatIsUnderWayIsNotTheEndOfADrop) {
