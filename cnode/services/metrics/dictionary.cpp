@@ -52,8 +52,9 @@ SeriesId Dictionary::series(const store::Series& series, From from, NodeId maker
   if (newest_ >= (is_own ? most_numbers : most_numbers - reserved_numbers)) return 0;
   if (!is_own) {
     auto room = from == From::labels ? most_series : most_series - reserved;
-    if (series_.size() >= room || made_by(maker) >= quota()) return 0;
+    if (series_.size() >= room || is_over(maker)) return 0;
     ++made_[maker];
+    families_.brought(maker);
   } else {
     maker = 0;
   }
@@ -76,7 +77,7 @@ std::vector<NodeId> Dictionary::makers() const {
 }
 
 std::size_t Dictionary::quota() const {
-  return std::max(most_of_node, (most_series - std::min(most_series, series_.size())) / 4);
+  return std::max(most_of_node, room() / 4);
 }
 
 const store::Series& Dictionary::series_of(SeriesId id) const {
@@ -100,8 +101,10 @@ bool Dictionary::note_seen(SeriesId id, std::int64_t day, NodeId node) {
 }
 
 void Dictionary::erase(std::unordered_map<SeriesId, Known>::iterator known) {
-  if (auto made = made_.find(known->second.maker); made != made_.end() && --made->second == 0)
-    made_.erase(made);
+  if (auto made = made_.find(known->second.maker); made != made_.end()) {
+    families_.lost(made->first);
+    if (--made->second == 0) made_.erase(made);
+  }
   series_ids_.erase(series_ids_.find(*known->second.series));
   series_.erase(known);
 }
@@ -141,6 +144,7 @@ std::vector<SeriesId> Dictionary::drop_of(NodeId node) {
     dropped.push_back(known->first);
     erase(known);
   }
+  families_.forget(node, made_by(node));
   made_.erase(node);
   forget_unsaved_of_gone();
   return dropped;

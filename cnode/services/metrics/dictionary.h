@@ -1,10 +1,12 @@
 #pragma once
 
+#include <algorithm>
 #include <map>
 #include <string>
 #include <unordered_map>
 #include <vector>
 
+#include "services/metrics/family_shares.h"
 #include "store/metrics/metric_store.h"
 
 namespace muster::metrics {
@@ -28,7 +30,8 @@ std::map<std::string, std::string> parse_labels(std::string_view labels);
 /// the node that brought it, as its maker: at most 2,000 of them, or a quarter of what is free
 /// where that is more. A tenth is reserved for the catalogue's metrics with labels; those without,
 /// which are a few hundred whatever nodes say, are always admitted. Of a node that goes, the series
-/// that nobody else has sent go too.
+/// that nobody else has sent go too. Deployed nodes of one family have a share together
+/// (FamilyShares).
 class Dictionary {
  public:
   static constexpr std::size_t most_series = 200'000, most_nodes = 1'000'000;
@@ -50,6 +53,15 @@ class Dictionary {
   /// How many it brought, and how many it may have now.
   std::size_t made_by(NodeId node) const;
   std::size_t quota() const;
+  /// It was deployed here, of this family. Counts from now on.
+  void belongs(NodeId node, const std::string& family) {
+    families_.belongs(node, family, made_by(node));
+  }
+  void begin(std::int64_t day) { families_.begin(day); }
+  /// It, or all of its family together, brought as many as they may.
+  bool is_over(NodeId node) const {
+    return made_by(node) >= quota() || !families_.admits(node, room());
+  }
   std::vector<NodeId> makers() const;
   NodeId node(const std::string& name);
   /// 0: it never sent anything.
@@ -90,6 +102,7 @@ class Dictionary {
     NodeId maker = 0;        ///< whom it counts for
     bool is_shared = false;  ///< somebody else has sent it, too
   };
+  std::size_t room() const { return most_series - std::min(most_series, series_.size()); }
   void erase(std::unordered_map<SeriesId, Known>::iterator known);
   void forget_unsaved_of_gone();
   std::vector<std::string> nodes_;
@@ -100,6 +113,7 @@ class Dictionary {
   SeriesId newest_ = 0, saved_series_ = 0;
   std::vector<SeriesId> unsaved_days_, unsaved_makers_;  ///< of these
   std::unordered_map<NodeId, std::size_t> made_;         ///< by maker
+  FamilyShares families_;
 };
 
 }  // namespace muster::metrics

@@ -104,7 +104,7 @@ void Metrics::from_agent(const std::string& node, const etf::Term& message) {
   if (ask_at_.contains(row->name)) ask_at_.set(row->name, clock_.steady() + 2 * interval + 10s);
   auto& quota = quotas_.of(row->name);
   if (!quota.admits(clock_.steady())) return void(++dropped_);
-  auto reading = reader_.read(message, dictionary_.node(row->name));
+  auto reading = reader_.read(message, number_of(*row));
   if (is_live(reading.interval_ms, interval)) return say_live(row->name, std::move(reading));
   accounts_.heard(row->name, "metrics", message, clock_.steady());
   take(*row, quota, std::move(reading));
@@ -114,6 +114,14 @@ void Metrics::from_agent(const std::string& node, const etf::Term& message) {
 void Metrics::from_other_agent(const std::string& node, const std::string& agent,
                                const etf::Term& message) {
   if (auto row = topology_.peek(node)) accounts_.heard(row->name, agent, message, clock_.steady());
+}
+
+NodeId Metrics::number_of(const topology::NodeRow& row) {
+  auto id = dictionary_.node(row.name);
+  if (id != 0 && row.origin == topology::Origin::deployed && row.family_id)
+    dictionary_.belongs(id, *row.family_id);
+  dictionary_.begin(day_of(clock_.now()));
+  return id;
 }
 
 void Metrics::take(const topology::NodeRow& row, Quotas::Node& quota, Reading reading) {
@@ -162,7 +170,7 @@ asio::awaitable<bool> Metrics::ask(topology::NodeRow row) {
   if (!answer) co_return answer.error().code == Errc::timeout;
   if (!answer->is_ok()) co_return false;
   auto sample = stock_.sample(answer->value);
-  auto reading = reader_.read(sample, dictionary_.node(row.name));
+  auto reading = reader_.read(sample, number_of(row));
   reading.node_at = ms(clock_.now());
   take(row, quotas_.of(row.name), std::move(reading));
   if (on_round_) on_round_(row.name, sample);

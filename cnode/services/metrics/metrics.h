@@ -107,6 +107,8 @@ class Metrics {
   asio::awaitable<void> make_good();
   void configure(const std::string& node, bool is_changed);
   void end_live();
+  /// In the dictionary, which learns whose the node is.
+  NodeId number_of(const topology::NodeRow& row);
   /// Takes what a node sent, or what was asked of it.
   void take(const topology::NodeRow& row, Quotas::Node& quota, Reading reading);
   /// Nodes that are UP and whose agent says nothing.

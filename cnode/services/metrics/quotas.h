@@ -50,16 +50,18 @@ class Quotas {
   void note(Node& node, const topology::NodeRow& row, const Reading& reading,
             const Dictionary& dictionary, Time now) {
     // Where the dictionary is full of what others brought it is not this node's fault.
-    bool is_over = reading.refused > 0 && dictionary.made_by(reading.node) >= dictionary.quota();
+    bool is_over = reading.refused > 0 && dictionary.is_over(reading.node);
     if (is_over) node.last_over_ = now;
     if (node.is_over_ == is_over) return;
     if (node.is_over_ == true && now < node.last_over_ + quiet) return;
     node.is_over_ = is_over;
     if (!listener_) return;
-    listener_(row, is_over,
-              ops::json::object{{"series", dictionary.made_by(reading.node)},
-                                {"most", dictionary.quota()},
-                                {"left_out", reading.refused}});
+    ops::json::object evidence{{"series", dictionary.made_by(reading.node)},
+                               {"most", dictionary.quota()},
+                               {"left_out", reading.refused}};
+    if (is_over && dictionary.made_by(reading.node) < dictionary.quota())
+      evidence["family"] = "its nodes together have brought as many as they may";
+    listener_(row, is_over, std::move(evidence));
   }
   void forget(const std::string& node) { nodes_.erase(node); }
 

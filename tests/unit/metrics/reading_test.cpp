@@ -201,6 +201,51 @@ TEST(Dictionary, ANodeThatInventsNamesHasAShareAndNoMore) {
   EXPECT_EQ(invent(dictionary, 2, 5'000), 5'000u) << "another one does not miss it";
 }
 
+// Who may deploy had a hundred nodes bring what one may not.
+TEST(Dictionary, AFamilyOfDeployedNodesHasAShareAndNoMore) {
+  Dictionary dictionary;
+  std::size_t taken = 0;
+  for (NodeId liar = 1; liar <= 100; ++liar) {
+    dictionary.belongs(liar, "evil");
+    taken += invent(dictionary, liar, 300'000);
+  }
+  EXPECT_LE(taken, Dictionary::most_series / 3 + 1);
+  EXPECT_TRUE(dictionary.is_over(100));
+  EXPECT_EQ(dictionary.made_by(100), 0u);
+  dictionary.belongs(101, "honest");
+  EXPECT_EQ(invent(dictionary, 101, 5'000), 5'000u);
+  EXPECT_EQ(invent(dictionary, 102, 5'000), 5'000u) << "an added one is of no family";
+}
+
+// Numbers are never given again: with nodes that come and go a family had used up those of all.
+TEST(Dictionary, AFamilyHasSoManyNewNamesADayAlsoOfNodesThatHaveGone) {
+  Dictionary dictionary;
+  dictionary.begin(1);
+  std::size_t taken = 0;
+  for (NodeId liar = 1; liar <= 100; ++liar) {
+    dictionary.belongs(liar, "evil");
+    taken += invent(dictionary, liar, 300'000);
+    dictionary.drop_of(liar);
+  }
+  EXPECT_EQ(taken, FamilyShares::most_a_day);
+  dictionary.begin(1);
+  dictionary.belongs(101, "evil");
+  EXPECT_EQ(invent(dictionary, 101, 1), 0u);
+  dictionary.begin(2);
+  EXPECT_EQ(invent(dictionary, 101, 1'000), 1'000u);
+}
+
+// What a node brought before it was known whose it is counts for the family, and goes with it.
+TEST(Dictionary, WhatNodesOfAFamilyBroughtMakesRoomWhenItGoes) {
+  Dictionary dictionary;
+  EXPECT_EQ(invent(dictionary, 1, 40'000), 40'000u);
+  dictionary.belongs(1, "shop");
+  dictionary.belongs(2, "shop");
+  EXPECT_LT(invent(dictionary, 2, 40'000), 40'000u);
+  dictionary.drop_of(1);
+  EXPECT_FALSE(dictionary.is_over(2));
+}
+
 TEST(Dictionary, TheCataloguesNamesAreAdmittedWhateverIsInvented) {
   Dictionary dictionary;
   for (NodeId liar = 1; liar <= 100; ++liar) invent(dictionary, liar, 300'000);
