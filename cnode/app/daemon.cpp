@@ -37,7 +37,7 @@ metrics::Metrics::Settings metric_settings(const Config& config) {
   settings.interval = config.agents.interval;
   if (auto& address = config.graphite.address) {
     settings.graphite.host = address->address;
-    settings.graphite.port = std::to_string(address->port);
+    settings.graphite.port = address->port;
   }
   settings.graphite.path = config.graphite.path;
   return settings;

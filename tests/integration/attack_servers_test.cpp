@@ -75,7 +75,7 @@ TEST_P(AttackByGraphite, ThatTalksCostsNothing) {
   Chatterer chatterer("hello\n", GetParam());
   Epmd epmd;
   DaemonOptions options;
-  options.config = "[agents]\ninterval = 1\n[graphite]\naddress = \"127.0.0.1:" +
+  options.config = "[agents]\ninterval = 1\n[graphite]\naddress = \"localhost:" +
                    std::to_string(chatterer.port()) + "\"\n";
   Daemon daemon(epmd, options);
   ErlNode node(epmd, {});

@@ -21,6 +21,7 @@ using asio::ip::tcp;
 
 namespace {
 
+constexpr auto patience = 10s, kept_addresses = 0s;  // the pauses between connections are enough
 constexpr auto no_throw = asio::as_tuple(asio::use_awaitable);
 
 std::string clean(std::string_view text, bool keeps_dots) {
@@ -64,8 +65,10 @@ std::string graphite_path(const std::string& format, const std::string& family,
   return path;
 }
 
-Graphite::Graphite(asio::any_io_executor executor, GraphiteSettings settings)
+Graphite::Graphite(const asio::any_io_executor& executor, GraphiteSettings settings,
+                   Resolver::LookUp look_up)
     : settings_(std::move(settings)),
+      resolver_(executor, std::move(look_up), {patience, patience, kept_addresses}),
       has_text_(executor, asio::steady_timer::time_point::max()),
       running_(executor) {}
 
@@ -107,16 +110,10 @@ asio::awaitable<void> Graphite::run() {
   Backoff backoff(1s, 60s);
   FaultLog faults;
   for (;;) {
-    tcp::resolver resolver(executor);
     auto line = std::make_shared<Line>(executor);
-    auto [ec, found] = co_await resolver.async_resolve(settings_.host, settings_.port, no_throw);
-    auto failed = ec;
-    if (!ec) {
-      auto [refused, endpoint] = co_await asio::async_connect(line->socket, found, no_throw);
-      failed = refused;
-    }
-    if (failed) {
-      line->why = failed.message();
+    auto connected = co_await connect(line);
+    if (!connected) {
+      line->why = connected.error().text();
     } else {
       if (faults.is_well(FaultLog::Clock::now()))
         log::info("graphite: connected with {}:{}", settings_.host, settings_.port);
@@ -129,6 +126,15 @@ asio::awaitable<void> Graphite::run() {
       log::warn("graphite: {}:{}: {}", settings_.host, settings_.port, line->why);
     co_await pause(backoff.next(random_u32()));
   }
+}
+
+Task<> Graphite::connect(std::shared_ptr<Line> line) {
+  CO_TRY(auto addresses, co_await resolver_.resolve(settings_.host));
+  std::vector<tcp::endpoint> endpoints;
+  for (auto& address : addresses) endpoints.emplace_back(address, settings_.port);
+  auto [ec, endpoint] = co_await asio::async_connect(line->socket, endpoints, no_throw);
+  if (ec) co_return Error(ec, "");
+  co_return Result<>();
 }
 
 /// Reads and forgets: only the end of the connection is of interest. Graphite has nothing to say;

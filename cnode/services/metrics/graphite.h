@@ -6,6 +6,7 @@
 #include <memory>
 #include <string>
 
+#include "base/resolver.h"
 #include "base/task_group.h"
 #include "services/metrics/dictionary.h"
 
@@ -13,7 +14,7 @@ namespace muster::metrics {
 
 struct GraphiteSettings {
   std::string host;  ///< empty: nothing is sent
-  std::string port = "2003";
+  std::uint16_t port = 2003;
   std::string path = "muster.{family}.{node}.{metric}";
   std::size_t most_bytes = std::size_t{32} << 20;  ///< that wait; then the oldest are dropped
 };
@@ -25,11 +26,15 @@ std::string graphite_path(const std::string& format, const std::string& family,
 
 /// Sends values to a Graphite server by its plaintext protocol over TCP: `path value time`.
 /// Connects again after 1 s growing to 60 s; what comes meanwhile waits, within `most_bytes`, and
-/// what has been sent when a connection breaks may be lost or come twice. Owned by the service;
-/// lives on the loop. https://graphite.readthedocs.io/en/latest/feeding-carbon.html
+/// what has been sent when a connection breaks may be lost or come twice. Its end waits for no
+/// look-up of the host. Owned by the service; lives on the loop.
+/// https://graphite.readthedocs.io/en/latest/feeding-carbon.html
 class Graphite {
  public:
-  Graphite(asio::any_io_executor executor, GraphiteSettings settings);
+  Graphite(const asio::any_io_executor& executor, GraphiteSettings settings)
+      : Graphite(executor, std::move(settings), system_look_up(executor)) {}
+  Graphite(const asio::any_io_executor& executor, GraphiteSettings settings,
+           Resolver::LookUp look_up);
   void start();
   asio::awaitable<void> stop();
 
@@ -51,10 +56,12 @@ class Graphite {
     std::string why = "the connection ended";
   };
   asio::awaitable<void> run();
+  Task<> connect(std::shared_ptr<Line> line);
   asio::awaitable<void> watch(std::shared_ptr<Line> line);
   asio::awaitable<void> send(std::shared_ptr<Line> line);
 
   GraphiteSettings settings_;
+  Resolver resolver_;
   std::deque<Text> texts_;
   std::size_t waiting_ = 0;
   std::uint64_t dropped_ = 0;

@@ -4,7 +4,6 @@
 #include "etf/utf8.h"
 #include "services/metrics/combine.h"
 #include "services/metrics/exposition.h"
-#include "services/metrics/graphite.h"
 #include "services/metrics/intervals.h"
 #include "services/metrics/sample_reader.h"
 
@@ -452,14 +451,6 @@ TEST(Combining, TakesEachTimesValuesOfAllNodes) {
   EXPECT_EQ(value(Combine::percentile, 0, 50), 3);
   EXPECT_EQ(value(Combine::percentile, 1, 25), 15);
   EXPECT_EQ(value(Combine::percentile, 0, 100), 8);
-}
-
-TEST(Graphite, PathsHaveDotsWhereTheTemplateHasThem) {
-  store::Series series{"dist.queue", "peer=\"b@10.0.0.2\"", "gauge", ""};
-  EXPECT_EQ(graphite_path("muster.{family}.{node}.{metric}", "my shop", "a@10.0.0.1", series),
-            "muster.my_shop.a_10_0_0_1.dist.queue.peer_b_10_0_0_2");
-  EXPECT_EQ(graphite_path("{metric}{x}", "", "", {"folsom.wait", "", "histogram", "p99"}),
-            "folsom.wait.p99{x}");
 }
 
 TEST(Catalogue, HasEveryNameOnceAndAPrometheusNameForEach) {
