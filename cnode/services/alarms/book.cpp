@@ -44,14 +44,20 @@ std::string sayer(Source source) {
   return source == Source::sasl || source == Source::elarm ? "node" : "rule";
 }
 
-void describe(Alarm& alarm, Report& report) {
+void describe(Alarm& alarm, Report& report, EvidenceShare& share) {
   alarm.severity = report.severity;
   alarm.description = std::move(report.description);
   alarm.threshold = std::move(report.threshold);
-  if (report.evidence) alarm.additional_information = std::move(report.evidence);
+  if (!report.evidence) return;
+  share.give_back(alarm.additional_information);
+  if (is_seen_here(report.source, report.condition))
+    share.take_ours(report.evidence);
+  else
+    share.take(report.evidence);
+  alarm.additional_information = std::move(report.evidence);
 }
 
-Alarm opened(Report& report, Timestamp at, const std::string& id) {
+Alarm opened(Report& report, Timestamp at, const std::string& id, EvidenceShare& share) {
   Alarm alarm;
   alarm.id = alarm.event_id = id;
   alarm.condition = report.condition;
@@ -71,7 +77,7 @@ Alarm opened(Report& report, Timestamp at, const std::string& id) {
   alarm.probable_cause = std::move(report.probable_cause);
   alarm.proposed_repair_action = std::move(report.proposed_repair_action);
   alarm.tags = std::move(report.tags);
-  describe(alarm, report);
+  describe(alarm, report, share);
   add_deed(alarm, {at, Action::raised, sayer(alarm.source), alarm.severity, std::nullopt});
   return alarm;
 }
@@ -80,39 +86,42 @@ Alarm opened(Report& report, Timestamp at, const std::string& id) {
 
 void Book::restore(Alarm alarm) {
   auto key = condition_key(alarm.source, alarm.condition, alarm.instance);
-  ids_[subject_key(alarm)][key] = alarm.id;
+  auto& of_subject = subjects_[subject_key(alarm)];
+  of_subject.ids[key] = alarm.id;
+  of_subject.evidence.take_ours(alarm.additional_information);
   auto id = alarm.id;
   by_id_.insert_or_assign(id, std::move(alarm));
 }
 
-bool is_seen_here(const Report& report) {
+bool is_seen_here(Source source, const std::string& condition) {
   static const std::set<std::string, std::less<>> conditions{"node_down",          "node_restarted",
                                                              "series_quota",       "agent_quota",
                                                              "notification_quota", "alarm_quota"};
-  return report.source == Source::builtin && conditions.contains(report.condition);
+  return source == Source::builtin && conditions.contains(condition);
 }
 
 std::optional<Change> Book::raise(Report report, Timestamp at, const std::string& new_id) {
-  auto& of_subject = ids_[subject_key(report.subject)];
+  auto& [ids, evidence] = subjects_[subject_key(report.subject)];
   auto key = condition_key(report.source, report.condition, report.instance);
-  auto known = of_subject.find(key);
-  if (known == of_subject.end()) {
+  auto known = ids.find(key);
+  if (known == ids.end()) {
     constexpr std::size_t seen_here = 20;
-    if (of_subject.size() >= most_per_subject + (is_seen_here(report) ? seen_here : 0)) {
+    if (ids.size() >=
+        most_per_subject + (is_seen_here(report.source, report.condition) ? seen_here : 0)) {
       ++refused_;
       return std::nullopt;
     }
-    auto alarm = opened(report, at, new_id);
-    for (auto& [other, id] : of_subject)
+    auto alarm = opened(report, at, new_id, evidence);
+    for (auto& [other, id] : ids)
       if (alarm.correlated_events.size() < 20) alarm.correlated_events.push_back(id);
-    of_subject.emplace(std::move(key), new_id);
+    ids.emplace(std::move(key), new_id);
     return Change{Action::raised, by_id_.insert_or_assign(new_id, std::move(alarm)).first->second};
   }
   auto& alarm = by_id_.at(known->second);
   ++alarm.count;
   alarm.raised_at = at;
   auto before = alarm.severity;
-  describe(alarm, report);
+  describe(alarm, report, evidence);
   if (alarm.severity == before) return Change{Action::raised_again, alarm};
   alarm.trend = alarm.severity > before ? Trend::more_severe : Trend::less_severe;
   if (alarm.severity > before && alarm.state == State::acknowledged) {
@@ -128,9 +137,11 @@ Change Book::close(Alarm& alarm, std::string by, std::optional<std::string> text
   alarm.state = State::cleared;
   alarm.cleared_at = at;
   add_deed(alarm, {at, Action::cleared, std::move(by), std::nullopt, std::move(text)});
-  auto of_subject = ids_.find(subject_key(alarm));
-  of_subject->second.erase(condition_key(alarm.source, alarm.condition, alarm.instance));
-  if (of_subject->second.empty()) ids_.erase(of_subject);
+  auto of_subject = subjects_.find(subject_key(alarm));
+  auto& [ids, evidence] = of_subject->second;
+  evidence.give_back(alarm.additional_information);
+  ids.erase(condition_key(alarm.source, alarm.condition, alarm.instance));
+  if (ids.empty()) subjects_.erase(of_subject);
   auto id = alarm.id;
   Change change{Action::cleared, std::move(alarm)};
   by_id_.erase(id);
@@ -140,10 +151,10 @@ Change Book::close(Alarm& alarm, std::string by, std::optional<std::string> text
 std::optional<Change> Book::clear(const Subject& subject, Source source,
                                   const std::string& condition, const std::string& instance,
                                   const std::string& why, Timestamp at) {
-  auto of_subject = ids_.find(subject_key(subject));
-  if (of_subject == ids_.end()) return std::nullopt;
-  auto known = of_subject->second.find(condition_key(source, condition, instance));
-  if (known == of_subject->second.end()) return std::nullopt;
+  auto of_subject = subjects_.find(subject_key(subject));
+  if (of_subject == subjects_.end()) return std::nullopt;
+  auto known = of_subject->second.ids.find(condition_key(source, condition, instance));
+  if (known == of_subject->second.ids.end()) return std::nullopt;
   return close(by_id_.at(known->second), sayer(source), why, at);
 }
 
@@ -151,10 +162,10 @@ std::vector<Change> Book::clear_all(const Subject& subject,
                                     const std::function<bool(const Alarm&)>& choose,
                                     const std::string& why, Timestamp at) {
   std::vector<Change> changes;
-  auto of_subject = ids_.find(subject_key(subject));
-  if (of_subject == ids_.end()) return changes;
+  auto of_subject = subjects_.find(subject_key(subject));
+  if (of_subject == subjects_.end()) return changes;
   std::vector<std::string> chosen;
-  for (auto& [key, id] : of_subject->second)
+  for (auto& [key, id] : of_subject->second.ids)
     if (choose(by_id_.at(id))) chosen.push_back(id);
   for (auto& id : chosen) {
     auto& alarm = by_id_.at(id);
@@ -203,10 +214,10 @@ const Alarm* Book::find(const std::string& id) const {
 
 const Alarm* Book::find(const Subject& subject, Source source, const std::string& condition,
                         const std::string& instance) const {
-  auto of_subject = ids_.find(subject_key(subject));
-  if (of_subject == ids_.end()) return nullptr;
-  auto known = of_subject->second.find(condition_key(source, condition, instance));
-  return known == of_subject->second.end() ? nullptr : find(known->second);
+  auto of_subject = subjects_.find(subject_key(subject));
+  if (of_subject == subjects_.end()) return nullptr;
+  auto known = of_subject->second.ids.find(condition_key(source, condition, instance));
+  return known == of_subject->second.ids.end() ? nullptr : find(known->second);
 }
 
 }  // namespace muster::alarms

@@ -7,6 +7,7 @@
 
 #include "base/result.h"
 #include "services/alarms/alarm.h"
+#include "services/alarms/evidence_share.h"
 
 namespace muster::alarms {
 
@@ -20,7 +21,8 @@ struct Change {
 /// source, condition and instance; raising it again counts, a change of severity keeps it the same
 /// alarm, and what was acknowledged is new again when it gets worse. A cleared alarm leaves the
 /// book in its last Change. Plain code without I/O or clock; owned by Desk. Bounded: 1,000 alarms
-/// per subject (more are refused and counted), 200 deeds and comments per alarm.
+/// per subject (more are refused and counted) and their evidence in sum, 200 deeds and comments per
+/// alarm.
 class Book {
  public:
   static constexpr std::size_t most_per_subject = 1000, most_deeds = 200, most_comments = 200;
@@ -57,13 +59,16 @@ class Book {
   Change close(Alarm& alarm, std::string by, std::optional<std::string> text, Timestamp at);
 
   std::unordered_map<std::string, Alarm> by_id_;
-  /// By subject, then by source, condition and instance.
-  std::unordered_map<std::string, std::map<std::string, std::string>> ids_;
+  struct OfSubject {
+    std::map<std::string, std::string> ids;  ///< by source, condition and instance
+    EvidenceShare evidence;
+  };
+  std::unordered_map<std::string, OfSubject> subjects_;
   std::uint64_t refused_ = 0;
 };
 
 /// What the daemon sees of a node by itself (node_down, what it is over): what the node says
 /// neither delays it nor takes its place.
-bool is_seen_here(const Report& report);
+bool is_seen_here(Source source, const std::string& condition);
 
 }  // namespace muster::alarms

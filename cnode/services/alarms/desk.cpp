@@ -70,13 +70,14 @@ Task<> Desk::start() {
 asio::awaitable<void> Desk::stop() {
   raising_.cancel();
   co_await raising_.join();
+  save_again(repeats_.take_all());
   is_ending_ = true;
   has_work_.cancel();
   co_await running_.join();
 }
 
 void Desk::raise(Report report) {
-  if (report.subject.scope == Scope::node && !is_seen_here(report)) {
+  if (report.subject.scope == Scope::node && !is_seen_here(report.source, report.condition)) {
     auto* known = book_.find(report.subject, report.source, report.condition, report.instance);
     if (known && known->severity == report.severity)
       pace_.drop(report.subject, report.source, report.condition, report.instance);
@@ -88,6 +89,7 @@ void Desk::raise(Report report) {
 
 void Desk::raise_held() {
   for (auto& report : pace_.take_due(clock_.steady())) raise_now(std::move(report));
+  save_again(repeats_.take_due(clock_.steady()));
 }
 
 asio::awaitable<void> Desk::run_raising_held() {
@@ -114,7 +116,7 @@ void Desk::held_back(const Subject& subject) {
 
 void Desk::raise_now(Report report) {
   auto subject = report.subject;
-  bool is_ours = is_seen_here(report);
+  bool is_ours = is_seen_here(report.source, report.condition);
   if (auto change = book_.raise(std::move(report), clock_.now(), random_uuid()))
     changed(std::move(*change));
   else if (is_ours)
@@ -146,8 +148,13 @@ void Desk::clear_all(const Subject& subject, const std::function<bool(const Alar
 }
 
 void Desk::changed(Change change) {
-  if (change.action == Action::cleared) ++cleared_;
-  auto& waiting = waiting_[change.alarm.id];
+  auto& id = change.alarm.id;
+  if (change.action == Action::raised_again && !repeats_.admits(id, clock_.steady())) return;
+  if (change.action == Action::cleared) {
+    ++cleared_;
+    repeats_.drop(id);
+  }
+  auto& waiting = waiting_[id];
   if (change.action == Action::raised_again) {
     waiting.is_again = true;
   } else {
@@ -157,6 +164,17 @@ void Desk::changed(Change change) {
   }
   waiting.saved.alarm = std::move(change.alarm);
   has_work_.cancel();
+}
+
+void Desk::save_again(const std::vector<std::string>& ids) {
+  for (auto& id : ids) {
+    auto* alarm = book_.find(id);
+    if (!alarm) continue;
+    auto& waiting = waiting_[id];
+    waiting.is_again = true;
+    waiting.saved.alarm = *alarm;
+  }
+  if (!ids.empty()) has_work_.cancel();
 }
 
 /// One writer at a time, so that what fails can go back in front of what came meanwhile.

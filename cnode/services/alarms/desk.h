@@ -9,15 +9,17 @@
 #include "services/alarms/alarm_rows.h"
 #include "services/alarms/book.h"
 #include "services/alarms/pace.h"
+#include "services/alarms/repeats.h"
 
 namespace muster::alarms {
 
 /// Where alarms are kept and seen to: the Book in memory, its rows, the operations by which people
 /// look at alarms and act on them, and the event alarms.alarm. A new alarm, a change of severity
 /// and everything people do is said at once and written within 100 ms (before the answer, where
-/// somebody waits for one); that an alarm was raised once more is said and written at most so often
-/// too, however fast it comes. Made by app; lives on the loop. When the database fails, what is to
-/// be written waits and is tried again; nothing that was answered is lost.
+/// somebody waits for one); that an alarm was raised once more is said and written every 10 s at
+/// most, with the newest evidence, however fast it comes. Made by app; lives on the loop. When the
+/// database fails, what is to be written waits and is tried again; nothing that was answered is
+/// lost.
 class Desk {
  public:
   Desk(asio::any_io_executor executor, store::Database& database, ops::EventBus& events,
@@ -32,7 +34,8 @@ class Desk {
 
   /// At once, or at the Pace of the node.
   void raise(Report report);
-  /// Raises what was held and is due; it does so itself every second.
+  /// Raises what was held and is due, and says what was raised again; it does so itself every
+  /// second.
   void raise_held();
   void clear(const Subject& subject, Source source, const std::string& condition,
              const std::string& instance, const std::string& why);
@@ -64,6 +67,7 @@ class Desk {
   void say_refused();
   asio::awaitable<void> run_raising_held();
   void changed(Change change);
+  void save_again(const std::vector<std::string>& ids);
   Task<> save();
   asio::awaitable<void> run_saving();
   bool must_end() const { return is_ending_ && waiting_.empty(); }
@@ -76,6 +80,7 @@ class Desk {
   AlarmRows rows_;
   Book book_;
   Pace pace_;
+  Repeats repeats_;
   ops::EventBus& events_;
   const Clock& clock_;
   Post post_;

@@ -30,17 +30,26 @@ bool Pace::admits(const Report& report, Time now) {
     node.tokens -= 1;
     return true;
   }
-  if (node.held.size() < most_held || node.held.contains(key))
-    node.held.insert_or_assign(std::move(key), report);
-  else
+  auto before = node.held.find(key);
+  if (before == node.held.end() && node.held.size() >= most_held) {
     ++refused_;
+    return false;
+  }
+  if (before != node.held.end()) node.evidence.give_back(before->second.evidence);
+  auto kept = report;
+  node.evidence.take(kept.evidence);
+  node.held.insert_or_assign(std::move(key), std::move(kept));
   return false;
 }
 
 void Pace::drop(const Subject& subject, Source source, const std::string& condition,
                 const std::string& instance) {
   auto node = nodes_.find(subject.id);
-  if (node != nodes_.end()) node->second.held.erase(key_of(source, condition, instance));
+  if (node == nodes_.end()) return;
+  auto held = node->second.held.find(key_of(source, condition, instance));
+  if (held == node->second.held.end()) return;
+  node->second.evidence.give_back(held->second.evidence);
+  node->second.held.erase(held);
 }
 
 void Pace::drop_all(const Subject& subject, const std::function<bool(const Alarm&)>& choose) {
@@ -51,7 +60,9 @@ void Pace::drop_all(const Subject& subject, const std::function<bool(const Alarm
     alarm.source = held.second.source;
     alarm.condition = held.second.condition;
     alarm.instance = held.second.instance;
-    return choose(alarm);
+    bool is_chosen = choose(alarm);
+    if (is_chosen) node->second.evidence.give_back(held.second.evidence);
+    return is_chosen;
   });
 }
 
@@ -64,6 +75,7 @@ std::vector<Report> Pace::take_due(Time now) {
       auto next = node.held.upper_bound(node.last);
       if (next == node.held.end()) next = node.held.begin();
       node.last = next->first;
+      node.evidence.give_back(next->second.evidence);
       due.push_back(std::move(next->second));
       node.held.erase(next);
     }

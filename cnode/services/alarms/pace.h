@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "services/alarms/alarm.h"
+#include "services/alarms/evidence_share.h"
 
 namespace muster::alarms {
 
@@ -15,7 +16,7 @@ namespace muster::alarms {
 /// 30 times a minute; so they are over no more often either. What is beyond is held, the last
 /// report of each alarm only, and due later, in turns, unless it is over by then. Plain code
 /// without clock; owned by Desk. Bounded: 1,000 reports of a node are held, more are refused and
-/// counted.
+/// counted, and their evidence in sum.
 class Pace {
  public:
   using Time = std::chrono::steady_clock::time_point;
@@ -41,6 +42,7 @@ class Pace {
     double tokens = at_once;
     Time filled;
     std::map<std::string, Report> held;  ///< by source, condition and instance
+    EvidenceShare evidence;              ///< of what is held
     std::string last;                    ///< key of what was due last
   };
   static void fill(Node& node, Time now);

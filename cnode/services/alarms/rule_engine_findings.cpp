@@ -6,6 +6,7 @@
 #include <span>
 
 #include "base/clean_text.h"
+#include "services/alarms/evidence_share.h"
 #include "services/alarms/node_text.h"
 
 namespace muster::alarms {
@@ -14,7 +15,7 @@ using ops::json::value;
 
 namespace {
 
-constexpr std::size_t most_evidence = 50;
+constexpr std::size_t most_evidence = 50, enough_evidence = 64 * 1024;  ///< of one check; bytes
 constexpr std::size_t most_items = 100;  ///< of one check, each a condition of its own
 
 int severity_number(const std::string& name) {
@@ -63,9 +64,11 @@ std::optional<double> number(const etf::Term* term) {
 
 value as_evidence(const Found& found) {
   ops::json::array array;
+  std::size_t held = 0;
   for (auto& one : found.first) {
-    if (array.size() == most_evidence) break;
+    if (array.size() == most_evidence || held > enough_evidence) break;
     array.push_back(evidence_of(one));
+    held += memory_of(array.back());
   }
   return ops::json::object{{"found", std::move(array)}, {"count", found.count}};
 }

@@ -152,5 +152,27 @@ TEST(AlarmBook, GoesOnWithWhatWasStored) {
   EXPECT_EQ(next.raise(report(), at(2), "b")->alarm.id, "a");
 }
 
+// Each of a node's 1,000 alarms had 16 KiB of evidence, which may be 200 KiB of memory.
+TEST(AlarmBook, TheEvidenceOfOneNodeIsBoundedInSum) {
+  Book book;
+  auto raise = [&](const std::string& condition, const std::string& node) {
+    auto one = report(condition, Severity::minor, node);
+    one.evidence = ops::json::array(1000, "evidence");
+    return book.raise(one, at(1), node + condition)->alarm;
+  };
+  auto is_whole = [](const Alarm& alarm) { return alarm.additional_information->is_array(); };
+  for (int again = 0; again < 2; ++again)
+    for (int i = 0; i < 1000; ++i) raise(std::to_string(i), "evil");
+  std::size_t held = 0;
+  for (auto& [id, alarm] : book.all()) held += memory_of(*alarm.additional_information);
+  EXPECT_LT(held, EvidenceShare::most + book.all().size() * 200);
+  EXPECT_TRUE(is_whole(raise("another", "good"))) << "others have their own share";
+  EXPECT_TRUE(is_whole(raise("node_down", "evil"))) << "what is seen here has its place";
+  EXPECT_FALSE(is_whole(raise("999", "evil")));
+  book.clear_all(
+      report("", {}, "evil").subject, [](auto&) { return true; }, "better", at(2));
+  EXPECT_TRUE(is_whole(raise("999", "evil")));
+}
+
 }  // namespace
 }  // namespace muster::alarms

@@ -96,6 +96,38 @@ TEST_F(DeskTest, SaysEveryChangeButCoalescesWhatComesAgainAndAgain) {
   EXPECT_EQ(call("get", {{"id", id}})->at("count"), 1000);
 }
 
+// A node that told of other evidence each time made the daemon write ten times a second.
+TEST_F(DeskTest, AnAlarmRaisedAgainWithOtherEvidenceIsWrittenEvery10SecondsOnly) {
+  auto raise = [&](int number) {
+    auto one = report("a");
+    one.evidence = object{{"number", number}};
+    desk->raise(one);
+  };
+  auto written = [&]() -> std::int64_t {
+    call("get", {{"id", "none"}});  // what waits is written before
+    auto rows = wait(AlarmRows(*database).current());
+    return rows->at(0).additional_information->at("number").as_int64();
+  };
+  raise(1);
+  EXPECT_EQ(written(), 1) << "at once";
+  raise(2);
+  EXPECT_EQ(written(), 2) << "at once";
+  for (int i = 3; i <= 100; ++i) {
+    raise(i);
+    if (i % 10 == 0) {
+      EXPECT_EQ(written(), 2);
+    }
+  }
+  clock.turn(std::chrono::seconds(10));
+  desk->raise_held();
+  EXPECT_EQ(written(), 100) << "the newest";
+  raise(101);
+  EXPECT_EQ(written(), 100);
+  end();
+  EXPECT_EQ(wait(AlarmRows(*database).current())->at(0).additional_information->at("number"), 101)
+      << "a clean end writes it";
+}
+
 TEST_F(DeskTest, OneNodesPastDoesNotTakeThePlaceOfTheOthers) {
   end();
   auto fill = [](store::Connection& db) -> Result<> {

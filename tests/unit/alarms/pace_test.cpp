@@ -100,5 +100,31 @@ TEST_F(DeskTest, ANodeThatRaisesAndClearsWithoutEndCostsNoMoreThanItsPace) {
       << "200 times raised and over, node_down, and the two that stand";
 }
 
+// 1,000 held reports had 16 KiB of evidence each, of every node.
+TEST_F(PaceTest, TheEvidenceOfWhatIsHeldIsBoundedInSum) {
+  use_up();
+  auto large = [](int i) {
+    auto one = report("a" + std::to_string(i));
+    one.evidence = ops::json::value(std::string(16 * 1024, 'x'));
+    return one;
+  };
+  for (int round = 0; round < 2; ++round) {  // what is dropped, or due, makes room
+    for (int again = 0; again < 2; ++again)
+      for (int i = 0; i < 200; ++i) pace.admits(large(i), now);
+    for (int i = 0; i < 100; ++i)
+      pace.drop(large(i).subject, Source::builtin, large(i).condition, "");
+    now += hours(1);
+    std::size_t held = 0;
+    auto due = pace.take_due(now);
+    ASSERT_EQ(due.size(), 100u);
+    for (auto& one : due) held += memory_of(*one.evidence);
+    EXPECT_LT(held, EvidenceShare::most + due.size() * 200);
+    use_up();
+  }
+  pace.admits(large(0), now);
+  auto due = pace.take_due(now + hours(1));
+  EXPECT_TRUE(due.at(0).evidence->is_string());
+}
+
 }  // namespace
 }  // namespace muster::alarms

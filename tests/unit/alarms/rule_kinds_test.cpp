@@ -1,5 +1,7 @@
 #include "rule_engine.h"
 
+#include "services/alarms/evidence_share.h"
+
 namespace muster::alarms {
 namespace {
 
@@ -75,6 +77,22 @@ TEST_F(RuleEngineTest, EachThingThatACheckFindsIsAConditionOfItsOwn) {
   EXPECT_EQ(take(), "queues[<1>]=0 ");
   engine.check(node, "long_queues", etf::list(atom("odd"), queue("<1>", 10)), now);
   EXPECT_EQ(take(), "");
+}
+
+// 50 things of 16 KiB each were kept, of each check of each node.
+TEST_F(RuleEngineTest, TheEvidenceOfACheckIsBoundedInSum) {
+  auto rule = of_queues();
+  rule.instance.reset();
+  rule.value.reset();
+  rule.levels.resize(1);
+  rule.levels[0].raise.reset();
+  add(std::move(rule));
+  etf::List large;
+  large.elements.assign(50, binary(std::string(15'000, 'x')));
+  engine.check(node, "long_queues", large, now);
+  EXPECT_EQ(take(), "queues=1 ");
+  EXPECT_EQ(evidence.at("count"), 50);
+  EXPECT_LT(memory_of(evidence), 100u * 1024);
 }
 
 TEST_F(RuleEngineTest, WhatIsNotListedMayBeAmongThoseLeftOut) {
