@@ -21,9 +21,18 @@ constexpr auto trim_past_of_nodes =
     "DELETE FROM alarms WHERE id IN (SELECT id FROM (SELECT id, row_number() OVER"
     " (PARTITION BY node_id ORDER BY cleared_at DESC, id DESC) AS place FROM alarms"
     " WHERE cleared_at IS NOT NULL AND node_id IS NOT NULL) WHERE place > 2000)";
-constexpr auto count_letters =
-    "SELECT webhook_id, count(*) - 100000 FROM alarm_outbox GROUP BY webhook_id"
-    " HAVING count(*) > 100000";
+constexpr std::int64_t most_letters = 100'000, most_bytes = std::int64_t{128} << 20;  // a webhook
+constexpr auto full_webhooks =
+    "SELECT webhook_id FROM alarm_outbox GROUP BY webhook_id"
+    " HAVING count(*) > ? OR sum(bytes) > ?";
+// `depth`: what waits of the same subject from this letter on.
+constexpr auto drop_of_webhook =
+    "DELETE FROM alarm_outbox WHERE number IN (SELECT number FROM (SELECT number,"
+    " row_number() OVER shallow AS place, sum(bytes) OVER shallow AS filled FROM"
+    " (SELECT number, bytes, sum(bytes) OVER (PARTITION BY subject ORDER BY number DESC) AS depth"
+    " FROM alarm_outbox WHERE webhook_id = ?)"
+    " WINDOW shallow AS (ORDER BY depth, number DESC))"
+    " WHERE place > ? OR filled > ?)";
 
 Result<Alarm> parse(const std::string& document) {
   boost::system::error_code ec;
@@ -58,28 +67,30 @@ Result<> write(Connection& db, const Saved& saved) {
   TRYV(s.bind(json::serialize(ops::to_json(alarm))).run());
   for (auto& letter : saved.letters) {
     Statement post(db,
-                   "INSERT INTO alarm_outbox (webhook_id, body, subject)"
-                   " SELECT id, ?2, ?3 FROM alarm_webhooks WHERE id = ?1");
+                   "INSERT INTO alarm_outbox (webhook_id, body, subject, bytes)"
+                   " SELECT id, ?2, ?3, length(CAST(?2 AS BLOB)) FROM alarm_webhooks"
+                   " WHERE id = ?1");
     post.bind(letter.webhook_id).bind(letter.body);
     TRYV(post.bind(alarm.node_id.value_or(alarm.family_id.value_or(""))).run());
   }
   return {};
 }
 
-/// The oldest of those of whom most wait.
+/// The oldest of those of whom most waits.
 Result<> drop_letters(Connection& db) {
-  std::vector<std::pair<std::string, std::int64_t>> excess;
-  Statement count(db, count_letters);
-  while (count.step()) excess.emplace_back(count.text(0), count.integer(1));
-  TRYV(count.result());
-  for (auto& [webhook, surplus] : excess) {
-    Statement drop(db,
-                   "DELETE FROM alarm_outbox WHERE number IN (SELECT number FROM alarm_outbox"
-                   " WHERE webhook_id = ? ORDER BY row_number() OVER"
-                   " (PARTITION BY subject ORDER BY number DESC) DESC, number LIMIT ?)");
-    TRYV(drop.bind(webhook).bind(surplus).run());
+  std::vector<std::string> full;
+  Statement find(db, full_webhooks);
+  find.bind(most_letters).bind(most_bytes);
+  while (find.step()) full.push_back(find.text(0));
+  TRYV(find.result());
+  for (auto& webhook : full) {
+    Statement drop(db, drop_of_webhook);
+    TRYV(drop.bind(webhook).bind(most_letters).bind(most_bytes).run());
+    const std::int64_t dropped = db.changes();
+    log::warn("alarms: too much waits for the webhook {}: its {} oldest letters were dropped",
+              webhook, dropped);
     Statement note(db, "UPDATE alarm_webhooks SET dropped = dropped + ? WHERE id = ?");
-    TRYV(note.bind(surplus).bind(webhook).run());
+    TRYV(note.bind(dropped).bind(webhook).run());
   }
   return {};
 }

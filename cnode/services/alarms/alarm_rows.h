@@ -29,8 +29,8 @@ struct Saved {
 };
 
 /// The table `alarms`, and the writing side of `alarm_outbox`: an alarm and what is to be said of
-/// it are one transaction. Of past alarms the newest 50,000 are kept, and of letters the newest
-/// 100,000 per webhook (what is dropped is counted there).
+/// it are one transaction. Of past alarms the newest 50,000 are kept, and of letters 100,000
+/// and 128 MiB per webhook (what is dropped is counted there, and logged); trim() sees to it.
 class AlarmRows {
  public:
   explicit AlarmRows(store::Database& database) : database_(database) {}

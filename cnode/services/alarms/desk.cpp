@@ -159,7 +159,10 @@ void Desk::changed(Change change) {
     waiting.is_again = true;
   } else {
     if (post_)
-      for (auto& letter : post_(change)) waiting.saved.letters.push_back(std::move(letter));
+      for (auto& letter : post_(change)) {
+        letter_bytes_ += letter.body.size();
+        waiting.saved.letters.push_back(std::move(letter));
+      }
     events_.publish("alarms.alarm", AlarmEvent{change.action, change.alarm});
   }
   waiting.saved.alarm = std::move(change.alarm);
@@ -205,13 +208,12 @@ Task<> Desk::save() {
 }
 
 asio::awaitable<void> Desk::run_saving() {
-  constexpr std::uint64_t between_trims = 200;
-  std::uint64_t trimmed = 0;
+  constexpr std::uint64_t cleared_between = 200, bytes_between = std::uint64_t{16} << 20;
   while (!must_end()) {
     if (waiting_.empty()) co_await has_work_.async_wait(asio::as_tuple(asio::use_awaitable));
     auto saved = co_await save();
-    if (saved && cleared_ - trimmed >= between_trims) {
-      trimmed = cleared_;
+    if (saved && (cleared_ >= cleared_between || letter_bytes_ >= bytes_between)) {
+      cleared_ = letter_bytes_ = 0;
       saved = co_await rows_.trim();
     }
     if (!saved) {

@@ -91,7 +91,8 @@ class Desk {
   Slots reading_{2};  ///< alarms that are over, from the database
   asio::steady_timer has_work_;
   bool is_ending_ = false;
-  std::uint64_t cleared_ = 0, refused_said_ = 0;
+  std::uint64_t cleared_ = 0, letter_bytes_ = 0;  ///< since they were trimmed
+  std::uint64_t refused_said_ = 0;
   std::map<std::string, Subject>
       held_back_;  ///< by id: of whom alarms were, since it was told last
   std::function<void(const Subject&)> held_told_;

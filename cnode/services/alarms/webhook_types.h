@@ -33,7 +33,7 @@ struct WebhookView {
   Severity severity = Severity::indeterminate;
   Timestamp added_at;
   std::uint64_t sent = 0, waiting = 0;
-  std::uint64_t dropped = 0;  ///< refused by the receiver (4xx), or too many
+  std::uint64_t dropped = 0;  ///< refused by the receiver (4xx), or too much waited
   std::optional<std::string> last_error;
 };
 BOOST_DESCRIBE_STRUCT(WebhookView, (),

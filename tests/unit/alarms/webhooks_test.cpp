@@ -203,14 +203,14 @@ class OutboxTest : public DeskTest {
     saved.letters = {{"w", body}};
     EXPECT_TRUE(wait(alarms.save({saved})));
   }
-  /// A webhook for which very many letters of one node wait.
-  void flood(int count) {
+  /// A webhook for which very many letters of one node wait, which say that they are so large.
+  void flood(int count, int bytes = 4) {
     auto job = [&](store::Connection& db) -> Result<> {
       store::Statement s(db,
-                         "INSERT INTO alarm_outbox (webhook_id, body, subject) SELECT 'w', 'evil',"
-                         " 'evil' FROM (WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL"
-                         " SELECT i + 1 FROM n WHERE i < ?) SELECT i FROM n)");
-      return s.bind(count).run();
+                         "INSERT INTO alarm_outbox (webhook_id, body, subject, bytes) SELECT 'w',"
+                         " 'evil', 'evil', ?2 FROM (WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL"
+                         " SELECT i + 1 FROM n WHERE i < ?1) SELECT i FROM n)");
+      return s.bind(count).bind(bytes).run();
     };
     EXPECT_TRUE(wait(database->write(job)));
   }
@@ -247,6 +247,42 @@ TEST_F(OutboxTest, WhatIsTooMuchIsDroppedOfWhomMostWaits) {
   EXPECT_EQ(views->front().waiting, 100'000u);
   EXPECT_EQ(views->front().dropped, 11u);
   EXPECT_EQ(waiting().front(), "a1");
+}
+
+// They were counted and not weighed: 100,000 with 16 KiB of evidence each were 2 GB.
+TEST_F(OutboxTest, WhatWaitsIsBoundedInBytes) {
+  alarm("a", "a1");
+  flood(200, 1 << 20);
+  alarm("b", "b1");
+  ASSERT_TRUE(wait(alarms.trim()));
+  auto views = wait(hooks.views());
+  ASSERT_TRUE(views);
+  EXPECT_EQ(views->front().waiting, 129u) << "127 MiB, and the two of others";
+  EXPECT_EQ(views->front().dropped, 73u);
+  auto next = waiting();
+  EXPECT_EQ(next[0], "a1");
+  EXPECT_EQ(next[2], "b1");
+}
+
+// It was looked at when 200 alarms were over: a node whose alarms only change was never.
+TEST_F(WebhooksTest, WhatWaitsIsTrimmedAlsoWhileNoAlarmIsOver) {
+  auto added = call("add_webhook", {{"url", nobody}, {"secret", "a secret of ours"}});
+  ASSERT_TRUE(added);
+  auto fill = [&](store::Connection& db) {
+    store::Statement s(db, "INSERT INTO alarm_outbox (webhook_id, body, bytes) VALUES (?, '', ?)");
+    return s.bind(std::string(added->at("id").as_string())).bind(std::int64_t{1} << 30).run();
+  };
+  ASSERT_TRUE(wait(database->write(fill)));
+  auto one = report("a");
+  one.evidence = ops::json::value(std::string(1 << 19, 'x'));
+  for (int i = 0; i < 40; ++i) {
+    one.severity = i % 2 ? Severity::minor : Severity::major;
+    desk->raise(one);
+  }
+  std::int64_t dropped = 0;
+  for (int i = 0; i < 1000 && dropped == 0; ++i)
+    dropped = call("list_webhooks", {})->at("items").at(0).at("dropped").to_number<std::int64_t>();
+  EXPECT_EQ(dropped, 1);
 }
 
 TEST_F(WebhooksTest, ARemovedOneTakesItsLettersAlong) {
