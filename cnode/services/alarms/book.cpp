@@ -50,10 +50,7 @@ void describe(Alarm& alarm, Report& report, EvidenceShare& share) {
   alarm.threshold = std::move(report.threshold);
   if (!report.evidence) return;
   share.give_back(alarm.additional_information);
-  if (is_seen_here(report.source, report.condition))
-    share.take_ours(report.evidence);
-  else
-    share.take(report.evidence);
+  share.take(report.evidence, is_seen_here(report.source, report.condition));
   alarm.additional_information = std::move(report.evidence);
 }
 
@@ -88,7 +85,7 @@ void Book::restore(Alarm alarm) {
   auto key = condition_key(alarm.source, alarm.condition, alarm.instance);
   auto& of_subject = subjects_[subject_key(alarm)];
   of_subject.ids[key] = alarm.id;
-  of_subject.evidence.take_ours(alarm.additional_information);
+  of_subject.evidence.take(alarm.additional_information, true);
   auto id = alarm.id;
   by_id_.insert_or_assign(id, std::move(alarm));
 }

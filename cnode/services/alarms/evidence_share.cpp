@@ -14,18 +14,26 @@ std::size_t memory_of(const value& evidence) {
   return bytes;
 }
 
-void EvidenceShare::take(std::optional<value>& evidence) {
-  if (evidence && held_ + memory_of(*evidence) > most)
+void EvidenceShare::take(std::optional<value>& evidence, bool is_ours) {
+  if (!evidence) return;
+  if (!is_ours && held_ + memory_of(*evidence) > most)
     evidence = ops::json::object{{"left_out", "there is too much evidence of its alarms already"}};
-  take_ours(evidence);
-}
-
-void EvidenceShare::take_ours(const std::optional<value>& evidence) {
-  if (evidence) held_ += memory_of(*evidence);
+  held_ += memory_of(*evidence);
 }
 
 void EvidenceShare::give_back(const std::optional<value>& evidence) {
   if (evidence) held_ -= memory_of(*evidence);
+}
+
+KeptEvidence::~KeptEvidence() {
+  if (share_) share_->give_back(evidence_);
+}
+
+void KeptEvidence::set(EvidenceShare& share, std::optional<value> evidence, bool is_ours) {
+  share_ = &share;
+  share.give_back(evidence_);
+  evidence_ = std::move(evidence);
+  share.take(evidence_, is_ours);
 }
 
 }  // namespace muster::alarms

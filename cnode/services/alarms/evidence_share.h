@@ -15,16 +15,29 @@ class EvidenceShare {
  public:
   static constexpr std::size_t most = std::size_t{1} << 20;
 
-  /// It is kept from now on; a note takes its place where it does not fit.
-  void take(std::optional<ops::json::value>& evidence);
-  /// It is kept, however much there is.
-  void take_ours(const std::optional<ops::json::value>& evidence);
+  /// It is kept from now on; a note takes its place where it does not fit, and is not ours.
+  void take(std::optional<ops::json::value>& evidence, bool is_ours = false);
   /// It is not kept any more.
   void give_back(const std::optional<ops::json::value>& evidence);
   std::size_t held() const { return held_; }
 
  private:
   std::size_t held_ = 0;
+};
+
+/// Evidence that counts in a share as long as it is here. The share must outlive it.
+class KeptEvidence {
+ public:
+  KeptEvidence() = default;
+  KeptEvidence(const KeptEvidence&) = delete;
+  ~KeptEvidence();
+
+  void set(EvidenceShare& share, std::optional<ops::json::value> evidence, bool is_ours);
+  const std::optional<ops::json::value>& get() const { return evidence_; }
+
+ private:
+  EvidenceShare* share_ = nullptr;  ///< once there is evidence
+  std::optional<ops::json::value> evidence_;
 };
 
 }  // namespace muster::alarms

@@ -1,5 +1,7 @@
 #include "services/alarms/rule_engine.h"
 
+#include "services/alarms/book.h"
+
 namespace muster::alarms {
 
 using ops::json::value;
@@ -97,10 +99,17 @@ RuleEngine::Live& RuleEngine::add_live(Place& place, const RulePtr& rule,
   return live;
 }
 
+void RuleEngine::keep(Place& place, Live& live, std::optional<value> evidence) {
+  auto& rule = live.rule->rule;
+  bool is_ours = place.subject.scope != Scope::node || is_seen_here(rule.source, rule.id);
+  live.evidence.set(place.evidence, std::move(evidence), is_ours);
+}
+
 void RuleEngine::raise(Place& place, Live& live, std::size_t level) {
   live.level = level;
   live.wanted = 0;
-  emit_({live.rule->rule, place.subject, live.instance, level, live.value, live.evidence, {}});
+  emit_(
+      {live.rule->rule, place.subject, live.instance, level, live.value, live.evidence.get(), {}});
 }
 
 void RuleEngine::over(Place& place, Live& live, std::string_view why) {
@@ -108,7 +117,7 @@ void RuleEngine::over(Place& place, Live& live, std::string_view why) {
   live.wanted = 0;
   live.hits.clear();
   if (was)
-    emit_({live.rule->rule, place.subject, live.instance, 0, live.value, live.evidence, why});
+    emit_({live.rule->rule, place.subject, live.instance, 0, live.value, live.evidence.get(), why});
 }
 
 /// What is neither pending nor raised nor counted goes.
@@ -136,8 +145,9 @@ void RuleEngine::settle(Place& place, const RulePtr& rule, std::string_view inst
     return;
   }
   // Of the daemon itself it is told when there is more to know (how many, say).
-  bool is_news = evidence && place.subject.scope == Scope::daemon && live->evidence != evidence;
-  if (evidence) live->evidence = std::move(evidence);
+  bool is_news =
+      evidence && place.subject.scope == Scope::daemon && live->evidence.get() != evidence;
+  if (evidence) keep(place, *live, std::move(evidence));
   if (level <= live->level) {
     live->wanted = 0;
     if (level < live->level || rule->rule.quiet || is_news) raise(place, *live, level);

@@ -8,6 +8,7 @@
 
 #include "base/turn.h"
 #include "etf/term.h"
+#include "services/alarms/evidence_share.h"
 #include "services/alarms/rule.h"
 
 namespace muster::alarms {
@@ -106,7 +107,7 @@ class RuleEngine {
     std::size_t wanted = 0;  ///< higher, since `since`, not yet for as long as the rule says
     Timestamp since, seen;
     double value = 0;
-    std::optional<ops::json::value> evidence;
+    KeptEvidence evidence;
     std::deque<Timestamp> hits;  ///< of a notification rule
   };
   /// Past values of a metric whose growth a rule looks at.
@@ -124,6 +125,7 @@ class RuleEngine {
   using MapByRule = std::map<std::pair<std::string, std::string>, T, ByRule>;
   struct Place {
     Subject subject;
+    EvidenceShare evidence;  ///< of what is live
     MapByRule<Live> live;
     MapByRule<Trail> trails;
   };
@@ -131,6 +133,7 @@ class RuleEngine {
   static std::string key_of(const Subject& subject);
   Place& place(const Subject& subject);
   Live* find_live(Place& place, const ReadyRule& rule, std::string_view instance);
+  static void keep(Place& place, Live& live, std::optional<ops::json::value> evidence);
   Live& add_live(Place& place, const RulePtr& rule, std::string_view instance);
   void settle(Place& place, const RulePtr& rule, std::string_view instance, std::size_t level,
               double value, std::optional<ops::json::value> evidence, Timestamp at);

@@ -104,12 +104,13 @@ void RuleEngine::notification(const Subject& node, const LogLine& line,
     if (live->hits.size() < r.count || at - live->hits.front() > std::chrono::seconds(r.window))
       continue;
     live->value = static_cast<double>(r.count);
-    live->evidence = ops::json::object{{"text", clean_text(line.text, 2048, Lines::kept)},
-                                       {"source", std::string(line.source)},
-                                       {"kind", std::string(line.kind)},
-                                       {"pid", std::string(line.pid)},
-                                       {"mfa", std::string(line.mfa)},
-                                       {"application", std::string(line.application)}};
+    keep(where, *live,
+         ops::json::object{{"text", clean_text(line.text, 2048, Lines::kept)},
+                           {"source", std::string(line.source)},
+                           {"kind", std::string(line.kind)},
+                           {"pid", std::string(line.pid)},
+                           {"mfa", std::string(line.mfa)},
+                           {"application", std::string(line.application)}});
     raise(where, *live, 1);
   }
 }

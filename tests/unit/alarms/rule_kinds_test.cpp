@@ -95,6 +95,31 @@ TEST_F(RuleEngineTest, TheEvidenceOfACheckIsBoundedInSum) {
   EXPECT_LT(memory_of(evidence), 100u * 1024);
 }
 
+// A node whose list is cut raised 1,000 conditions, each with evidence of its own.
+TEST_F(RuleEngineTest, TheEvidenceOfANodesConditionsIsBoundedInSum) {
+  add(of_queues());
+  auto look = [&](int from) {
+    etf::List queues;
+    for (int i = from; i < from + 100; ++i) {
+      auto one = queue(std::to_string(i), 9000);
+      one.get_if<etf::Map>()->pairs.emplace_back(atom("more"), binary(std::string(10'000, 'x')));
+      queues.elements.push_back(std::move(one));
+    }
+    engine.check(node, "long_queues", queues, now, true);
+    return evidence.as_object().contains("more");
+  };
+  EXPECT_TRUE(look(0));
+  EXPECT_TRUE(look(0)) << "it takes the place of what there was";
+  EXPECT_FALSE(look(100));
+  for (int from = 200; from < 1000; from += 100) look(from);
+  EXPECT_EQ(engine.live(), 1000u);
+  EXPECT_TRUE(evidence.as_object().contains("left_out"));
+  engine.check(node, "long_queues", Term(), now);
+  EXPECT_TRUE(look(0)) << "what is over makes room";
+  engine.forget(node);
+  EXPECT_TRUE(look(0));
+}
+
 TEST_F(RuleEngineTest, WhatIsNotListedMayBeAmongThoseLeftOut) {
   add(of_queues());
   auto look = [&](Term queues, bool is_cut) {
