@@ -2,8 +2,6 @@
 
 #include <fmt/format.h>
 
-#include <algorithm>
-
 #include "base/log.h"
 #include "base/random.h"
 #include "base/turn.h"
@@ -21,7 +19,7 @@ namespace {
 constexpr auto shortest_interval = std::chrono::milliseconds(500);
 /// Added nodes together: each costs memory, a row and being dialled. Those that are deployed here
 /// have a bound of their own (orchestration::Engine).
-constexpr std::ptrdiff_t most_added = 20'000;
+constexpr std::size_t most_added = 20'000;
 }  // namespace
 
 Topology::Topology(store::Database& database, const store::Cipher& cipher,
@@ -139,7 +137,10 @@ void Topology::remember(NodeRow row) {
     admins_.erase(row.id);
   if (is_started_ && admins_.size() != before) admins_told_(admins_.size());
   auto shared = std::make_shared<const NodeRow>(std::move(row));
-  by_id_[shared->id] = shared;
+  auto& known = by_id_[shared->id];
+  added_ -= known && known->origin == Origin::added;
+  added_ += shared->origin == Origin::added;
+  known = shared;
   by_name_[shared->name] = shared;
 }
 
@@ -257,9 +258,7 @@ Task<> Topology::adopt(NodeRow row) {
     CO_TRYV(co_await change(row.id, std::move(edit)));
     co_return Result<>();
   }
-  auto is_added = [](auto& each) { return each.second->origin == Origin::added; };
-  if (row.origin == Origin::added &&
-      std::count_if(by_id_.begin(), by_id_.end(), is_added) >= most_added)
+  if (row.origin == Origin::added && added_ >= most_added)
     co_return Error(Errc::quota,
                     fmt::format("{} nodes were added, which is as many as may be: first remove "
                                 "those that nobody needs (topology.remove_node)",
@@ -290,7 +289,7 @@ Task<> Topology::drop(std::string id) {
   lacking_.erase(row.id);
   forbidden_.erase(row.id);
   turns_.erase(row.id);
-  by_id_.erase(row.id);
+  added_ -= by_id_.erase(row.id) > 0 && row.origin == Origin::added;
   by_name_.erase(row.name);
   if (admins_.erase(row.id) > 0) admins_told_(admins_.size());
   events_.publish("topology.node_removed", NodeListEvent{row.id, {row.name}});

@@ -103,6 +103,7 @@ class Topology final : public mesh::Watcher {
   ops::EventBus& events_;
   const Clock& clock_;
   std::unordered_map<std::string, std::shared_ptr<const NodeRow>> by_id_;
+  std::size_t added_ = 0;  ///< of them, as against deployed here
   std::map<std::string, std::shared_ptr<const NodeRow>, std::less<>> by_name_;
   std::unordered_map<std::string, Slots> turns_;    ///< by id, of nodes that were changed
   std::unordered_map<std::string, Vitals> vitals_;  ///< by id, of nodes that are UP
