@@ -100,6 +100,10 @@ TEST_F(AttackMemory, WhatACallIsKnownByHasABound) {
       "[erlang:spawn_request(D, erpc, execute_call, [Large, commands, run, [Run]], [monitor]) || "
       "_ <- lists:seq(1, 50)], ok",
       seconds(60));
+  flood.eval("[rpc:call(D, no, such, [Large]) || _ <- lists:seq(1, 50)], ok", seconds(60));
+  EXPECT_EQ(flood.eval("rpc:call(D, no, such, [Large])"),
+            "{badrpc,{'EXIT',{undef,[{no,such,1,[]}]}}}")
+      << "they came back";
   EXPECT_EQ(flood.eval("element(1, rpc:call(D, topology, list_nodes, [#{}]))"), "ok");
   ask();
 }

@@ -8,6 +8,7 @@
 
 #include "dist/erpc.h"
 #include "etf/decode.h"
+#include "etf/weight.h"
 #include "ops/replies.h"
 
 namespace muster::doors::dist {
@@ -20,13 +21,6 @@ using muster::dist::Job;
 namespace {
 
 constexpr auto print_limit = std::chrono::seconds(3);
-
-/// [{M,F,Args,[]}], as a stack trace shows an undefined function.
-Term undefined_stack(Call call) {
-  etf::List arguments{std::move(call.arguments), nullptr};
-  return etf::list(
-      etf::tuple(atom(call.module), atom(call.function), std::move(arguments), Term()));
-}
 
 /// How the outcome of a call becomes the exit reason of the process that made it: erpc's own form
 /// for rpc and erpc, the bare reason for a plain spawn.
@@ -92,6 +86,8 @@ asio::awaitable<void> print(const muster::dist::Node& node, std::string text, Ou
 
 void Applier::spawn(std::shared_ptr<Job> job, const muster::dist::SpawnRequest& request) {
   auto erpc = ErpcCall::read(request);
+  if (!erpc && request.module == "erpc" && request.function.starts_with("execute_"))
+    return job->finish(atom("badarg"));
   Call call;
   if (erpc) {
     call = {std::move(erpc->module), std::move(erpc->function), std::move(erpc->arguments)};
@@ -130,6 +126,15 @@ void Applier::refuse(std::shared_ptr<Job> job, const muster::dist::SpawnRequest&
   if (auto erpc = ErpcCall::read_result(request))
     return job->finish_encoded(erpc->returned(answer));
   job->finish(answer);
+}
+
+Term undefined_stack(Call call) {
+  constexpr std::size_t most_shown = 4096;
+  Term arguments = etf::List{std::move(call.arguments), nullptr};
+  if (etf::weight(arguments) > most_shown)
+    arguments = static_cast<std::int64_t>(arguments.get_if<etf::List>()->elements.size());
+  return etf::list(
+      etf::tuple(atom(call.module), atom(call.function), std::move(arguments), Term()));
 }
 
 ops::Caller caller_on(const muster::dist::Link& link, const etf::Pid& pid) {

@@ -25,6 +25,10 @@ class Applier final : public muster::dist::SpawnHandler {
   Calls& calls_;
 };
 
+/// [{M,F,Args,[]}], as a stack trace shows an undefined function; with its arity where the
+/// arguments are long: they are not sent back.
+etf::Term undefined_stack(Call call);
+
 /// Who calls through this door, with the role of its link.
 ops::Caller caller_on(const muster::dist::Link& link, const etf::Pid& pid);
 

@@ -34,9 +34,8 @@ std::optional<Call> parse(const Term& request) {
 }
 
 Term undefined(Call call) {
-  etf::List arguments{std::move(call.arguments), nullptr};
-  auto frame = tuple(atom(call.module), atom(call.function), std::move(arguments), Term());
-  return tuple(atom("badrpc"), tuple(atom("EXIT"), tuple(atom("undef"), etf::list(frame))));
+  auto stack = undefined_stack(std::move(call));
+  return tuple(atom("badrpc"), tuple(atom("EXIT"), tuple(atom("undef"), std::move(stack))));
 }
 
 std::string encoded(const Term& term) {
